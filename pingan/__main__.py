@@ -1,0 +1,40 @@
+"""The command line: the only file that knows every room."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "up": ("pingan.local.up", "up", "start the platform on this machine and return"),
+    "down": ("pingan.local.up", "down", "stop it"),
+    "status": ("pingan.local.up", "status", "what runs, and how it is"),
+    "access": ("pingan.local.up", "access", "how to reach what runs (--json)"),
+    "doctor": ("pingan.local.doctor", "main", "what is wrong, and the command that mends it"),
+    "supervise": ("pingan.local.supervisor", "main", "keep the platform's processes running (what `up` starts)"),
+    "migrate": ("pingan.commands", "migrate", "bring the database's schema up to date"),
+    "ingest": ("ingest.bridge", "main", "MQTT in, log out: --lane alarm | telemetry"),
+    "archive": ("ingest.archive", "main", "readings from the log into their tables"),
+    "urgent": ("alerting.urgent", "main", "ringing events into alarms, at once"),
+    "alerting": ("alerting.runner", "main", "readings through the detectors into alarms"),
+    "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
+    "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
+    "register": ("care.commands", "main", "the register: import, export, sample"),
+    "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        lines = [f"  {name:<10} {what}" for name, (_, _, what) in COMMANDS.items()]
+        sys.stdout.write("usage: pingan COMMAND …\n\n" + "\n".join(lines) + "\n")
+        return 0
+    if argv[0] not in COMMANDS:
+        sys.stderr.write(f"pingan: there is no command {argv[0]!r}; `pingan help` lists them\n")
+        return 2
+    module, function, _ = COMMANDS[argv[0]]
+    # A room is imported only when it is asked for: each process holds in memory what it uses.
+    return int(getattr(importlib.import_module(module), function)(argv[1:]) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

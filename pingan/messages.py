@@ -1,0 +1,143 @@
+"""What travels in the log: frozen, typed, versioned by its tag.
+
+A message is never changed in place: a new field has a default, a new meaning has a new tag. `at_ms` is the device's
+own time, corrected by its measured offset where that is known; `received_ms` is ours. Detection counts in ours.
+"""
+
+from typing import Any
+from uuid import UUID, uuid5
+from zlib import crc32
+
+import msgspec
+
+PARTITIONS = 64
+"""Fixed for the life of an installation: a home's messages must stay in one partition, in order."""
+
+RINGING = frozenset({"sos", "fall", "smoke", "gas", "co", "water"})
+"""Kinds that a device may report on `up/alarm` and that ring the desk at once."""
+
+ANSWERS = frozenset({"ok", "cancel"})
+"""Kinds by which a resident answers a prompt. They are heard and shown; they close nothing by themselves."""
+
+
+class Reading(msgspec.Struct, frozen=True, tag="reading/1", omit_defaults=True):
+    """One measurement or movement. `(device, boot, seq)` names it: a repeat with the same three is the same reading."""
+
+    device: str
+    boot: str
+    seq: int
+    at_ms: int
+    received_ms: int
+    kind: str
+    value: Any = None
+    """A number, text, bool or object, as the protocol page says for each kind."""
+    home: str | None = None
+    sensor: str | None = None
+    clock: str | None = None
+    """Why `at_ms` is not what the device said: None, `corrected` or `absurd`."""
+
+
+class Event(msgspec.Struct, frozen=True, tag="event/1", omit_defaults=True):
+    """Something a device reports as an alarm (or as an answer to a prompt). `(device, id)` names it, for ever."""
+
+    device: str
+    id: str
+    boot: str
+    seq: int
+    at_ms: int
+    received_ms: int
+    kind: str
+    home: str | None = None
+    test: bool = False
+    attempt: int = 1
+    device_at_ms: int | None = None
+    """The device's own uncorrected time; None where it was unreadable."""
+    clock: str | None = None
+    confidence: float | None = None
+    location: dict[str, Any] | None = None
+    battery_percent: float | None = None
+
+
+class Tick(msgspec.Struct, frozen=True, tag="tick/1", omit_defaults=True):
+    """Time, as a message: everything ingest had received before `at_ms` stands before it in the partition.
+
+    `heard_ms` is how much of the time since the last tick ingest could hear the broker: silence is counted in it, so
+    that our own outage is never taken for a silent home. `epoch` is the source's: a tick from an older one is void.
+    """
+
+    at_ms: int
+    heard_ms: int
+    epoch: int
+
+
+class DeviceSettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    id: str
+    kind: str
+    heartbeat_seconds: int = 90
+
+
+class Away(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Silence is paused from `from_ms` until `until_ms` (None: until told). SOS never is."""
+
+    from_ms: int
+    until_ms: int | None = None
+
+
+class HomeSettings(msgspec.Struct, frozen=True, tag="home/1", omit_defaults=True):
+    """What detection needs to know of a home, sent into its partition whenever the register changes it."""
+
+    home: str
+    revision: int
+    devices: tuple[DeviceSettings, ...] = ()
+    away: tuple[Away, ...] = ()
+    inactivity_hours: float | None = None
+    """Raise an alarm after this many hours heard without a movement; None: silence of this home is not watched."""
+
+
+Message = Reading | Event | Tick | HomeSettings
+
+
+class Alarm(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What detection hands to the desk. Its id is derived, so that whoever raises it again raises the same one."""
+
+    id: UUID
+    kind: str
+    home: str | None
+    device: str | None
+    at_ms: int
+    received_ms: int
+    test: bool = False
+    device_at_ms: int | None = None
+    clock: str | None = None
+    evidence: dict[str, Any] = {}
+
+
+_ALARMS = UUID("5b0a6a4e-3d0c-4f3e-9a53-0f9f6f2f6c11")
+
+
+def reported_alarm_id(device: str, event_id: str) -> UUID:
+    """The id of an alarm that a device reported. Nothing else deduplicates it."""
+    return uuid5(_ALARMS, f"reported\0{device}\0{event_id}")
+
+
+def derived_alarm_id(home: str, rule: str, episode: str) -> UUID:
+    """The id of an alarm that a rule derived; `episode` names its first reading, so that a replay gives the same."""
+    return uuid5(_ALARMS, f"derived\0{home}\0{rule}\0{episode}")
+
+
+def partition_of(home: str | None, device: str) -> int:
+    """The partition in which a home's messages stand; an unbound device has its own place."""
+    return crc32((home or device).encode()) % PARTITIONS
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode(body: bytes) -> Message:
+    """The message of `body`. msgspec.DecodeError (ValidationError) when it is none: park it, do not guess."""
+    return _decoder.decode(body)

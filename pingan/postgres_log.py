@@ -1,0 +1,165 @@
+"""The log in PostgreSQL: for one machine, and for a district.
+
+An append is one statement: heads are locked in ascending order and stay locked until the commit, so that positions
+become visible in order and without gaps. A row holds all that one append brings for a partition, which makes a row per
+message into a row per commit and partition.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from pingan.clock import Clock
+from pingan.database import Connection, Database, Listener, Queries
+from pingan.lease import Leases
+from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
+
+log = logging.getLogger(__name__)
+sql = Queries(__file__, "postgres_log.sql")
+
+POLL_BATCHES = 64
+"""Rows that one poll takes of one partition at most: bounds memory in a backlog."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+class PostgresLog:
+    """`Log` over the tables `log_heads` and `log_batches`. With a listener, consumers wake by NOTIFY."""
+
+    def __init__(self, name: str, database: Database, clock: Clock, listener: Listener | None = None) -> None:
+        if name not in GROUPS:
+            raise ValueError(f"no log is named {name}; there are {', '.join(GROUPS)}")
+        self.name = name
+        self._database = database
+        self._clock = clock
+        self._listener = listener
+
+    async def append(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        bodies: dict[int, list[bytes]] = {}
+        for partition, body in records:
+            bodies.setdefault(partition, []).append(body)
+        parameters = {
+            "log": self.name,
+            "partitions": list(bodies),
+            "counts": [len(group) for group in bodies.values()],
+            "bodies": [_pack(group) for group in bodies.values()],
+            "now": self._clock.now(),
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(sql.append, parameters)
+
+    async def ends(self) -> dict[int, int]:
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(sql.ends, {"log": self.name})).fetchall()
+        return {row["partition"]: row["position"] for row in rows}
+
+    async def trim(self, keep_seconds: float) -> int:
+        parameters = {
+            "log": self.name,
+            "groups": [f"{self.name}/{group}" for group in GROUPS[self.name]],
+            "before": self._clock.now() - timedelta(seconds=keep_seconds),
+        }
+        async with self._database.connection() as connection:
+            return (await connection.execute(sql.trim, parameters)).rowcount
+
+    def consumer(self, group: str, member: str) -> "PostgresConsumer":
+        if group not in GROUPS[self.name]:
+            raise ValueError(f"log {self.name} has no group {group}; add it to GROUPS so that nothing is trimmed early")
+        leases = Leases(self._database, f"{self.name}/{group}", member, self._clock, PARTITIONS)
+        return PostgresConsumer(self.name, self._database, self._clock, leases, self._listener)
+
+
+class PostgresConsumer:
+    """`Consumer` over the leases of its group."""
+
+    def __init__(self, name: str, database: Database, clock: Clock, leases: Leases, listener: Listener | None) -> None:
+        self._log = name
+        self._database = database
+        self._clock = clock
+        self._leases = leases
+        self._read_to: dict[int, int] = {}
+        self._bell = (listener or Listener(database)).bell(f"log_{name}")
+        self._listening = listener is not None
+
+    async def run(self) -> None:
+        await self._leases.run()
+
+    async def poll(self, wait_seconds: float) -> Polled:
+        polled = await self._look()
+        if polled.batches or polled.taken or polled.lost or wait_seconds <= 0:
+            return polled
+        # Without a listener the log is looked at ten times a second; with one the look follows the append.
+        await self._bell.wait(wait_seconds if self._listening else min(wait_seconds, 0.1))
+        return await self._look()
+
+    async def _look(self) -> Polled:
+        lost: list[int] = []
+        taken: dict[int, Lease] = {}
+        for change in self._leases.changes():
+            for partition in change.lost:
+                self._read_to.pop(partition, None)
+                taken.pop(partition, None)
+                lost.append(partition)
+            for lease in change.taken:
+                self._read_to[lease.partition] = lease.position
+                taken[lease.partition] = lease
+        batches = await self._read() if self._read_to else []
+        return Polled(tuple(lost), tuple(taken.values()), batches)
+
+    async def _read(self) -> list[Batch]:
+        parameters = {
+            "log": self._log,
+            "partitions": list(self._read_to),
+            "positions": list(self._read_to.values()),
+            "batches": POLL_BATCHES,
+        }
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(sql.read, parameters, binary=True)
+            rows = await cursor.fetchall()
+        batches: dict[int, Batch] = {}
+        for row in rows:
+            partition, last, read_to = row["partition"], row["last_position"], self._read_to.get(row["partition"])
+            if read_to is None:  # lost while we read
+                continue
+            first = last - row["count"] + 1
+            entries = [Entry(position, body) for position, body in enumerate(_unpack(row["body"]), first)]
+            if first <= read_to:
+                entries = [entry for entry in entries if entry.position > read_to]
+            self._read_to[partition] = last
+            batches.setdefault(partition, Batch(partition, [])).entries.extend(entries)
+        return list(batches.values())
+
+    async def store(self, connection: Connection, partition: int, position: int) -> None:
+        await self._leases.store(connection, partition, position)
+
+    async def fence(self, connection: Connection, partition: int) -> None:
+        await self._leases.fence(connection, partition)
+
+    def epoch(self, partition: int) -> int | None:
+        return self._leases.held.get(partition)
+
+    def rewind(self, partition: int, position: int) -> None:
+        if partition in self._read_to:
+            self._read_to[partition] = position
+
+    def drop(self, partition: int) -> None:
+        self._leases.drop(partition)
+
+    async def park(self, partition: int, entry: Entry, reason: str) -> None:
+        log.error("%s/%s: entry %s is parked: %s", self._log, partition, entry.position, reason)
+        parameters = {
+            "log": self._log,
+            "consumer": self._leases.name,
+            "partition": partition,
+            "position": entry.position,
+            "now": self._clock.now(),
+            "reason": reason,
+            "body": entry.body,
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(sql.park, parameters)

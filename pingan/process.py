@@ -1,0 +1,173 @@
+"""What every process of the platform does alike: say what state it is in, every second, and stop when it is told.
+
+The state goes to `run/<name>.json` in the data folder. Whoever supervises takes a file that no longer moves for a
+process that no longer works, and `/healthz` and `pingan doctor` read what it says.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from pingan.clock import Clock, DrivenClock, SystemClock, to_ms
+from pingan.database import LOST, Database, Listener
+from pingan.settings import Common
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 1.0
+STEP_TOLERATED_MS = 2_000
+
+
+class State:
+    """What this process says of itself: each part of it is `None` when it is well, or says what it waits for."""
+
+    def __init__(self, name: str, data: Path | None) -> None:
+        self.name = name
+        self._path = data / "run" / f"{name}.json" if data else None
+        self._waiting: dict[str, str] = {}
+        self._parts: set[str] = set()
+
+    def expect(self, *parts: str) -> None:
+        """Name the parts that must have said that they are well before the process is ready."""
+        self._parts.update(parts)
+        for part in parts:
+            self._waiting.setdefault(part, "starting")
+
+    def well(self, part: str) -> None:
+        if self._waiting.pop(part, None) not in (None, "starting"):
+            log.info("%s is back", part)
+        self.write()
+
+    def waiting(self, part: str, reason: str) -> None:
+        if self._waiting.get(part) != reason:
+            log.warning("%s", reason)
+        self._waiting[part] = reason
+        self.write()
+
+    @property
+    def ready(self) -> bool:
+        return not self._waiting
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "pid": os.getpid(),
+            "state": "ready" if self.ready else "waiting",
+            "detail": "; ".join(self._waiting.values()),
+            "at_monotonic": time.monotonic(),
+        }
+
+    def write(self) -> None:
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = self._path.with_suffix(f".{os.getpid()}")
+            unfinished.write_text(json.dumps(self.describe()), encoding="utf-8")
+            unfinished.replace(self._path)
+        except OSError as error:  # a full disk must not stop the work; the supervisor will see the silence
+            log.error("cannot write %s: %s", self._path, error)
+
+
+class Process:
+    """The things that each process has one of, and the tasks that it runs until one fails or it is told to stop."""
+
+    def __init__(self, settings: Common, *, connections: int = 4) -> None:
+        self.clock: Clock = DrivenClock() if settings.clock == "driven" else SystemClock()
+        self.database = Database(settings.database_url, connections=connections, application=settings.name)
+        self.listener = Listener(self.database)
+        self.state = State(settings.name, settings.data)
+        self.state.expect("database")
+        if isinstance(self.clock, DrivenClock):
+            self._follow(self.clock)
+
+    def _follow(self, clock: DrivenClock) -> None:
+        def hear(payload: str | None) -> None:
+            if payload is not None and int(payload) > clock.now_ms():
+                clock.advance(int(payload))
+
+        self.listener.subscribe("clock", hear)
+
+    async def run(self, *work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` until SIGTERM or SIGINT; an error in any of it ends the process, to be started afresh."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await self.database.open()
+        beat = asyncio.create_task(self._beat())
+        try:
+            await self._start(stop)
+            tasks = [asyncio.create_task(_coroutine(part)) for part in (self.listener.run, self._watch, *work)]
+            stopping = asyncio.create_task(stop.wait())
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            stopping.cancel()
+            for task in done - {stopping}:
+                task.result()
+                raise RuntimeError("a part of the process ended that should not")
+        finally:
+            beat.cancel()
+            await self.database.close()
+
+    async def _start(self, stop: asyncio.Event) -> None:
+        waiting: asyncio.Task[None] = asyncio.create_task(
+            self.database.wait(lambda why: self.state.waiting("database", why))
+        )
+        stopping = asyncio.create_task(_coroutine(stop.wait))
+        await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not waiting.done():
+            waiting.cancel()
+            raise SystemExit(0)
+        await waiting
+        self.state.well("database")
+        if isinstance(self.clock, DrivenClock):
+            async with self.database.connection() as connection:
+                row = await (await connection.execute("select at from driven_clock")).fetchone()
+            if row is not None:
+                self.clock.advance(max(to_ms(row["at"]), self.clock.now_ms()))
+
+    async def _beat(self) -> None:
+        while True:
+            self.state.write()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _watch(self) -> None:
+        """Keep saying whether the database answers, and whether the wall clock has been moved."""
+        while True:
+            await asyncio.sleep(2 * BEAT_SECONDS)
+            try:
+                async with asyncio.timeout(5), self.database.connection() as connection:
+                    await connection.execute("select 1")
+                self.state.well("database")
+            except (*LOST, TimeoutError) as error:
+                self.state.waiting("database", f"waiting for the database: {type(error).__name__}")
+            if abs(step := self.clock.step_ms()) > STEP_TOLERATED_MS:
+                log.warning("the wall clock is %d ms away from ours: it was moved; deadlines are not", step)
+
+
+async def _coroutine(part: Callable[[], Awaitable[object]]) -> None:
+    await part()
+
+
+def main(work: Coroutine[Any, Any, None]) -> None:
+    """Run one process's main coroutine, with its log on standard error."""
+    logging.basicConfig(
+        level=os.environ.get("PINGAN_LOG_LEVEL", "INFO"),
+        stream=sys.stderr,
+        format=f"%(asctime)s %(levelname)-7s {os.environ.get('PINGAN_NAME', 'pingan')} %(name)s: %(message)s",
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(work)

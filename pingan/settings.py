@@ -1,0 +1,67 @@
+"""Settings come from the environment, are read once at start, and nonsense is refused there.
+
+Each process has one class whose fields are its settings: field `http_port` is `PINGAN_HTTP_PORT`. Any of them may be
+given as a file instead (`PINGAN_HTTP_PORT_FILE`), which is how secrets should be.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class SettingsError(Exception):
+    """A setting is missing, unreadable or nonsense. The text names it and says what to do."""
+
+
+def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Read the settings class `kind` from the environment. SettingsError names the first thing that is wrong."""
+    environ = os.environ if environ is None else environ
+    given: dict[str, str] = {}
+    for field in msgspec.structs.fields(kind):
+        name = f"PINGAN_{field.name.upper()}"
+        if name in environ and environ[name] != "":
+            given[field.name] = environ[name]
+        elif f"{name}_FILE" in environ:
+            path = Path(environ[f"{name}_FILE"])
+            try:
+                given[field.name] = path.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}") from error
+        elif field.required:
+            raise SettingsError(f"{name} is not set. Set it, or {name}_FILE to a file that holds it.")
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        wrong = next((name for name in given if f"$.{name}`" in str(error)), None)
+        subject = f"PINGAN_{wrong.upper()}={given[wrong]!r}" if wrong else "The settings"
+        raise SettingsError(f"{subject} is refused: {error}") from error
+
+
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """What every process needs."""
+
+    database_url: Text
+    """PostgreSQL, as libpq writes it: `postgresql://user:password@host/name`."""
+    name: Text = "pingan"
+    """This process's name, unique on its machine; it owns leases under it."""
+    data: Path | None = None
+    """The folder of this installation; the process writes its state to `run/<name>.json` below it."""
+    clock: Annotated[str, msgspec.Meta(pattern="^(system|driven)$")] = "system"
+    """`driven`: simulation only; the simulator publishes the time."""
+
+
+class Mqtt(Common, frozen=True, kw_only=True):
+    """What every process that speaks to the broker needs besides."""
+
+    mqtt_host: Text = "127.0.0.1"
+    mqtt_port: Port = 8361
+    mqtt_user: Text
+    mqtt_password: Text
