@@ -108,7 +108,7 @@ class Process:
         try:
             await self._start(stop)
             tasks = [asyncio.create_task(_coroutine(part)) for part in (self.listener.run, self._watch, *work)]
-            stopping = asyncio.create_task(stop.wait())
+            stopping = asyncio.create_task(_coroutine(stop.wait))
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()

@@ -1,0 +1,114 @@
+"""What every test may ask for: a real PostgreSQL with our schema, and a real Mosquitto with our rules."""
+
+import asyncio
+import itertools
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from pingan.clock import DrivenClock, SystemClock
+from pingan.database import Database
+from pingan.local.mosquitto import Mosquitto
+from pingan.local.postgres import Postgres
+from pingan.migrate import migrate
+from tests.support import free_port
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One server for the whole run. Its commits are as durable as in production: nothing is relaxed for speed."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server.prepare()
+    process = server.start()
+    try:
+        server.ready(60)
+        with psycopg.connect(server.superuser_dsn, autocommit=True) as connection:
+            connection.execute("create database template_pingan")
+        migrate(make_conninfo(server.superuser_dsn, dbname="template_pingan"))
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of this test's own, migrated."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
+        connection.execute(f"create database {name} template template_pingan")
+    yield make_conninfo(postgres.superuser_dsn, dbname=name)
+    with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    database = Database(postgres_url, connections=8, application="test")
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+@pytest.fixture
+def driven() -> DrivenClock:
+    return DrivenClock(1_790_000_000_000)
+
+
+@dataclass
+class Broker:
+    """A running Mosquitto under our configuration."""
+
+    mosquitto: Mosquitto
+    process: subprocess.Popen[bytes]
+    host: str
+    port: int
+
+    def password(self, user: str) -> str:
+        return self.mosquitto.password(user)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    mosquitto = Mosquitto(tmp_path / "broker-data", port=free_port())
+    mosquitto.prepare()
+    process = mosquitto.start()
+    try:
+        mosquitto.ready(20)
+        yield Broker(mosquitto, process, "127.0.0.1", mosquitto.port)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+Until = Callable[[Callable[[], Awaitable[object] | object]], Awaitable[object]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for a condition: `await until(lambda: …)` returns its first true answer, or fails after 20 s."""
+
+    async def wait(condition: Callable[[], Awaitable[object] | object]) -> object:
+        async with asyncio.timeout(20):
+            while True:
+                answer = condition()
+                if isinstance(answer, Awaitable):
+                    answer = await answer
+                if answer:
+                    return answer
+                await asyncio.sleep(0.01)
+
+    return wait
