@@ -1,0 +1,1 @@
+"""People with phones behind a telephone network that speaks as Twilio does."""

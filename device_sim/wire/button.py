@@ -1,0 +1,135 @@
+"""A one-touch call button with an acknowledgement lamp."""
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+from device_sim.wire import protocol
+from device_sim.wire.device import Device
+from device_sim.wire.press import Press, RetryPlan
+
+KEPT_PRESSES = 500
+"""How many presses the button's log keeps; unacknowledged ones are never forgotten."""
+
+log = logging.getLogger(__name__)
+
+
+class Button(Device):
+    """Sends a press until the platform, not the broker, has acknowledged it, and shows what becomes of it.
+
+    Presses outlive the line: after a reconnection every unacknowledged one is sent again at once.
+    """
+
+    def __init__(self, device_id: str, password: str, *, plan: RetryPlan | None = None, **device: Any) -> None:
+        super().__init__(device_id, password, **device)
+        self.presses: dict[str, Press] = {}
+        self.prompts: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
+        self._plan = plan or RetryPlan()
+        self._waiting: list[tuple[Press, str, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def press(self, kind: str = "sos", *, test: bool = False, event_id: str | None = None) -> Press:
+        """The finger: a new event with its own id, sent at once (or as soon as the line is back)."""
+        press = Press(
+            event_id=event_id or str(uuid.uuid4()),
+            kind=kind,
+            seq=self.next_seq(),
+            pressed_at=self.now(),
+            pressed_seconds=self._loop.time(),
+            plan=self._plan,
+            test=test,
+        )
+        self.presses[press.event_id] = press
+        self._forget_old()
+        log.info("%s: pressed (%s) %s", self.id, kind, press.event_id)
+        self._act()
+        return press
+
+    async def wait_for(self, press: Press, stage: str) -> None:
+        """Waits until the lamp has shown `stage` for this press."""
+        if not press.has_shown(stage):
+            future: asyncio.Future[None] = self._loop.create_future()
+            self._waiting.append((press, stage, future))
+            await future
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await super().close()
+
+    def on_connected(self) -> None:
+        for press in self._unacknowledged():
+            self._send(press)
+        self._act()
+
+    def heard(self, channel: str, payload: dict[str, Any]) -> None:
+        if channel == "prompt":
+            self.prompts.append(payload)
+            log.info("%s: asked %s", self.id, payload.get("ask"))
+        if channel != "ack":
+            return
+        press = self.presses.get(str(payload.get("id")))
+        if "error" in payload:
+            self.errors.append(payload)
+            log.warning("%s: the platform refuses: %s", self.id, payload["error"])
+        elif press is not None:
+            stage, by, eta = str(payload.get("stage")), payload.get("by"), payload.get("eta")
+            if press.heard(stage, self.now(), by, eta):
+                log.info("%s: %s%s %s", self.id, stage, f" by {by}" if by else "", press.event_id)
+                self._tell()
+            self._schedule()
+
+    def _act(self) -> None:
+        """Does whatever is due and sets the one timer to the soonest deadline of all presses."""
+        for press in self._unacknowledged():
+            shown = len(press.lamp)
+            send = press.act(self._loop.time(), self.now())
+            if len(press.lamp) > shown:
+                log.warning("%s: no acknowledgement yet, the lamp shows failure: %s", self.id, press.event_id)
+                self._tell()
+            if send and self.connection.connected.is_set():
+                self._send(press)
+        self._schedule()
+
+    def _send(self, press: Press) -> None:
+        attempt = press.sent(self._loop.time())
+        payload = protocol.alarm(
+            event_id=press.event_id,
+            boot=self.boot,
+            seq=press.seq,
+            at=press.pressed_at,
+            kind=press.kind,
+            attempt=attempt,
+            test=press.test,
+            battery_percent=self.battery_percent(self.now()),
+        )
+        self.connection.publish(protocol.up(self.id, "alarm"), payload)
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        soonest = min((due for press in self._unacknowledged() if (due := self._due(press)) is not None), default=None)
+        if soonest is not None:
+            self._timer = self._loop.call_at(soonest, self._act)
+
+    def _due(self, press: Press) -> float | None:
+        """While the line is down nothing can be sent: only the lamp's own deadline counts, `on_connected` sends."""
+        return press.next_due() if self.connection.connected.is_set() else press.failed_due()
+
+    def _unacknowledged(self) -> list[Press]:
+        return [press for press in self.presses.values() if not press.acknowledged]
+
+    def _forget_old(self) -> None:
+        spare = len(self.presses) - KEPT_PRESSES
+        for event_id in [key for key, press in self.presses.items() if press.acknowledged][: max(0, spare)]:
+            del self.presses[event_id]
+
+    def _tell(self) -> None:
+        for press, stage, future in self._waiting:
+            if press.has_shown(stage) and not future.done():
+                future.set_result(None)
+        self._waiting = [waiting for waiting in self._waiting if not waiting[2].done()]
