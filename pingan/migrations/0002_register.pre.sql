@@ -5,7 +5,8 @@ create table areas (
     name text not null,
     level text not null check (level in ('city', 'district', 'town', 'village')),
     parent text references areas,
-    check ((level = 'city') = (parent is null))
+    check ((level = 'city') = (parent is null)),
+    check (starts_with(code, parent) and code <> parent)
 );
 comment on table areas is '市 — 县/区 — 乡/镇/街道 — 村/社区. A code begins with its parent''s code, so that a scope is a prefix.';
 
@@ -53,8 +54,9 @@ create table contacts (
     phone text not null,
     language text not null default 'zh' check (language in ('zh', 'en')),
     has_key boolean not null default false,
-    unique (home, rank)
+    unique (home, rank) deferrable initially deferred
 );
+comment on constraint contacts_home_rank_key on contacts is 'Deferred, so that two contacts can change places in one transaction.';
 
 create table responders (
     id text primary key,
@@ -94,9 +96,10 @@ create table away (
     away_from timestamptz not null,
     away_until timestamptz,
     reason text not null,
-    check (away_until > away_from)
+    check (away_until > away_from),
+    unique (home, away_from)
 );
-create index away_by_home on away (home);
+comment on table away is 'The home and the beginning name an absence: that is how an imported file recognises it.';
 
 create table accounts (
     id text primary key,
@@ -115,6 +118,15 @@ create table sessions (
     created_at timestamptz not null,
     expires_at timestamptz not null
 );
+create index sessions_by_account on sessions (account);
+
+create table sign_in_failures (
+    id bigint generated always as identity primary key,
+    account text not null,
+    at timestamptz not null
+);
+create index sign_in_failures_by_account on sign_in_failures (account, at);
+comment on table sign_in_failures is 'Attempts of the last minute, written before the password is looked at, so that many at once are counted too.';
 
 create table tokens (
     token_hash bytea primary key,
