@@ -5,10 +5,12 @@ pass through a folder that only we may enter (0700). We never open a folder whic
 then kept below /var/lib/pingan, and a note in the data folder says where.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,14 @@ def place_for(data: Path, part: str, owner: Owner) -> Path:
             f"If it was moved, write the new path into {belongs_to}."
         )
     return _own(kept / part, owner)
+
+
+def remove_kept(data: Path) -> None:
+    """Delete what is kept elsewhere for this data folder; the folder itself is the caller's to delete."""
+    kept = Path(read_json(data / NOTE).get("folder") or "")
+    with contextlib.suppress(OSError):
+        if (kept / "belongs-to").read_text(encoding="utf-8").strip() == str(data):
+            shutil.rmtree(kept)
 
 
 def _own(folder: Path, owner: Owner) -> Path:

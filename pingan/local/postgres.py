@@ -23,7 +23,7 @@ from psycopg import sql
 
 from . import processes
 from .logs import open_log
-from .places import SHARED, PlaceError, Secrets, place_for, reachable, socket_folder, write_private
+from .places import SHARED, PlaceError, Secrets, make_data_folder, place_for, reachable, socket_folder, write_private
 from .processes import Identity, owner
 
 DATABASE = "pingan"
@@ -69,6 +69,7 @@ class Postgres:
     """The database of one data folder. `prepare`, `start` and `ready` may be called again after any death."""
 
     def __init__(self, data: Path) -> None:
+        make_data_folder(data)
         self.data = data
         self.owner = owner("nobody")
         self._secrets = Secrets(data)

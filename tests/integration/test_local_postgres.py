@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pingan.local.places import NOTE, PlaceError, make_data_folder, read_json
+from pingan.local.places import NOTE, PlaceError, remove_kept
 from pingan.local.postgres import Postgres
 
 
@@ -22,11 +22,8 @@ def data(request: pytest.FixtureRequest) -> Iterator[Path]:
     outer = Path(tempfile.mkdtemp(prefix="pingan-test-"))
     outer.chmod(0o711 if request.param == "open to pass" else 0o700)
     data = outer / "data"
-    make_data_folder(data)
     yield data
-    kept = read_json(data / NOTE).get("folder")
-    if kept:
-        shutil.rmtree(kept)
+    remove_kept(data)
     shutil.rmtree(outer)
 
 

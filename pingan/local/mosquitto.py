@@ -1,0 +1,198 @@
+"""Debian's Mosquitto with our configuration: who may connect, who may say what where, and nothing that is dropped."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .logs import open_log
+from .mosquitto_password import hash_password
+from .places import Secrets, make_data_folder, place_for, write_private
+from .processes import owner
+
+HOST = "127.0.0.1"
+SERVICE_USERS = ("ingest-alarm", "ingest-telemetry", "dispatch")
+
+_USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HASH = re.compile(r"\$[67]\$[A-Za-z0-9+/=$]+")
+
+CONFIGURATION = """\
+# Written by `pingan up` at every start: changes made here are lost.
+listener {port} {host}
+allow_anonymous false
+password_file {folder}/users
+acl_file {folder}/acl
+
+# The bridge acknowledges after the durable append. The defaults would hold it to 20 at a time, and drop what waits
+# behind 1,000. (0 means no limit, but with it Mosquitto 2.0.11 cuts off whoever publishes what is denied.)
+max_inflight_messages 2000
+max_queued_messages 10000000
+set_tcp_nodelay true
+
+# Larger packets end the connection. `message_size_limit` would acknowledge the message and then drop it.
+max_packet_size 262144
+max_keepalive 3600
+
+# Sessions of MQTT 3.1.1 clients outlive the broker, but for the last second or two before a kill.
+persistence true
+persistence_location {folder}/
+autosave_interval 1
+autosave_on_changes false
+persistent_client_expiration 14d
+
+# To the supervisor's file, which is kept small. `information` would tell of every save.
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+log_timestamp_format %Y-%m-%dT%H:%M:%S%z
+"""
+
+ACCESS = """\
+# A device: what it says goes below its own name, and it hears what is below its own name.
+pattern write pingan/v1/%u/up/#
+pattern read pingan/v1/%u/down/#
+
+user ingest-alarm
+topic read pingan/v1/+/up/#
+topic write pingan/v1/+/down/#
+
+user ingest-telemetry
+topic read pingan/v1/+/up/#
+topic write pingan/v1/+/down/#
+
+user dispatch
+topic write pingan/v1/+/down/#
+"""
+
+
+class MosquittoError(Exception):
+    """The broker cannot be prepared or does not start. The text says why."""
+
+
+def program() -> str | None:
+    """Mosquitto's path. Debian puts it into /usr/sbin, which an ordinary user's PATH does not hold."""
+    return shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
+
+
+class Mosquitto:
+    """The broker of one data folder. `prepare` and `start` may be called again after any death."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        make_data_folder(data)
+        self.data = data
+        self.port = port
+        # Its own user, so that a hole in the broker is not one in the database.
+        self.owner = owner("mosquitto", "nobody")
+        self._secrets = Secrets(data)
+        self._service_hashes = {name: hash_password(self.password(name)) for name in SERVICE_USERS}
+
+    def password(self, service_user: str) -> str:
+        return self._secrets.text(f"mqtt-{service_user}")
+
+    def password_file(self, service_user: str) -> Path:
+        return self._secrets.file(f"mqtt-{service_user}")
+
+    def prepare(self) -> None:
+        """Write the configuration. Devices known from the last run stay known: they need not wait for the database."""
+        self.folder = place_for(self.data, "mosquitto", self.owner)
+        text = CONFIGURATION.format(port=self.port, host=HOST, folder=self.folder)
+        write_private(self.folder / "mosquitto.conf", text, self.owner)
+        write_private(self.folder / "acl", ACCESS, self.owner)
+        self.write_users(self._devices())
+
+    def _devices(self) -> dict[str, str]:
+        """The devices in the users' file as it stands."""
+        users: dict[str, str] = {}
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.folder / "users").read_text(encoding="utf-8").splitlines():
+                name, _, hashed = line.partition(":")
+                users[name] = hashed
+        return {name: hashed for name, hashed in users.items() if name not in SERVICE_USERS}
+
+    def write_users(self, devices: Mapping[str, str]) -> bool:
+        """Replace the users' file: our services, and these devices with their hashes. True when it has changed.
+
+        The running broker reads it on `reload`. A name or hash that could break the file's form is left out.
+        """
+        lines = [f"{name}:{hashed}" for name, hashed in self._service_hashes.items()]
+        lines += [
+            f"{name}:{hashed}"
+            for name, hashed in sorted(devices.items())
+            # A device that calls itself `dispatch` must not become it.
+            if name not in SERVICE_USERS and _USER.fullmatch(name) and _HASH.fullmatch(hashed)
+        ]
+        text = "\n".join(lines) + "\n"
+        path = self.folder / "users"
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return False
+        write_private(path, text, self.owner)
+        return True
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it as its own user from the first moment, so that a reload can read whatever the start could."""
+        found = program()
+        if found is None:
+            raise MosquittoError("Mosquitto is not installed: apt-get install mosquitto")
+        with open_log(self.data, "mosquitto") as log:
+            return subprocess.Popen(
+                [found, "-c", str(self.folder / "mosquitto.conf")],
+                cwd="/",
+                env={"PATH": os.defpath, "TZ": "UTC"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self.owner.arguments,
+            )
+
+    def answers(self, timeout_seconds: float = 1) -> bool:
+        """Whether it takes a connection, signs `dispatch` in and says so."""
+        return sign_in(self.port, "dispatch", self.password("dispatch"), timeout_seconds) == 0
+
+    def ready(self, timeout_seconds: float = 10) -> None:
+        """Wait until it answers. MosquittoError when it has not within the time."""
+        deadline = time.monotonic() + timeout_seconds
+        while not self.answers():
+            if time.monotonic() > deadline:
+                raise MosquittoError(f"Mosquitto does not answer on port {self.port}: see log/mosquitto.log")
+            time.sleep(0.03)
+
+    def reload(self, process: subprocess.Popen[bytes]) -> bool:
+        """Make it read the users again; no connection is dropped but those of removed users. False: try again."""
+        # Before it serves it has no handler for the signal, which would end it.
+        if process.poll() is not None or not self.answers():
+            return False
+        process.send_signal(signal.SIGHUP)
+        return True
+
+
+def _field(text: str) -> bytes:
+    encoded = text.encode()
+    return len(encoded).to_bytes(2, "big") + encoded
+
+
+def sign_in(port: int, user: str, password: str, timeout_seconds: float) -> int | None:
+    """One MQTT 3.1.1 CONNECT (clean session), by hand. The CONNACK's code (0: welcome), None when there was none."""
+    body = _field("MQTT") + bytes([4, 0xC2, 0, 10]) + _field(f"pingan-probe-{os.getpid()}-{time.monotonic_ns()}")
+    body += _field(user) + _field(password)
+    length = bytes([len(body) & 0x7F | 0x80, len(body) >> 7]) if len(body) > 0x7F else bytes([len(body)])
+    try:
+        with socket.create_connection((HOST, port), timeout_seconds) as connection:
+            connection.sendall(b"\x10" + length + body)
+            answer = b""
+            while len(answer) < 4 and (part := connection.recv(4 - len(answer))):
+                answer += part
+            if len(answer) < 4 or answer[0] != 0x20:
+                return None
+            with contextlib.suppress(OSError):
+                connection.sendall(b"\xe0\x00")  # DISCONNECT: without it the log tells of a lost client
+            return answer[3]
+    except OSError:
+        return None
