@@ -107,7 +107,7 @@ create index readings_by_home on readings (home, at);
 comment on table readings is 'The archive. `at` is the device''s time, corrected; a number stands in value, anything else in detail. Daily partitions are made by the archive as they are needed.';
 
 create table driven_clock (
-    only boolean primary key default true check (only),
+    singleton boolean primary key default true check (singleton),
     at timestamptz not null,
     step bigint not null
 );
