@@ -54,7 +54,7 @@ create table alarms (
     evidence jsonb not null,
     incident bigint references incidents,
     taken_at timestamptz,
-    check ((incident is null) = (taken_at is null))
+    check (incident is null or taken_at is not null)
 );
 create index alarms_waiting on alarms (raised_at) where taken_at is null;
 create index alarms_by_incident on alarms (incident);
@@ -88,7 +88,6 @@ create trigger journal_is_append_only before update or delete on journal for eac
 create table sends (
     id bigint generated always as identity primary key,
     incident bigint not null references incidents,
-    round integer not null,
     step integer not null,
     repeat integer not null default 0,
     purpose text not null,
@@ -106,7 +105,7 @@ create table sends (
     provider_id text,
     result text,
     worker text,
-    unique (incident, round, step, repeat, purpose, channel, recipient)
+    unique (incident, step, repeat, purpose, channel, recipient)
 );
 comment on table sends is 'The outbox. The unique key is the promise that nobody is contacted twice for one step unless the repeat is declared.';
 create index sends_due on sends (due_at) where state in ('waiting', 'dialling');

@@ -1,0 +1,629 @@
+"""The incident: every state, every event, every transition, in one table.
+
+`decide` is the whole of it: an incident, what happened, who could be asked and the time, to a decision. It does no
+I/O and asks no clock. An open incident always has a time at which it wakes: whatever anyone has promised, if nothing
+more is heard by then, it rings again and asks the next. Only a person closes it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from dispatch.policy import Person, Policy, Step, asked
+
+ANSWER_LATE_SECONDS = 180
+"""An answer later than this needs a written reason (UK TSA: 99 % within 180 s)."""
+
+PRESSES_KEPT = 20
+"""How many of an incident's newest presses are told each stage."""
+
+
+class State(StrEnum):
+    WAITING = "waiting"  # nobody has it
+    ANSWERED = "answered"  # an operator has it
+    ACCEPTED = "accepted"  # somebody has said that they will come
+    MOVING = "moving"
+    ON_SCENE = "on_scene"
+    SAFE = "safe"
+    CLOSED = "closed"
+
+
+STAMPS = tuple(f"t{number}" for number in range(10))
+
+CAUSES = (
+    "sos", "fall", "inactivity", "smoke", "gas", "water", "co", "wandering", "vitals", "missed_visit", "technical",
+    "test", "unknown",
+)  # fmt: skip
+OUTCOMES = (
+    "ambulance", "fire", "police", "responder_attended", "family_attended", "resolved_by_voice", "advice",
+    "wanted_to_talk", "accidental", "test_confirmed", "technical_visit_booked", "no_contact_visited",
+    "found_deceased", "duplicate", "cancelled_by_person",
+)  # fmt: skip
+
+
+class Helper(msgspec.Struct, frozen=True):
+    """Who has said that they will come."""
+
+    id: str
+    name: str
+    role: str
+    eta: datetime | None = None
+
+
+class Press(msgspec.Struct, frozen=True):
+    """An event that a device waits to hear the stages of."""
+
+    device: str
+    event_id: str
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """Everything that decisions depend on. `version` counts decisions that changed it."""
+
+    home: str | None
+    device: str | None
+    cause: str
+    danger: bool
+    test: bool
+    policy: Policy
+    state: State
+    version: int
+    opened_at: datetime
+    wake_at: datetime | None
+    ringing: bool = True
+    """The desk's screens sound until somebody answers."""
+    calling: bool = True
+    """People are being asked: on waking the next step runs."""
+    step: int = 0
+    """The step that runs now; past the policy's end the last one repeats."""
+    step_at: datetime | None = None
+    awaited: tuple[str, ...] = ()
+    """Whom the running step has asked and who has not declined."""
+    raised: int = 1
+    raised_version: int = 1
+    presses: tuple[Press, ...] = ()
+    operator: str | None = None
+    operator_name: str | None = None
+    helper: Helper | None = None
+    seconds: tuple[Helper, ...] = ()
+    """Further helpers, beside the first."""
+    contact: Literal["made", "none"] | None = None
+    stamps: dict[str, datetime] = {}
+    absent: dict[str, str] = {}
+    """At closing: each stamp that is missing, and the name of the reason."""
+    reported: tuple[str, ...] = ()
+    """Stamps that rest on somebody's word alone."""
+    closing: "Close | None" = None
+
+
+# What can happen. Each event's tag is its row in the table.
+
+
+class Raised(msgspec.Struct, frozen=True, tag="raised"):
+    """Another alarm of this home: a new press always rings again."""
+
+    kind: str
+    press: Press | None = None
+
+
+class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):
+    """The resident pressed *ok* or *cancel*. It is heard and shown, and closes nothing."""
+
+    kind: str
+
+
+class Restored(msgspec.Struct, frozen=True, tag="restored"):
+    kind: str
+
+
+class Due(msgspec.Struct, frozen=True, tag="due"):
+    """`wake_at` has come."""
+
+
+class Shown(msgspec.Struct, frozen=True, tag="shown"):
+    """A visible page that can sound has drawn the incident."""
+
+    console: str
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    operator: str
+    name: str
+
+
+class Contact(msgspec.Struct, frozen=True, tag="contact"):
+    """The operator speaks with the resident."""
+
+    operator: str
+    name: str
+
+
+class NoContact(msgspec.Struct, frozen=True, tag="no_contact"):
+    """Silence on the line is not a nuisance (MacAuley, FAI 2012): it escalates by itself."""
+
+    operator: str
+    name: str
+
+
+class Assign(msgspec.Struct, frozen=True, tag="assign"):
+    """The operator sends a particular person."""
+
+    operator: str
+    name: str
+    person: str
+
+
+class Accept(msgspec.Struct, frozen=True, tag="accept"):
+    helper: Helper
+
+
+class Decline(msgspec.Struct, frozen=True, tag="decline"):
+    person: str
+
+
+class Unreached(msgspec.Struct, frozen=True, tag="unreached"):
+    """A call or message ended without an answer: busy, voicemail, refused, abandoned."""
+
+    person: str
+    why: str
+
+
+class Moving(msgspec.Struct, frozen=True, tag="moving"):
+    helper: Helper | None
+    reported_by: str | None = None
+
+
+class OnScene(msgspec.Struct, frozen=True, tag="on_scene"):
+    helper: Helper | None
+    reported_by: str | None = None
+    """Who said so; None when the home itself showed it."""
+
+
+class Safe(msgspec.Struct, frozen=True, tag="safe"):
+    by: str
+
+
+class Close(msgspec.Struct, frozen=True, tag="close"):
+    """Closing takes two fields: what it was, and what became of it."""
+
+    operator: str
+    name: str
+    cause: str
+    outcome: str
+    as_of: int
+    reason: str = ""
+
+
+class Note(msgspec.Struct, frozen=True, tag="note"):
+    by: str
+    text: str
+
+
+Event = (
+    Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
+    | Unreached | Moving | OnScene | Safe | Close | Note
+)  # fmt: skip
+
+# One row an event, one column a state, each cell the rule that applies. Every pair is decided.
+TABLE = """
+event              waiting      answered     accepted     moving       on_scene     safe         closed
+raised             ring_again   ring_again   ring_again   ring_again   ring_again   ring_again   too_late
+resident_answered  record       record       record       record       record       record       record
+restored           record       record       record       record       record       record       record
+due                wake         wake         wake         wake         wake         remind       too_late
+shown              show         show         show         show         show         show         too_late
+answer             answer       answer       answer       answer       answer       answer       too_late
+contact            contact      contact      contact      contact      contact      contact      too_late
+no_contact         no_contact   no_contact   no_contact   no_contact   record       record       too_late
+assign             assign       assign       assign       assign       assign       assign       too_late
+accept             accept       accept       second       second       second       too_late     too_late
+decline            decline      decline      record       record       record       record       record
+unreached          record       record       record       record       record       record       record
+moving             move         move         move         move         too_late     too_late     too_late
+on_scene           arrive       arrive       arrive       arrive       too_late     too_late     too_late
+safe               safe         safe         safe         safe         safe         too_late     too_late
+close              close        close        close        close        close        close        too_late
+note               record       record       record       record       record       record       record
+"""
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Somebody to ask now, through these channels; worth nothing after the deadline."""
+
+    person: Person
+    channels: tuple[str, ...]
+    step: int
+    deadline: datetime
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """What the button shows next."""
+
+    stage: Literal["accepted", "on_the_way", "closed"]
+    by: str | None = None
+    eta: datetime | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided, by name, and what follows from it.
+
+    `name` is the same word in tests, journal, metrics and on the screen. A refusal changes nothing and says why;
+    `who` is the person it speaks of.
+    """
+
+    name: str
+    incident: Incident
+    asks: tuple[Ask, ...] = ()
+    stage: Stage | None = None
+    stop_calling: bool = False
+    """Calls that still wait to be placed are withdrawn."""
+    refused: bool = False
+    who: str | None = None
+
+
+def open_incident(
+    *,
+    home: str | None,
+    device: str | None,
+    cause: str,
+    danger: bool,
+    test: bool,
+    policy: Policy,
+    press: Press | None,
+    t0: datetime,
+    t1: datetime,
+    people: tuple[Person, ...],
+    now: datetime,
+) -> Decision:
+    """A new incident, its first step running."""
+    incident = Incident(
+        home=home,
+        device=device,
+        cause=cause,
+        danger=danger,
+        test=test,
+        policy=policy,
+        state=State.WAITING,
+        version=1,
+        opened_at=now,
+        wake_at=now,
+        presses=(press,) if press else (),
+        stamps={"t0": t0, "t1": t1},
+    )
+    return _run("opened", incident, 0, people, now)
+
+
+def decide(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """What follows from `event`. `people` are those who can be asked for this home, `now` is the transaction's time."""
+    rule = RULES[_table()[tag(event), incident.state]]
+    decision = rule(incident, event, people, now)
+    if decision.incident is incident or decision.refused:
+        return decision
+    changed = msgspec.structs.replace(decision.incident, version=incident.version + 1)
+    if isinstance(event, Raised):
+        changed = msgspec.structs.replace(changed, raised_version=changed.version)
+    return msgspec.structs.replace(decision, incident=changed)
+
+
+def tag(event: Event) -> str:
+    return str(type(event).__struct_config__.tag)
+
+
+_replace = msgspec.structs.replace
+_parsed: dict[tuple[str, State], str] = {}
+
+
+def _table() -> dict[tuple[str, State], str]:
+    if not _parsed:
+        header, *rows = (line.split() for line in TABLE.strip().splitlines())
+        _parsed.update(
+            {(row[0], State(state)): rule for row in rows for state, rule in zip(header[1:], row[1:], strict=True)}
+        )
+    return _parsed
+
+
+def _run(name: str, incident: Incident, number: int, people: tuple[Person, ...], now: datetime) -> Decision:
+    """Run step `number`; steps that have nobody to ask are passed over, except the last, which waits."""
+    policy = incident.policy
+    while (
+        number < len(policy.steps) - 1 and policy.step(number).who != "desk" and not asked(policy.step(number), people)
+    ):
+        number += 1
+    step = policy.step(number)
+    persons = asked(step, people)
+    deadline = now + timedelta(seconds=step.wait_seconds)
+    running = _replace(
+        incident,
+        step=number,
+        step_at=now,
+        awaited=tuple(person.id for person in persons),
+        calling=True,
+        wake_at=_desk_wake(incident, step, now) if step.who == "desk" else deadline,
+    )
+    asks = tuple(Ask(person, step.channels, number, deadline) for person in persons)
+    return Decision(name, running, asks)
+
+
+def _desk_wake(incident: Incident, step: Step, since: datetime) -> datetime:
+    unseen = step.unseen_seconds is not None and "t2" not in incident.stamps
+    return since + timedelta(seconds=step.unseen_seconds if unseen and step.unseen_seconds else step.wait_seconds)
+
+
+def _stamped(incident: Incident, stamp: str, now: datetime) -> Incident:
+    """The first of its kind counts; none is written over."""
+    if stamp in incident.stamps:
+        return incident
+    return _replace(incident, stamps={**incident.stamps, stamp: now})
+
+
+def _refuse(name: str, incident: Incident, who: str | None = None) -> Decision:
+    return Decision(name, incident, refused=True, who=who)
+
+
+def _record(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """It is written in the journal, and changes nothing."""
+    return Decision("recorded", incident)
+
+
+def _too_late(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    if incident.state is State.CLOSED:
+        return _refuse("already_closed", incident, incident.closing.name if incident.closing else None)
+    return _refuse(f"already_{incident.state}", incident, incident.helper.name if incident.helper else None)
+
+
+def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Raised)
+    presses = (*incident.presses, event.press) if event.press else incident.presses
+    ringing = _replace(incident, raised=incident.raised + 1, presses=presses[-PRESSES_KEPT:], ringing=True)
+    if incident.calling:  # the running step goes on: a press is never answered by starting over
+        return Decision("rang_again", ringing)
+    first = incident.policy.step(0)
+    soon = now + timedelta(seconds=first.wait_seconds)
+    due = min(incident.wake_at, soon) if incident.wake_at else soon
+    return Decision("rang_again", _replace(ringing, calling=True, awaited=(), wake_at=due))
+
+
+def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    if incident.wake_at is None or now < incident.wake_at:
+        return _refuse("not_due", incident)
+    if incident.calling:
+        return _run("next_step", incident, incident.step + 1, people, now)
+    # Somebody had it and was not heard from again.
+    return _run("stalled", _replace(incident, ringing=True), incident.step + 1, people, now)
+
+
+def _remind(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    if incident.wake_at is None or now < incident.wake_at:
+        return _refuse("not_due", incident)
+    if incident.calling:  # pressed again after it was called safe
+        return _run("next_step", incident, incident.step + 1, people, now)
+    return Decision("reminded", _replace(incident, ringing=True, wake_at=_after(now, incident.policy.close_seconds)))
+
+
+def _show(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    if "t2" in incident.stamps:
+        return _refuse("already_shown", incident)
+    shown = _stamped(incident, "t2", now)
+    step = incident.policy.step(incident.step)
+    if incident.state is State.WAITING and incident.calling and step.who == "desk" and incident.step_at:
+        shown = _replace(shown, wake_at=_desk_wake(shown, step, incident.step_at))
+    return Decision("shown", shown)
+
+
+def _answer(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Answer)
+    if incident.operator is not None and not incident.ringing:
+        name = "already_yours" if incident.operator == event.operator else "already_answered"
+        return _refuse(name, incident, incident.operator_name)
+    held = _held(incident, event.operator, event.name, now)
+    decision = Decision("answered", held, stop_calling=True)
+    if incident.state is State.WAITING:
+        return _replace(decision, stage=Stage("accepted", event.name))
+    return decision
+
+
+def _held(incident: Incident, operator: str, name: str, now: datetime) -> Incident:
+    """The operator has it: the desk falls silent, and the promise of this state begins to run."""
+    state = State.ANSWERED if incident.state is State.WAITING else incident.state
+    held = _replace(
+        incident, operator=operator, operator_name=name, ringing=False, calling=False, awaited=(), state=state
+    )
+    return _stamped(_promised(held, now), "t3", now)
+
+
+def _promised(incident: Incident, now: datetime) -> Incident:
+    """When the state that the incident is in is doubted, if nothing more is heard."""
+    policy = incident.policy
+    if incident.state is State.MOVING and incident.helper and incident.helper.eta:
+        return _replace(incident, wake_at=max(incident.helper.eta, now) + timedelta(seconds=policy.grace_seconds))
+    seconds = {
+        State.ANSWERED: policy.decide_seconds if incident.contact == "made" else policy.contact_seconds,
+        State.ACCEPTED: policy.move_seconds,
+        State.MOVING: policy.arrive_seconds,
+        State.ON_SCENE: policy.safe_seconds,
+        State.SAFE: policy.close_seconds,
+    }[incident.state]
+    return _replace(incident, wake_at=_after(now, seconds))
+
+
+def _after(now: datetime, seconds: int) -> datetime:
+    return now + timedelta(seconds=seconds)
+
+
+def _contact(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Contact)
+    made = _replace(incident, contact="made")
+    # Whom the running step has asked may still come: speaking with the resident calls nobody back.
+    return Decision("contact_made", _stamped(_held(made, event.operator, event.name, now), "t4", now))
+
+
+def _no_contact(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, NoContact)
+    silent = _stamped(_held(_replace(incident, contact="none"), event.operator, event.name, now), "t4", now)
+    if incident.state in (State.ACCEPTED, State.MOVING):  # somebody is on the way already
+        return Decision("no_contact", silent)
+    if incident.calling and incident.awaited:  # people are being asked: let them answer, and go on from there
+        going_on = _replace(silent, calling=True, awaited=incident.awaited, wake_at=incident.wake_at)
+        return Decision("no_contact_escalates", going_on)
+    number = incident.step
+    while number < len(incident.policy.steps) - 1 and incident.policy.step(number).who == "desk":
+        number += 1
+    return _run("no_contact_escalates", silent, number, people, now)
+
+
+def _assign(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Assign)
+    person = next((person for person in people if person.id == event.person), None)
+    if person is None:
+        return _refuse("unknown_person", incident)
+    wait = next((step.wait_seconds for step in incident.policy.steps if step.who != "desk"), 60)
+    channels = next((step.channels for step in incident.policy.steps if step.channels), ("twilio_voice", "twilio_sms"))
+    held = _held(incident, event.operator, event.name, now)
+    # A step number of its own: the same person may be sent again, and each sending is one contact.
+    number = max(incident.step + 1, len(incident.policy.steps))
+    deadline = _after(now, wait)
+    assigned = _replace(held, step=number, step_at=now, calling=True, awaited=(person.id,), wake_at=deadline)
+    return Decision("assigned", assigned, (Ask(person, channels, number, deadline),), who=person.name)
+
+
+def _accept(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Accept)
+    accepted = _replace(incident, state=State.ACCEPTED, helper=event.helper, ringing=False, calling=False, awaited=())
+    return Decision(
+        "accepted",
+        _stamped(_promised(accepted, now), "t5", now),
+        stage=Stage("accepted", event.helper.name),
+        stop_calling=True,
+        who=event.helper.name,
+    )
+
+
+def _second(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Accept)
+    first = incident.helper.name if incident.helper else None
+    if incident.helper and incident.helper.id == event.helper.id:
+        return _refuse("already_yours", incident, first)
+    if any(helper.id == event.helper.id for helper in incident.seconds):
+        return _refuse("already_yours", incident, first)
+    return Decision("accepted_second", _replace(incident, seconds=(*incident.seconds, event.helper)), who=first)
+
+
+def _decline(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Decline)
+    awaited = tuple(person for person in incident.awaited if person != event.person)
+    if awaited == incident.awaited:
+        return Decision("recorded", incident)
+    declined = _replace(incident, awaited=awaited)
+    if awaited or not incident.calling:
+        return Decision("declined", declined)
+    # Everyone of this step has said no: that is an answer, so there is nothing to wait for.
+    return _run("declined_by_all", declined, incident.step + 1, people, now)
+
+
+def _move(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Moving)
+    helper = _merged(incident.helper, event.helper)
+    moving = _replace(
+        incident, state=State.MOVING, helper=helper, ringing=False, calling=False, awaited=(),
+        reported=_reported(incident, "t6", event.reported_by),
+    )  # fmt: skip
+    stamped = _stamped(_stamped(_promised(moving, now), "t5", now), "t6", now)
+    stage = Stage("on_the_way", helper.name if helper else None, helper.eta if helper else None)
+    return Decision("moving", stamped, stage=stage, stop_calling=True)
+
+
+def _merged(known: Helper | None, told: Helper | None) -> Helper | None:
+    if told is None or known is None:
+        return told or known
+    return told if told.eta or told.id != known.id else _replace(told, eta=known.eta)
+
+
+def _reported(incident: Incident, stamp: str, by: str | None) -> tuple[str, ...]:
+    if by is None or stamp in incident.stamps or stamp in incident.reported:
+        return incident.reported
+    return (*incident.reported, stamp)
+
+
+def _arrive(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, OnScene)
+    arrived = _replace(
+        incident, state=State.ON_SCENE, helper=_merged(incident.helper, event.helper), ringing=False, calling=False,
+        awaited=(), reported=_reported(incident, "t7", event.reported_by),
+    )  # fmt: skip
+    return Decision("on_scene", _stamped(_promised(arrived, now), "t7", now), stop_calling=True)
+
+
+def _safe(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    safe = _replace(incident, state=State.SAFE, ringing=False, calling=False, awaited=())
+    return Decision("safe", _stamped(_promised(safe, now), "t8", now), stop_calling=True)
+
+
+def _close(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Close)
+    if event.cause not in CAUSES:
+        return _refuse("unknown_cause", incident)
+    if event.outcome not in OUTCOMES:
+        return _refuse("unknown_outcome", incident)
+    if event.as_of < incident.raised_version:
+        return _refuse("pressed_again", incident)
+    reached = incident.state in (State.ON_SCENE, State.SAFE)
+    if incident.contact == "none" and not reached and not event.reason.strip():
+        return _refuse("no_contact_needs_reason", incident)
+    if late(incident, now) and not event.reason.strip():
+        return _refuse("late_answer_needs_reason", incident)
+    closed = _stamped(
+        _replace(incident, state=State.CLOSED, wake_at=None, ringing=False, calling=False, awaited=(), closing=event),
+        "t9",
+        now,
+    )
+    absent = {stamp: _why_absent(closed, stamp) for stamp in STAMPS if stamp not in closed.stamps}
+    return Decision("closed", _replace(closed, absent=absent), stage=Stage("closed", event.name), stop_calling=True)
+
+
+def late(incident: Incident, now: datetime) -> bool:
+    """Whether a human answered (or still has not) later than a danger may wait."""
+    first = incident.stamps.get("t3", now)
+    if accepted := incident.stamps.get("t5"):
+        first = min(first, accepted)
+    return incident.danger and (first - incident.stamps["t1"]).total_seconds() > ANSWER_LATE_SECONDS
+
+
+def _why_absent(incident: Incident, stamp: str) -> str:
+    """The name of the reason for a stamp's absence."""
+    if stamp == "t2":
+        return "no_screen_confirmed"
+    if stamp == "t3":
+        return "helper_answered_first" if "t5" in incident.stamps else "closed_unanswered"
+    if stamp == "t4":
+        return "no_voice_contact_recorded"
+    if stamp in ("t5", "t6"):
+        return "arrival_was_first_word" if "t7" in incident.stamps else "nobody_was_sent"
+    if stamp == "t7":
+        return "arrival_not_stamped" if incident.helper else "nobody_was_sent"
+    return "closed_without_word_of_safety"
+
+
+Rule = Callable[[Incident, Event, tuple[Person, ...], datetime], Decision]
+
+RULES: dict[str, Rule] = {
+    "record": _record,
+    "too_late": _too_late,
+    "ring_again": _ring_again,
+    "wake": _wake,
+    "remind": _remind,
+    "show": _show,
+    "answer": _answer,
+    "contact": _contact,
+    "no_contact": _no_contact,
+    "assign": _assign,
+    "accept": _accept,
+    "second": _second,
+    "decline": _decline,
+    "move": _move,
+    "arrive": _arrive,
+    "safe": _safe,
+    "close": _close,
+}

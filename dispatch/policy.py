@@ -1,0 +1,102 @@
+"""Who is asked, in which order, for how long. Policies are data; an incident carries the one it was opened under."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Seconds = Annotated[int, msgspec.Meta(ge=1)]
+Who = Literal["desk", "contacts", "responders", "everyone"]
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who can be asked to come: a contact of the home or a responder of its area, in order of `rank`."""
+
+    id: str
+    name: str
+    group: Literal["contacts", "responders"]
+    rank: int
+    role: str
+    phone: str
+    language: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One tier: who is asked, through which channels, and how long we wait for an answer before the next."""
+
+    who: Who
+    wait_seconds: Seconds
+    channels: tuple[str, ...] = ()
+    ranks: tuple[int, int] = (1, 99)
+    unseen_seconds: Seconds | None = None
+    """A desk whose screen has not confirmed drawing the incident by then is taken for empty."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The steps, the last of which repeats, and how long each promise may take before it is doubted."""
+
+    name: str
+    version: int
+    steps: tuple[Step, ...]
+    contact_seconds: Seconds
+    decide_seconds: Seconds
+    move_seconds: Seconds
+    arrive_seconds: Seconds
+    safe_seconds: Seconds
+    close_seconds: Seconds
+    grace_seconds: Seconds
+
+    def step(self, number: int) -> Step:
+        """Step `number` from 0; past the end it is the last one, for ever."""
+        return self.steps[min(number, len(self.steps) - 1)]
+
+
+def asked(step: Step, people: tuple[Person, ...]) -> tuple[Person, ...]:
+    """Whom a step asks, of the people of this home, in their order."""
+    if step.who == "desk":
+        return ()
+    low, high = step.ranks
+    return tuple(
+        person
+        for person in people
+        if (step.who == "everyone" or person.group == step.who) and low <= person.rank <= high
+    )
+
+
+TECHNICAL = frozenset(
+    {
+        "heartbeat_lost",
+        "device_restored",
+        "battery_low",
+        "battery_critical",
+        "battery_restored",
+        "mains_lost",
+        "mains_restored",
+        "tamper",
+        "tamper_restored",
+        "sensor_lost",
+        "sensor_restored",
+        "radio_jam",
+        "radio_restored",
+        "link_lost",
+        "link_restored",
+        "fault",
+        "fault_restored",
+        "sequence_gap",
+        "sequence_restored",
+        "self_test",
+    }
+)
+"""The domain's own codes of devices, and their restores."""
+
+FINDINGS = frozenset({"sequence_gap", "sequence_restored"})
+"""Technical kinds that are kept and counted, and interrupt nobody."""
+
+
+def is_danger(kind: str) -> bool:
+    """Whether an alarm of this kind is about a person. A kind that we do not know is: that is the safe side."""
+    return kind not in TECHNICAL
+
+
+def is_restore(kind: str) -> bool:
+    """Whether this says that something is well again: it opens nothing."""
+    return kind in TECHNICAL and kind.endswith("_restored")
