@@ -96,13 +96,15 @@ class Leases:
         share = -(-self.partitions // len(alive))
         mine = [p for p in self.held if p not in lost]
         surplus = mine[share:]
-        free = [row["partition"] for row in rows if row["owner"] not in alive]
+        # What bears our name and is not held was taken or released in a statement whose answer we never got.
+        stray = {row["partition"] for row in rows if row["owner"] == self._owner and row["partition"] not in self.held}
+        free = [row["partition"] for row in rows if row["owner"] not in alive or row["partition"] in stray]
         wanted = free[: max(0, share - len(mine))]
         gone = [row["owner"] for row in rows if row["owner"] is not None and row["owner"] not in alive]
-        taken = await self._take(wanted, gone) if wanted else ()
-        if surplus:
-            await self._release(surplus)
+        taken = await self._take(wanted, [*gone, self._owner] if stray else gone) if wanted else ()
         self._note(Change(taken, (*lost, *surplus)))
+        if unwanted := [*surplus, *sorted(stray.difference(wanted))]:
+            await self._release(unwanted)
         if forgotten := [
             owner for owner, seen in self._seen.items() if seen.silent_seconds > 20 * self.patience_seconds
         ]:
