@@ -1,0 +1,137 @@
+"""The telephone network: phones, the one account, its calls and messages, and what is wrong with it today."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Literal, TypeVar
+
+import msgspec
+
+from device_sim.phone import errors
+from device_sim.phone.call import Call, CallRequest
+from device_sim.phone.people import Phone
+from device_sim.phone.sms import Message, MessageRequest, reply
+from device_sim.phone.webhook import Webhooks
+
+MAX_KEPT = 20_000
+"""Calls and messages kept for looking up; the oldest go first."""
+MIN_DIGITS, MAX_DIGITS = 8, 15
+
+Record = TypeVar("Record")
+log = logging.getLogger(__name__)
+
+
+class Faults(msgspec.Struct, forbid_unknown_fields=True):
+    """What is wrong with the provider, as `POST /sim/faults` takes it.
+
+    `respond`: ok · slow (after `seconds`) · hang (never) · 429 · 500 · 400 (with `code`) · ambiguous (does it, then
+    drops the connection without an answer). The next `count` requests are affected (None: all), of `methods`, to
+    `resource`. `calls_per_second` queues calls. `callback_repeats` sends every status callback so often.
+    """
+
+    respond: Literal["ok", "slow", "hang", "429", "500", "400", "ambiguous"] = "ok"
+    seconds: float = 30.0
+    code: int = 20001
+    count: int | None = None
+    methods: tuple[str, ...] = ("POST",)
+    resource: Literal["Calls", "Messages", "all"] = "all"
+    calls_per_second: float | None = None
+    callback_repeats: int = 1
+
+    def draw(self, method: str, resource: str) -> str:
+        """Which answer this request gets; counts it."""
+        concerned = method in self.methods and self.resource in ("all", resource)
+        if self.respond == "ok" or not concerned or self.count == 0:
+            return "ok"
+        if self.count is not None:
+            self.count -= 1
+        return self.respond
+
+
+class Network:
+    """The provider's account and everybody who can be reached. `pace` 1 is real time; tests use less."""
+
+    def __init__(
+        self, *, account_sid: str, auth_token: str, numbers: Iterable[str], pace: float = 1.0, sms_webhook: str = ""
+    ) -> None:
+        self.account_sid, self.auth_token = account_sid, auth_token
+        self.numbers = frozenset(numbers)
+        self.sms_webhook = sms_webhook
+        self.phones: dict[str, Phone] = {}
+        self.calls: dict[str, Call] = {}
+        self.messages: dict[str, Message] = {}
+        self.faults = Faults()
+        self.pace = pace
+        self._webhooks = Webhooks(auth_token)
+        self._next_dial_seconds = 0.0
+
+    def add(self, phone: Phone) -> Phone:
+        """Connects a phone; one that is there already stays as it is."""
+        return self.phones.setdefault(phone.number, phone)
+
+    def call(self, request: CallRequest) -> Call:
+        """Places a call. TwilioError when the numbers will not do."""
+        self._check_to(request.to)
+        if request.from_number not in self.numbers:
+            raise errors.foreign_from(request.from_number)
+        call = Call(
+            request,
+            account_sid=self.account_sid,
+            phone=self.phones.get(request.to),
+            webhooks=self._webhooks,
+            pace=self.pace,
+            callback_repeats=self.faults.callback_repeats,
+        )
+        _keep(self.calls, call.record.sid, call)
+        log.info("call %s to %s", call.record.sid, request.to)
+        call.dial(self._queue_seconds())
+        return call
+
+    def message(self, request: MessageRequest) -> Message:
+        """Sends a text message. TwilioError when the numbers will not do."""
+        self._check_to(request.to)
+        if request.from_number not in self.numbers:
+            raise errors.foreign_message_from(request.from_number)
+        message = Message(
+            request,
+            account_sid=self.account_sid,
+            phone=self.phones.get(request.to),
+            webhooks=self._webhooks,
+            pace=self.pace,
+        )
+        _keep(self.messages, message.record.sid, message)
+        message.send()
+        return message
+
+    async def reply(self, phone: Phone, to: str, body: str) -> int:
+        """The person with `phone` writes to one of our numbers; the status of the platform's answer, 0 for none."""
+        return await reply(phone, to, body, url=self.sms_webhook, account_sid=self.account_sid, webhooks=self._webhooks)
+
+    def close(self) -> None:
+        self._webhooks.close()
+
+    def _check_to(self, number: str) -> None:
+        phone = self.phones.get(number)
+        if not is_number(number) or (phone is not None and phone.habit.kind == "invalid"):
+            raise errors.invalid_to(number)
+
+    def _queue_seconds(self) -> float:
+        """How long a call placed now waits for its turn."""
+        if not self.faults.calls_per_second:
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        turn = max(now, self._next_dial_seconds)
+        self._next_dial_seconds = turn + 1 / self.faults.calls_per_second
+        return turn - now
+
+
+def is_number(number: str) -> bool:
+    """Whether it is a number in E.164 form."""
+    digits = number[1:]
+    return number.startswith("+") and digits.isascii() and digits.isdigit() and MIN_DIGITS <= len(digits) <= MAX_DIGITS
+
+
+def _keep(records: dict[str, Record], sid: str, record: Record) -> None:
+    records[sid] = record
+    if len(records) > MAX_KEPT:
+        del records[next(iter(records))]

@@ -1,0 +1,95 @@
+"""What the simulator's command line says, in English and Chinese."""
+
+import os
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "about": (
+        "The world outside the platform: homes, buttons, phones, recordings and load.",
+        "平台之外的世界：住户、按钮、电话、真实录制数据与负载。",
+    ),
+    "run": ("run the neighbourhood of an access file", "运行访问文件中的整个社区"),
+    "press": ("press the button of a home", "按下某户的呼叫按钮"),
+    "phones": ("list the phones and what they do", "列出所有电话及其状态"),
+    "phone": ("answer a phone, press keys, hang up, or set a habit", "接听、按键、挂断，或设定接听习惯"),
+    "cable": ("pull or plug the network cable of a home", "拔掉或插上某户的网线"),
+    "replay": ("send recordings of real people as devices", "把真实录制数据当作设备数据发送"),
+    "load": ("generate load and measure acknowledgements", "产生负载并测量确认时间"),
+    "access": ("the access file (default: PINGAN_DATA/access.json)", "访问文件（默认：PINGAN_DATA/access.json）"),
+    "climate": ("how bad the network is: fair, poor, storm", "网络状况：fair 良好、poor 较差、storm 恶劣"),
+    "home": ("the home, for example H001", "住户编号，例如 H001"),
+    "kind": ("kind of alarm", "报警种类"),
+    "test": ("mark the press as a test", "标记为测试"),
+    "wait": ("wait until the lamp shows this stage", "一直等到指示灯显示该阶段"),
+    "wait_seconds": ("give up after so many seconds", "最多等待的秒数"),
+    "number": ("the phone's number, for example +8613800000101", "电话号码，例如 +8613800000101"),
+    "act": (
+        "answer | press DIGITS | hangup | habit KIND | show",
+        "answer 接听 | press 按键 | hangup 挂断 | habit 习惯 | show",
+    ),
+    "value": ("the keys to press, or the habit", "要按的键，或习惯名称"),
+    "after": ("a habit's seconds until it answers", "按习惯接听前的秒数"),
+    "pull_or_plug": ("pull or plug", "pull 拔掉或 plug 插上"),
+    "no_access": (
+        "No access file: give --access FILE, or set PINGAN_DATA to the platform's folder.",
+        "没有访问文件：请用 --access 指定文件，或将 PINGAN_DATA 设为平台的数据目录。",
+    ),
+    "not_running": (
+        "No simulator answers at {url}. Start it with: pingan sim run",
+        "{url} 没有模拟器应答。启动方法：pingan sim run",
+    ),
+    "refused": ("The simulator refuses: {reason}", "模拟器拒绝：{reason}"),
+    "pressed": ("{home}: pressed, event {id}", "{home}：已按下，事件 {id}"),
+    "stage_pressed": ("pressed", "已按下"),
+    "stage_failed": ("NO ANSWER YET, trying again", "尚无应答，正在重试"),
+    "stage_received": ("received by the centre", "中心已收到"),
+    "stage_accepted": ("accepted by {by}", "{by} 已受理"),
+    "stage_on_the_way": ("{by} is on the way, arriving {eta}", "{by} 正在赶来，预计 {eta} 到达"),
+    "stage_closed": ("closed", "已结束"),
+    "not_reached": (
+        "The lamp has not shown “{stage}” within {seconds:g} s.",
+        "{seconds:g} 秒内指示灯未显示“{stage}”。",
+    ),
+    "nobody": ("somebody", "有人"),
+    "unknown_time": ("soon", "不久"),
+    "idle": ("idle", "空闲"),
+    "ringing": ("RINGING", "响铃"),
+    "in_call": ("in a call", "通话中"),
+    "heard": ("heard: {text}", "听到：{text}"),
+    "inbox": ("text from {number}: {body}", "短信（{number}）：{body}"),
+    "needs_value": ("“{act}” needs a value.", "“{act}”需要一个值。"),
+    "cable_pulled": ("{home}: the cable is out ({devices})", "{home}：网线已拔掉（{devices}）"),
+    "cable_plugged": ("{home}: the cable is in ({devices})", "{home}：网线已插上（{devices}）"),
+    "source": ("where the recording comes from", "录制数据来源"),
+    "tihm": ("a TIHM home, for example 0efe8", "TIHM 住户编号，例如 0efe8"),
+    "house": ("a single-resident house, A to E", "独居住宅，A 至 E"),
+    "casas": ("the CASAS home", "CASAS 住户"),
+    "falls": ("fall trials: weda, sisfall, umafall", "跌倒试验：weda、sisfall、umafall"),
+    "days": ("how many days of it", "天数"),
+    "trials": ("how many trials of it", "试验次数"),
+    "only": ("of the trials only falls, or only daily activities", "只取跌倒试验，或只取日常活动试验"),
+    "driven": ("on the driven clock, as fast as the platform drains", "使用受控时钟，平台处理多快就多快"),
+    "speed": ("in real time, so many times as fast", "实时回放的倍速"),
+    "start": ("let the recording begin at this time (ISO 8601)", "让录制数据从该时刻开始（ISO 8601）"),
+    "step": ("minutes of one step of the driven clock, at most 60", "受控时钟每步的分钟数，最多 60"),
+    "boot": ("boot id: the same one makes a repeat a duplicate", "启动编号：相同则视为重复数据"),
+    "data": ("the folder of the recordings", "录制数据目录"),
+    "connections": ("how many connections send readings", "发送读数的连接数"),
+    "readings": ("readings a second in all", "每秒读数总数"),
+    "presses": ("presses a second in all", "每秒按键总数"),
+    "seconds": ("how long", "持续秒数"),
+    "max": ("as fast as the platform takes them", "以平台能接受的最快速度"),
+    "window": ("how many readings may be in flight on a connection (--max)", "每个连接允许的在途读数（--max）"),
+    "acknowledged": ("write every acknowledged press to this file", "把每个已确认的按键写入该文件"),
+    "retry_seconds": ("seconds until an unacknowledged press is sent again", "未确认的按键隔多少秒重发"),
+}
+
+
+def language() -> str:
+    """`zh` or `en`, from PINGAN_LANGUAGE or else LANG."""
+    wanted = os.environ.get("PINGAN_LANGUAGE") or os.environ.get("LANG", "")
+    return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+def say(word: str, **values: object) -> str:
+    """The sentence in the reader's language."""
+    return _WORDS[word][language() == "zh"].format(**values)
