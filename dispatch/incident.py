@@ -400,7 +400,7 @@ def _remind(incident: Incident, event: Event, people: tuple[Person, ...], now: d
         return _refuse("not_due", incident)
     if incident.calling:  # pressed again after it was called safe
         return _run("next_step", incident, incident.step + 1, people, now)
-    return Decision("reminded", _replace(incident, ringing=True, wake_at=_after(now, incident.policy.close_seconds)))
+    return Decision("reminded", _replace(incident, ringing=True, wake_at=after(now, incident.policy.close_seconds)))
 
 
 def _show(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -446,10 +446,10 @@ def _promised(incident: Incident, now: datetime) -> Incident:
         State.ON_SCENE: policy.safe_seconds,
         State.SAFE: policy.close_seconds,
     }[incident.state]
-    return _replace(incident, wake_at=_after(now, seconds))
+    return _replace(incident, wake_at=after(now, seconds))
 
 
-def _after(now: datetime, seconds: int) -> datetime:
+def after(now: datetime, seconds: int) -> datetime:
     return now + timedelta(seconds=seconds)
 
 
@@ -484,7 +484,7 @@ def _assign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     held = _held(incident, event.operator, event.name, now)
     # A step number of its own: the same person may be sent again, and each sending is one contact.
     number = max(incident.step + 1, len(incident.policy.steps))
-    deadline = _after(now, wait)
+    deadline = after(now, wait)
     assigned = _replace(held, step=number, step_at=now, calling=True, awaited=(person.id,), wake_at=deadline)
     return Decision("assigned", assigned, (Ask(person, channels, number, deadline),), who=person.name)
 

@@ -1,0 +1,51 @@
+"""A way of reaching somebody: one folder, and one line in the service's table."""
+
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+
+class Send(NamedTuple):
+    """One row of the outbox, about to be sent."""
+
+    id: int
+    incident: int
+    purpose: str
+    recipient: str
+    name: str
+    address: str
+    language: str
+    body: dict[str, Any]
+    dialled_at: datetime
+    deadline_at: datetime
+
+
+class Refused(Exception):
+    """It will never work: a number that does not exist, an account without permission. The text is for a human."""
+
+
+class TryAgain(Exception):
+    """It was certainly not sent, and may work in `seconds`."""
+
+    def __init__(self, why: str, seconds: float = 1.0) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
+class Unclear(Exception):
+    """Nobody can say whether it was sent. Look it up before sending it again."""
+
+
+class Channel(Protocol):
+    """`send` returns the provider's own id of what was sent (None if it has none). It ends within `SEND_SECONDS`."""
+
+    repeatable: bool
+    """Sending twice is harmless: the receiver can tell."""
+
+    async def send(self, send: Send) -> str | None: ...
+
+    async def find(self, send: Send) -> str | None:
+        """The provider's id of what was sent to this address since `dialled_at`; None if there is none."""
+        ...
+
+
+SEND_SECONDS = 8.0

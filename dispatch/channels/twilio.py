@@ -1,0 +1,94 @@
+"""What both Twilio channels share: the client, its errors in our words, and the proof that a webhook is Twilio's."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from requests import exceptions as http
+from twilio.base.exceptions import TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
+
+from dispatch.channels import Refused, TryAgain, Unclear
+from pingan.settings import Text
+
+T = TypeVar("T")
+
+REQUEST_SECONDS = 5.0
+"""The SDK's own default is to wait for ever."""
+
+NOT_PROCESSED = frozenset({20429, 429})
+"""Twilio's codes for "not processed: try again later"."""
+
+
+class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach the telephone provider, and how it reaches us."""
+
+    twilio_account_sid: Text
+    twilio_auth_token: Text
+    twilio_from: Text
+    """The number that people see when we call."""
+    twilio_base_url: str = ""
+    """Another place than Twilio's own that speaks its protocol; empty: Twilio's own."""
+    public_url: Text
+    """Our own address as the provider reaches it; webhooks are signed over it."""
+
+
+class _Transport(TwilioHttpClient):
+    """Twilio's transport with a bounded wait, optionally to another address."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(timeout=REQUEST_SECONDS)
+        self._base_url = base_url.rstrip("/")
+
+    def request(self, method: str, url: str, *arguments: Any, **named: Any) -> Response:
+        if self._base_url:
+            url = self._base_url + url[len("https://api.twilio.com") :]
+        return super().request(method, url, *arguments, **named)
+
+
+class Twilio:
+    """The provider. Every call ends within `REQUEST_SECONDS` or so, and raises only what a channel may raise."""
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        self.settings = settings
+        self._client = Client(
+            settings.twilio_account_sid,
+            settings.twilio_auth_token,
+            http_client=_Transport(settings.twilio_base_url),
+        )
+
+    async def ask(self, request: Callable[[Client], T]) -> T:
+        """Do a request of the SDK off the loop. Raises Refused, TryAgain or Unclear."""
+        try:
+            return await asyncio.to_thread(request, self._client)
+        except TwilioRestException as error:
+            raise _in_our_words(error) from error
+        except http.ConnectTimeout as error:
+            raise TryAgain("no connection to the provider") from error
+        except http.ConnectionError as error:
+            # Refused before anything was said, or cut in the middle: only the first is certain.
+            certain = "NewConnectionError" in str(error) or "Connection refused" in str(error)
+            raise (TryAgain("no connection to the provider") if certain else Unclear(str(error))) from error
+        except http.RequestException as error:
+            raise Unclear(f"{type(error).__name__}: {error}") from error
+
+    def webhook(self, path: str) -> str:
+        return self.settings.public_url.rstrip("/") + path
+
+
+def _in_our_words(error: TwilioRestException) -> Refused | TryAgain | Unclear:
+    if error.code in NOT_PROCESSED or error.status == 429:
+        return TryAgain("the provider is busy (429)", seconds=2.0)
+    if error.status >= 500:
+        return Unclear(f"the provider failed ({error.status})")
+    return Refused(f"the provider refuses: {error.msg} ({error.code})")
+
+
+def genuine(settings: TwilioSettings, path: str, form: Mapping[str, str], signature: str) -> bool:
+    """Whether a webhook to `path` (with its query) was signed with our token. The address is ours, never the proxy's."""
+    url = settings.public_url.rstrip("/") + path
+    return bool(RequestValidator(settings.twilio_auth_token).validate(url, dict(form), signature))

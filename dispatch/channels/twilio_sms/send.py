@@ -1,0 +1,43 @@
+"""A text message beside the call: it stays, with the address and the way in. It is no answer to anything."""
+
+from datetime import timedelta
+
+from twilio.rest import Client
+
+from dispatch.channels import Send
+from dispatch.channels.twilio import Twilio, TwilioSettings
+from dispatch.channels.words import asked_for, words
+
+
+class TwilioSms:
+    repeatable = False
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        self._twilio = Twilio(settings)
+
+    async def send(self, send: Send) -> str:
+        def create(client: Client) -> str:
+            message = client.messages.create(
+                to=send.address,
+                from_=self._twilio.settings.twilio_from,
+                body=text(send),
+                status_callback=self._twilio.webhook(f"/webhooks/twilio/sms/{send.id}/status"),
+            )
+            return str(message.sid)
+
+        return await self._twilio.ask(create)
+
+    async def find(self, send: Send) -> str | None:
+        def look(client: Client) -> str | None:
+            since = send.dialled_at - timedelta(seconds=5)
+            messages = client.messages.list(to=send.address, date_sent_after=since, limit=20)
+            fitting = [message for message in messages if message.body == text(send)]
+            return str(fitting[0].sid) if fitting else None
+
+        return await self._twilio.ask(look)
+
+
+def text(send: Send) -> str:
+    """What the message says."""
+    said = words("twilio_sms", send.language)
+    return said("help", **asked_for(send.body, said))

@@ -1,0 +1,49 @@
+"""What people hear and read, by language: one TOML file per channel and language, no word of it in code."""
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+LANGUAGES = ("zh", "en")
+
+
+class Words:
+    """The words of one channel in one language. A word that is missing is an error when the tests read all files."""
+
+    def __init__(self, table: dict[str, Any]) -> None:
+        self._table = table
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words `key`, with `{names}` filled in; `outer.inner` names an entry of a table."""
+        found: Any = self._table
+        for part in key.split("."):
+            found = found[part]
+        return str(found).format(**values).strip()
+
+    def named(self, table: str, key: str | None) -> str:
+        """An entry of a table, or its `other`: a cause that nobody foresaw is still said."""
+        entries: dict[str, str] = self._table[table]
+        return entries.get(key or "other", entries["other"])
+
+
+@cache
+def words(channel: str, language: str) -> Words:
+    """The words of `channel`; an unknown language gets Chinese."""
+    language = language if language in LANGUAGES else "zh"
+    folder = resources.files("dispatch.channels").joinpath(channel, "words")
+    return Words(tomllib.loads(folder.joinpath(f"{language}.toml").read_text(encoding="utf-8")))
+
+
+def asked_for(body: dict[str, Any], said: Words) -> dict[str, str]:
+    """The parts of a call for help, in words: who, what, where, the way in. What is unknown is said to be."""
+    way_in = body.get("way_in")
+    proven = body.get("way_in_proven_on")
+    if way_in and proven:
+        way_in = said("way_in_proven", way_in=way_in, proven=proven)
+    return {
+        "person": body.get("person") or said("unknown_person"),
+        "what": said.named("causes", body.get("cause")),
+        "address": body.get("address") or said("unknown_address"),
+        "way_in": way_in or said("unknown_way_in"),
+    }

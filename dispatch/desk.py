@@ -1,0 +1,330 @@
+"""The desk: the only writer of incidents.
+
+Everything that happens to an incident comes through here: lock it, decide, and save the incident, its journal and
+what is to be sent, in one transaction. Two who act at once are put in order by the lock, and the second is told.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from importlib import resources
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from dispatch import incident as core
+from dispatch.incident import Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage
+from dispatch.journal import entry_hash
+from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
+from pingan.clock import Clock
+from pingan.database import LOST, Connection, Database, Queries
+from pingan.messages import ANSWERS
+
+sql = Queries(__file__, "desk.sql")
+
+STAGE_SECONDS = 600
+"""A stage that could not reach its button by then is abandoned: it would only confuse."""
+
+NOBODY_KNOWN = "system"
+
+
+class NoIncident(Exception):
+    """There is no such incident."""
+
+
+def policies() -> dict[str, Policy]:
+    """The policies of this installation, by name."""
+    text = resources.files("dispatch").joinpath("policies.json").read_bytes()
+    return msgspec.json.decode(text, type=dict[str, Policy])
+
+
+class StuckAlarm(Exception):
+    """An alarm that could not be taken to an incident, by its id; the cause says why. It still waits."""
+
+    def __init__(self, alarm: UUID) -> None:
+        super().__init__(f"alarm {alarm} could not be taken")
+        self.alarm = alarm
+
+
+class Desk:
+    """Acts on incidents. Holds no state of its own: any number of them may work side by side."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._policies = policies()
+
+    async def act(self, incident_id: int, event: Event) -> Decision:
+        """Let `event` happen to an incident. NoIncident if there is none. A refusal is an answer: see the decision."""
+        async with self._database.transaction() as connection:
+            return await self._act(connection, incident_id, event)
+
+    async def open(self, home: str, cause: str, operator: str, name: str) -> int:
+        """An operator opens an incident for a caller, or raises the open one again; the incident's number."""
+        now = self._clock.now()
+        alarm: dict[str, Any] = {
+            "id": uuid4(), "kind": cause, "home": home, "device": None, "at": now, "raised_at": now, "test": False,
+            "evidence": {"opened_by": name, "operator": operator},
+        }  # fmt: skip
+        async with self._database.transaction() as connection:
+            incident_id = await self._raise(connection, alarm, now)
+        return incident_id
+
+    async def take_alarm(self, beside: Collection[UUID] = ()) -> bool:
+        """Take one waiting alarm, none of `beside`, to its incident; False if none waits. StuckAlarm if it cannot."""
+        async with self._database.transaction() as connection:
+            now = self._clock.now()
+            parameters = {"technical": list(TECHNICAL), "beside": list(beside)}
+            alarm = await (await connection.execute(sql.waiting_alarms, parameters)).fetchone()
+            if alarm is None:
+                return False
+            try:
+                incident_id = await self._take(connection, alarm, now)
+            except LOST:
+                raise
+            except Exception as error:
+                raise StuckAlarm(alarm["id"]) from error
+            await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
+            return True
+
+    async def wake_due(self) -> bool:
+        """Wake one incident whose time has come; False if none is due."""
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(sql.due, {"now": self._clock.now()})).fetchone()
+            if row is None:
+                return False
+            await self._act(connection, row["id"], core.Due())
+            return True
+
+    async def soonest(self) -> datetime | None:
+        """When the next incident is due."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(sql.soonest)).fetchone()
+        return row["at"] if row else None
+
+    async def _take(self, connection: Connection, alarm: dict[str, Any], now: datetime) -> int | None:
+        kind = alarm["kind"]
+        if kind in FINDINGS:
+            return None
+        if kind in ANSWERS or is_restore(kind):
+            open_one = await self._find(connection, alarm, danger=kind in ANSWERS)
+            if open_one is not None:
+                told: Event = ResidentAnswered(kind) if kind in ANSWERS else Restored(kind)
+                await self._act(connection, open_one, told, actor=alarm["device"])
+            return open_one
+        return await self._raise(connection, alarm, now)
+
+    async def _find(self, connection: Connection, alarm: dict[str, Any], *, danger: bool) -> int | None:
+        home = await self._home(connection, alarm["home"])
+        parameters = {"home": home and home["id"], "device": alarm["device"], "danger": danger}
+        row = await (await connection.execute(sql.find_open, parameters)).fetchone()
+        return row["id"] if row else None
+
+    async def _raise(self, connection: Connection, alarm: dict[str, Any], now: datetime) -> int:
+        """Join the open incident, or open one. Whoever loses the race to open joins what the other opened."""
+        danger = is_danger(alarm["kind"])
+        event_id = alarm["evidence"].get("event")
+        press = Press(alarm["device"], event_id) if event_id and alarm["device"] else None
+        while True:
+            joined = await self._find(connection, alarm, danger=danger)
+            if joined is not None:
+                actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
+                decision = await self._act(connection, joined, Raised(alarm["kind"], press), actor=actor)
+                if not decision.refused:
+                    return joined
+            home = await self._home(connection, alarm["home"])
+            people = await self._people(connection, alarm["home"])
+            named = self._policies.get(home["policy"] or "") if danger and home else None
+            decision = core.open_incident(
+                home=home["id"] if home else None,
+                device=alarm["device"],
+                cause=alarm["kind"],
+                danger=danger,
+                test=alarm["test"],
+                policy=named or self._policies["danger" if danger else "technical"],
+                press=press,
+                t0=alarm["at"],
+                t1=alarm["raised_at"],
+                people=people,
+                now=now,
+            )
+            row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
+            if row is None:
+                continue
+            actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
+            detail = {"kind": alarm["kind"], "alarm": str(alarm["id"]), "policy": decision.incident.policy.name}
+            await self._follow(connection, row["id"], decision, "opened", actor, detail, now)
+            return int(row["id"])
+
+    async def _act(self, connection: Connection, incident_id: int, event: Event, actor: str | None = None) -> Decision:
+        row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
+        if row is None:
+            raise NoIncident(incident_id)
+        incident = msgspec.convert(row["body"], Incident)
+        # The time is asked once the lock is ours: an act that waited happened when its turn came.
+        now = self._clock.now()
+        people = await self._people(connection, incident.home)
+        decision = core.decide(incident, event, people, now)
+        if decision.refused and isinstance(event, core.Due | core.Shown):
+            return decision  # a timer or a screen that came too late is no act of anyone
+        if decision.incident is not incident:
+            await connection.execute(sql.save, {**self._row(decision.incident), "incident": incident_id})
+        detail = {
+            key: value for key, value in msgspec.to_builtins(event).items() if key != "type" and value is not None
+        }
+        await self._follow(connection, incident_id, decision, core.tag(event), actor or _actor(event), detail, now)
+        return decision
+
+    async def _follow(
+        self,
+        connection: Connection,
+        incident_id: int,
+        decision: Decision,
+        event: str,
+        actor: str,
+        detail: dict[str, Any],
+        now: datetime,
+    ) -> None:
+        """Write down what was decided, and put into the outbox what follows from it."""
+        if decision.asks:
+            asked = [ask.person.name for ask in decision.asks]
+            detail = {**detail, "asked": asked, "step": decision.incident.step}
+        if decision.who:
+            detail = {**detail, "who": decision.who}
+        await self._write(connection, incident_id, event, decision.name, actor, detail, now)
+        if decision.stop_calling:
+            await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
+        if decision.asks:
+            await self._ask(connection, incident_id, decision, now)
+        if decision.stage:
+            await self._tell_buttons(connection, incident_id, decision.incident, decision.stage, now)
+
+    async def _write(
+        self,
+        connection: Connection,
+        incident_id: int,
+        event: str,
+        decision: str,
+        actor: str,
+        detail: dict[str, Any],
+        now: datetime,
+    ) -> None:
+        last = await (await connection.execute(sql.last_entry, {"incident": incident_id})).fetchone()
+        number, before = (last["number"] + 1, last["hash"]) if last else (1, b"")
+        entry = {
+            "incident": incident_id,
+            "number": number,
+            "at": now,
+            "event": event,
+            "decision": decision,
+            "actor": actor,
+            "detail": Jsonb(detail),
+            "hash": entry_hash(before, incident_id, number, now, event, decision, actor, detail),
+        }
+        await connection.execute(sql.write, entry)
+
+    async def _ask(self, connection: Connection, incident_id: int, decision: Decision, now: datetime) -> None:
+        home = await self._home(connection, decision.incident.home) or {}
+        proven = home.get("way_in_proven_on")
+        body = {
+            "cause": decision.incident.cause,
+            "danger": decision.incident.danger,
+            "person": home.get("person"),
+            "address": home.get("address"),
+            "phone": home.get("phone"),
+            # The way in goes with the first message (Reeves, 2018).
+            "way_in": home.get("way_in"),
+            "way_in_proven_on": proven.isoformat() if proven else None,
+        }
+        for ask in decision.asks:
+            for channel in ask.channels:
+                await connection.execute(
+                    sql.ask,
+                    {
+                        "incident": incident_id,
+                        "step": ask.step,
+                        "purpose": "help",
+                        "channel": channel,
+                        "recipient": ask.person.id,
+                        "name": ask.person.name,
+                        "address": ask.person.phone,
+                        "language": ask.person.language,
+                        "body": Jsonb({**body, "role": ask.person.role}),
+                        "due_at": now,
+                        "deadline_at": ask.deadline,
+                    },
+                )
+
+    async def _tell_buttons(
+        self, connection: Connection, incident_id: int, incident: Incident, stage: Stage, now: datetime
+    ) -> None:
+        for press in incident.presses:
+            body = {
+                "id": press.event_id,
+                "stage": stage.stage,
+                "by": stage.by,
+                "eta": stage.eta.isoformat() if stage.eta else None,
+                "at": now.isoformat(),
+            }
+            await connection.execute(
+                sql.ask,
+                {
+                    "incident": incident_id,
+                    "step": incident.version,
+                    "purpose": "stage",
+                    "channel": "device",
+                    "recipient": f"{press.device} {press.event_id}",
+                    "name": press.device,
+                    "address": press.device,
+                    "language": "zh",
+                    "body": Jsonb(body),
+                    "due_at": now,
+                    "deadline_at": core.after(now, STAGE_SECONDS),
+                },
+            )
+
+    async def _home(self, connection: Connection, home: str | None) -> dict[str, Any] | None:
+        if home is None:
+            return None
+        return await (await connection.execute(sql.home, {"home": home})).fetchone()
+
+    async def _people(self, connection: Connection, home: str | None) -> tuple[Person, ...]:
+        if home is None:
+            return ()
+        rows = await (await connection.execute(sql.people, {"home": home})).fetchall()
+        return tuple(Person(**row) for row in rows)
+
+    @staticmethod
+    def _row(incident: Incident) -> dict[str, Any]:
+        """The incident as its row: what the database must see stands in columns, all of it in the body."""
+        return {
+            "home": incident.home,
+            "device": incident.device,
+            "cause": incident.cause,
+            "danger": incident.danger,
+            "test": incident.test,
+            "state": incident.state.value,
+            "version": incident.version,
+            "wake_at": incident.wake_at,
+            "opened_at": incident.opened_at,
+            "body": Jsonb(msgspec.to_builtins(incident)),
+            **{stamp: incident.stamps.get(stamp) for stamp in core.STAMPS},
+        }
+
+
+def _actor(event: Event) -> str:
+    """Who did it, for the journal."""
+    match event:
+        case core.Answer() | core.Contact() | core.NoContact() | core.Assign() | core.Close():
+            return event.name
+        case core.Accept(helper=helper):
+            return helper.name
+        case core.Moving(helper=helper, reported_by=by) | core.OnScene(helper=helper, reported_by=by):
+            return by or (helper.name if helper else NOBODY_KNOWN)
+        case core.Safe(by=by) | core.Note(by=by):
+            return by
+        case core.Decline(person=person) | core.Unreached(person=person):
+            return person
+        case _:
+            return NOBODY_KNOWN

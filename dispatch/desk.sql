@@ -1,0 +1,77 @@
+-- name: waiting_alarms
+-- The soonest first; a danger never stands behind a flat battery.
+select id, kind, home, device, at, device_at, clock, received_at, raised_at, test, evidence from alarms
+where taken_at is null and id <> all(%(beside)s::uuid[])
+order by kind = any(%(technical)s), raised_at
+for update skip locked limit 1
+
+-- name: taken
+update alarms set taken_at = %(now)s, incident = %(incident)s where id = %(alarm)s
+
+-- name: find_open
+-- What this alarm joins: the open incident of its home (of its device, where no home is known) of the same sort.
+select id from incidents
+where state <> 'closed' and danger = %(danger)s
+  and case when %(home)s::text is null then home is null and device = %(device)s else home = %(home)s end
+order by id limit 1
+
+-- name: lock
+select id, body from incidents where id = %(incident)s for update
+
+-- name: open
+-- The partial unique index ends the race of two alarms that both found nothing open.
+insert into incidents (home, person, device, cause, danger, test, state, version, wake_at, opened_at, body,
+                       t0, t1, t2, t3, t4, t5, t6, t7, t8, t9)
+values (%(home)s, (select min(id) from people where home = %(home)s), %(device)s, %(cause)s, %(danger)s, %(test)s,
+        %(state)s, %(version)s, %(wake_at)s, %(opened_at)s, %(body)s,
+        %(t0)s, %(t1)s, %(t2)s, %(t3)s, %(t4)s, %(t5)s, %(t6)s, %(t7)s, %(t8)s, %(t9)s)
+on conflict do nothing
+returning id
+
+-- name: save
+update incidents set state = %(state)s, version = %(version)s, wake_at = %(wake_at)s, body = %(body)s,
+    t0 = %(t0)s, t1 = %(t1)s, t2 = %(t2)s, t3 = %(t3)s, t4 = %(t4)s,
+    t5 = %(t5)s, t6 = %(t6)s, t7 = %(t7)s, t8 = %(t8)s, t9 = %(t9)s
+where id = %(incident)s
+
+-- name: people
+-- Whom this home can ask: its contacts in their order, then responders on duty, the nearest area first.
+select id, name, 'contacts' as "group", rank, role, phone, language from contacts where home = %(home)s
+union all
+select responders.id, responders.name, 'responders',
+       row_number() over (order by length(responders.area) desc, responders.id)::integer,
+       responders.role, responders.phone, responders.language
+from responders join homes on starts_with(homes.area, responders.area)
+where homes.id = %(home)s and responders.on_duty
+order by "group", rank
+
+-- name: home
+-- What goes with the first message: who, where, and the way in.
+select homes.id, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy,
+       (select string_agg(name, '、' order by id) from people where people.home = homes.id) as person
+from homes where homes.id = %(home)s
+
+-- name: last_entry
+select number, hash from journal where incident = %(incident)s order by number desc limit 1
+
+-- name: write
+insert into journal (incident, number, at, event, decision, actor, detail, hash)
+values (%(incident)s, %(number)s, %(at)s, %(event)s, %(decision)s, %(actor)s, %(detail)s, %(hash)s)
+
+-- name: ask
+-- "On conflict do nothing" is the promise that nobody is contacted twice for one step.
+insert into sends (incident, step, purpose, channel, recipient, name, address, language, body, due_at, deadline_at)
+values (%(incident)s, %(step)s, %(purpose)s, %(channel)s, %(recipient)s, %(name)s, %(address)s, %(language)s, %(body)s,
+        %(due_at)s, %(deadline_at)s)
+on conflict do nothing
+
+-- name: withdraw
+-- Notifications do not go on after the answer.
+update sends set state = 'withdrawn', finished_at = %(now)s
+where incident = %(incident)s and purpose = 'help' and state = 'waiting'
+
+-- name: due
+select id from incidents where wake_at <= %(now)s order by danger desc, wake_at for update skip locked limit 1
+
+-- name: soonest
+select min(wake_at) as at from incidents where wake_at is not null

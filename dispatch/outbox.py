@@ -1,0 +1,185 @@
+"""The outbox: the only part that sends.
+
+"About to send" is recorded first, then it is sent, then the outcome is recorded. An attempt whose outcome nobody
+recorded is looked up by address and time; if the provider knows nothing of it, a danger is sent again as a declared
+repeat, and anything else is left and said to be unclear. What is late against its own deadline is abandoned before
+the request, also by a process that slept between the record and the request.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
+from dispatch.desk import Desk
+from dispatch.incident import Unreached
+from pingan.clock import Clock
+from pingan.database import LOST, Bell, Database, Queries
+
+log = logging.getLogger(__name__)
+sql = Queries(__file__, "outbox.sql")
+
+AT_ONCE = 16
+"""Requests under way at a time, per process."""
+
+UNCLEAR_SECONDS = 5.0
+"""A danger waits this long for clarity before it is sent again."""
+
+LONG_SECONDS = SEND_SECONDS + 4.0
+"""An attempt older than this is nobody's any more, whoever began it."""
+
+NAP_SECONDS = 0.5
+
+FINAL = ("answered", "delivered", "failed", "abandoned", "withdrawn", "unanswered", "unclear")
+"""States of a send that nothing follows."""
+
+
+class Outbox:
+    """One process's share of the sending."""
+
+    def __init__(
+        self, database: Database, clock: Clock, desk: Desk, channels: Mapping[str, Channel], name: str
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._desk = desk
+        self._channels = channels
+        self._name = name
+        self._worker = f"{name}#{uuid4().hex[:12]}"
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self, bell: Bell) -> None:
+        """Send what is due until cancelled; what is under way then gets its time to be recorded."""
+        try:
+            while True:
+                try:
+                    await self._recover()
+                    while await self._send_due():
+                        pass
+                except LOST as error:
+                    log.debug("the outbox waits for the database: %s", error)
+                await bell.wait(NAP_SECONDS)
+        finally:
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=SEND_SECONDS)
+
+    async def _send_due(self) -> bool:
+        """Begin what is due now, as far as there is room; whether there was any."""
+        room = AT_ONCE - len(self._under_way)
+        if room <= 0:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        parameters = {
+            "now": self._clock.now(), "worker": self._worker, "limit": room, "channels": list(self._channels),
+        }  # fmt: skip
+        async with self._database.transaction() as connection:
+            rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+        for row in rows:
+            task = asyncio.create_task(self._attempt(row))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return bool(rows)
+
+    async def _attempt(self, row: dict[str, Any]) -> None:
+        send = _send(row)
+        try:
+            now = self._clock.now()
+            if now >= send.deadline_at:
+                await self._end(row, "abandoned", f"late: due by {send.deadline_at:%H:%M:%S}")
+                return
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    provider_id = await self._channels[row["channel"]].send(send)
+            except Refused as refused:
+                await self._end(row, "failed", str(refused))
+            except TryAgain as later:
+                await self._again(row, str(later), now + timedelta(seconds=later.seconds))
+            except (Unclear, TimeoutError) as unclear:
+                # The record still says "dialling": the recovery looks it up.
+                log.warning("send %s (%s): unclear: %s", send.id, row["channel"], unclear or type(unclear).__name__)
+            else:
+                state = "sent" if provider_id else "delivered"
+                await self._settle(row, state, provider_id=provider_id)
+        except LOST as error:
+            log.warning("send %s: its outcome could not be recorded: %s", send.id, error)
+        except Exception:
+            log.exception("send %s failed in a way that nobody thought of", send.id)
+
+    async def _again(self, row: dict[str, Any], why: str, at: datetime) -> None:
+        if at >= row["deadline_at"]:
+            await self._end(row, "failed", why)
+        else:
+            await self._settle(row, "waiting", result=why, due_at=at)
+
+    async def _end(self, row: dict[str, Any], state: str, why: str) -> None:
+        """It is over and nobody was reached: the incident's journal says so."""
+        await self._settle(row, state, result=why)
+        if row["purpose"] == "help":
+            await self._desk.act(row["incident"], Unreached(row["recipient"], f"{row['channel']}: {why}"))
+
+    async def _settle(
+        self,
+        row: dict[str, Any],
+        state: str,
+        *,
+        provider_id: str | None = None,
+        result: str | None = None,
+        due_at: datetime | None = None,
+    ) -> None:
+        parameters = {
+            "send": row["id"],
+            "state": state,
+            "provider_id": provider_id,
+            "result": result,
+            "due_at": due_at,
+            "finished_at": self._clock.now() if state in FINAL else None,
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(sql.settle, parameters)
+
+    async def _recover(self) -> None:
+        """Look up attempts that nobody finished."""
+        now = self._clock.now()
+        parameters = {
+            "before": now - timedelta(seconds=UNCLEAR_SECONDS),
+            "long_before": now - timedelta(seconds=LONG_SECONDS),
+            "name": self._name,
+            "worker": self._worker,
+        }
+        async with self._database.transaction() as connection:
+            for row in await (await connection.execute(sql.unclear, parameters)).fetchall():
+                await self._clear_up(connection, row, now)
+
+    async def _clear_up(self, connection: Any, row: dict[str, Any], now: datetime) -> None:
+        channel = self._channels.get(row["channel"])
+        if channel is None:
+            return
+        settled: dict[str, Any] = {"send": row["id"], "provider_id": None, "due_at": None, "finished_at": None}
+        if channel.repeatable:
+            await connection.execute(sql.settle, {**settled, "state": "waiting", "result": "sent again", "due_at": now})
+            return
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                found = await channel.find(_send(row))
+        except (Refused, TryAgain, Unclear, TimeoutError) as error:
+            log.warning("send %s cannot be looked up yet: %s", row["id"], error)
+            if now < row["deadline_at"]:
+                return
+            found = None
+        if found:
+            await connection.execute(
+                sql.settle, {**settled, "state": "sent", "result": "found by number and time", "provider_id": found}
+            )
+            return
+        again = row["danger"] and row["open"] and row["purpose"] == "help" and now < row["deadline_at"]
+        if again:
+            await connection.execute(sql.repeat, {"send": row["id"], "now": now})
+        result = "not known to the provider; " + ("a declared repeat follows" if again else "not sent again")
+        await connection.execute(sql.settle, {**settled, "state": "unclear", "result": result, "finished_at": now})
+
+
+def _send(row: dict[str, Any]) -> Send:
+    return Send(**{name: row[name] for name in Send._fields})

@@ -1,0 +1,45 @@
+-- name: claim
+-- "About to send" is recorded before the request, so that nothing is sent twice without our knowing.
+update sends set state = 'dialling', dialled_at = %(now)s, worker = %(worker)s
+where id in (
+    select sends.id from sends join incidents on incidents.id = sends.incident
+    where sends.state = 'waiting' and sends.due_at <= %(now)s and sends.channel = any(%(channels)s)
+    order by incidents.danger desc, sends.due_at, sends.id
+    for update of sends skip locked limit %(limit)s
+)
+returning *
+
+-- name: settle
+-- The end of one attempt, if it is still the one that we made.
+update sends set state = %(state)s, provider_id = coalesce(%(provider_id)s, provider_id), result = %(result)s,
+    due_at = coalesce(%(due_at)s, due_at), finished_at = %(finished_at)s
+where id = %(send)s and state = 'dialling'
+
+-- name: unclear
+-- Attempts whose outcome nobody recorded: their worker died, was stopped, or got no clear answer.
+select sends.*, incidents.danger, incidents.state <> 'closed' as open
+from sends join incidents on incidents.id = sends.incident
+where sends.state = 'dialling' and sends.dialled_at < %(before)s
+  and (split_part(sends.worker, '#', 1) = %(name)s and sends.worker <> %(worker)s or sends.dialled_at < %(long_before)s)
+order by sends.id for update of sends skip locked limit 20
+
+-- name: repeat
+-- A declared repeat: the one exception to "nobody is contacted twice for one step", and it says so.
+insert into sends (incident, step, repeat, purpose, channel, recipient, name, address, language, body, due_at, deadline_at)
+select incident, step, repeat + 1, purpose, channel, recipient, name, address, language, body, %(now)s, deadline_at
+from sends where id = %(send)s
+on conflict do nothing
+
+-- name: soonest
+select min(due_at) as at from sends where state = 'waiting'
+
+-- name: by_id
+select sends.*, incidents.state as incident_state from sends join incidents on incidents.id = sends.incident
+where sends.id = %(send)s
+
+-- name: progress
+-- What the provider says later of a send. A late word never goes behind a final one.
+update sends set state = %(state)s, result = %(result)s, provider_id = coalesce(provider_id, %(provider_id)s),
+    finished_at = case when %(state)s = any(%(final)s) then %(now)s end
+where id = %(send)s and state <> all(%(final)s)
+returning incident, recipient, purpose

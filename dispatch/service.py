@@ -1,0 +1,100 @@
+"""The dispatch process: intake, alarm clock and outbox, side by side.
+
+Its three loops share nothing but the database: each may be stopped anywhere and started again, and any number of
+these processes may run.
+"""
+
+import logging
+from uuid import UUID
+
+from dispatch.channels import Channel
+from dispatch.channels.device.send import DeviceChannel
+from dispatch.channels.twilio import TwilioSettings
+from dispatch.channels.twilio_sms.send import TwilioSms
+from dispatch.channels.twilio_voice.send import TwilioVoice
+from dispatch.desk import Desk, StuckAlarm
+from dispatch.outbox import Outbox
+from pingan import process
+from pingan.clock import Clock
+from pingan.database import LOST, Bell
+from pingan.settings import Mqtt, SettingsError, load
+
+log = logging.getLogger(__name__)
+
+NAP_SECONDS = 0.5
+"""No loop sleeps longer: a lost notification, or a moved deadline, costs half a second at the most."""
+
+
+class DispatchSettings(Mqtt, TwilioSettings, frozen=True, kw_only=True):
+    """Settings of `pingan dispatch`."""
+
+
+async def intake(desk: Desk, bell: Bell) -> None:
+    """Take alarms to their incidents, until cancelled.
+
+    1. Take the waiting alarm that matters most; repeat while there is one.
+    2. One that cannot be taken is passed over and tried again later, so that it holds up nobody.
+    3. Sleep until an alarm is raised.
+    """
+    stuck: set[UUID] = set()
+    while True:
+        try:
+            while await desk.take_alarm(beside=stuck):
+                pass
+            await bell.wait(NAP_SECONDS if not stuck else 5 * NAP_SECONDS)
+            stuck.clear()
+        except StuckAlarm as error:
+            log.exception("%s; it is tried again", error)
+            stuck.add(error.alarm)
+        except LOST as error:
+            log.debug("intake waits for the database: %s", error)
+            await bell.wait(NAP_SECONDS)
+
+
+async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
+    """Wake incidents whose time has come, until cancelled.
+
+    1. Wake what is due, one transaction each; repeat while there is one.
+    2. Sleep until the soonest deadline, or until an incident changes, but never long.
+    """
+    while True:
+        try:
+            while await desk.wake_due():
+                pass
+            soonest = await desk.soonest()
+            wait = NAP_SECONDS if soonest is None else (soonest - clock.now()).total_seconds()
+            await bell.wait(min(NAP_SECONDS, max(0.002, wait)))
+        except LOST as error:
+            log.debug("the alarm clock waits for the database: %s", error)
+            await bell.wait(NAP_SECONDS)
+
+
+def main(argv: list[str]) -> int:
+    """`pingan dispatch`."""
+    try:
+        settings = load(DispatchSettings)
+    except SettingsError as error:
+        raise SystemExit(f"pingan dispatch: {error}") from error
+    process.main(_run(settings))
+    return 0
+
+
+async def _run(settings: DispatchSettings) -> None:
+    this = process.Process(settings, connections=8)
+    device = DeviceChannel(settings, this.state)
+    channels: dict[str, Channel] = {
+        "device": device,
+        "twilio_voice": TwilioVoice(settings),
+        "twilio_sms": TwilioSms(settings),
+    }
+    desk = Desk(this.database, this.clock)
+    outbox = Outbox(this.database, this.clock, desk, channels, settings.name)
+    alarms = this.listener.bell("alarm", "clock")
+    changes = this.listener.bell("incident", "clock")
+    sends = this.listener.bell("outbox", "clock")
+    await this.run(
+        device.run,
+        lambda: intake(desk, alarms),
+        lambda: alarm_clock(desk, this.clock, changes),
+        lambda: outbox.run(sends),
+    )

@@ -1,0 +1,120 @@
+"""What people and machines see of incidents: plain dicts, as the API and the console show them. Reads only."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch import incident as core
+from dispatch.desk import sql as desk_sql
+from dispatch.incident import Incident
+from pingan.database import Connection, Queries
+
+sql = Queries(__file__, "views.sql")
+
+BOARD_ROWS = 500
+RECENT_ROWS = 50
+
+Row = dict[str, Any]
+
+
+async def board(connection: Connection, area: str | None = None) -> list[Row]:
+    """Every open incident of an area (None: everywhere), in the order of the board."""
+    return await _rows(connection, opened=True, area=area, limit=BOARD_ROWS)
+
+
+async def recent(connection: Connection, area: str | None = None) -> list[Row]:
+    """The incidents closed last."""
+    return await _rows(connection, opened=False, area=area, limit=RECENT_ROWS)
+
+
+async def row(connection: Connection, incident_id: int, area: str | None = None) -> Row | None:
+    """One incident as the board shows it; None if there is none, or not in this area."""
+    found = await (await connection.execute(sql.state, {"incident": incident_id})).fetchone()
+    if found is None:
+        return None
+    rows = await _rows(connection, opened=found["open"], area=area, limit=1, incident=incident_id)
+    return rows[0] if rows else None
+
+
+async def visible(connection: Connection, incident_id: int, area: str | None) -> bool:
+    """Whether an incident exists and lies within an area."""
+    found = await connection.execute(sql.visible, {"incident": incident_id, "area": area})
+    return await found.fetchone() is not None
+
+
+async def incident(connection: Connection, incident_id: int, now: datetime, area: str | None = None) -> Row | None:
+    """Everything about one incident: stamps, alarms, journal, what was sent, who can be asked, the home's card."""
+    shown = await row(connection, incident_id, area)
+    if shown is None:
+        return None
+    one = {"incident": incident_id, "home": shown["home"], "now": now}
+
+    async def all_of(query: str, **more: Any) -> list[Row]:
+        return await (await connection.execute(query, {**one, **more})).fetchall()
+
+    return {
+        **shown,
+        "alarms": await all_of(sql.alarms),
+        "journal": await all_of(sql.journal),
+        "sends": await all_of(sql.sends),
+        "people": await all_of(desk_sql.people) if shown["home"] else [],
+        "history": await all_of(sql.history) if shown["home"] else [],
+        "card": await _card(all_of, shown["home"]),
+    }
+
+
+async def _card(all_of: Any, home: str | None) -> Row | None:
+    """The home as it is needed in an emergency: who lives there, the way in, whom to call."""
+    if home is None:
+        return None
+    (card,) = await all_of(sql.home)
+    path = [area["name"] for area in await all_of(sql.area_path, area=card["area"])]
+    shown = ("id", "address", "phone", "way_in", "way_in_proven_on", "latitude", "longitude", "coordinates")
+    return {
+        **{name: card[name] for name in shown},
+        "area_path": path,
+        "persons": await all_of(sql.persons),
+        "contacts": await all_of(sql.contacts),
+        "devices": await all_of(sql.devices),
+        "away": await all_of(sql.away),
+    }
+
+
+async def _rows(
+    connection: Connection, *, opened: bool, area: str | None, limit: int, incident: int | None = None
+) -> list[Row]:
+    parameters = {"open": opened, "area": area, "limit": limit, "incident": incident}
+    rows = await (await connection.execute(sql.board, parameters)).fetchall()
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Row) -> Row:
+    known = msgspec.convert(row.pop("body"), Incident)
+    names = row.pop("names") or {}
+    step = known.policy.step(known.step)
+    return {
+        **row,
+        "ringing": known.ringing,
+        "calling": known.calling,
+        "raised": known.raised,
+        "raised_version": known.raised_version,
+        "step": known.step,
+        "step_who": step.who,
+        "next_who": known.policy.step(known.step + 1).who,
+        "awaited": [names.get(person, person) for person in known.awaited],
+        "operator": known.operator,
+        "operator_name": known.operator_name,
+        "helper": msgspec.structs.asdict(known.helper) if known.helper else None,
+        "helpers_beside": [msgspec.structs.asdict(helper) for helper in known.seconds],
+        "contact": known.contact,
+        "stamps": {stamp: _stamp(known, stamp) for stamp in core.STAMPS},
+        "closing": msgspec.to_builtins(known.closing) if known.closing else None,
+        "presses": [msgspec.structs.asdict(press) for press in known.presses],
+    }
+
+
+def _stamp(known: Incident, stamp: str) -> Row:
+    """A stamp's time; or, once the incident is closed, the named reason for its absence."""
+    at = known.stamps.get(stamp)
+    return {"at": at, "absent": known.absent.get(stamp), "reported": stamp in known.reported}

@@ -1,0 +1,68 @@
+-- name: board
+-- Everything open, what rings and has waited longest first.
+select incidents.id, incidents.version, incidents.state, incidents.cause, incidents.danger, incidents.test,
+       incidents.opened_at, incidents.wake_at, incidents.home, incidents.device, incidents.body,
+       homes.address, areas.name as area_name,
+       (select string_agg(name, '、' order by id) from people where people.home = incidents.home) as person,
+       (select jsonb_object_agg(id, name) from (
+            select id, name from contacts where home = incidents.home
+            union all select id, name from responders
+            where id in (select jsonb_array_elements_text(incidents.body->'awaited'))) known) as names
+from incidents
+left join homes on homes.id = incidents.home
+left join areas on areas.code = homes.area
+where (incidents.state <> 'closed') = %(open)s and (%(incident)s::bigint is null or incidents.id = %(incident)s)
+  and (%(area)s::text is null or starts_with(homes.area, %(area)s))
+order by case when %(open)s then not (incidents.body->>'ringing')::boolean end, incidents.danger desc,
+         case when %(open)s then incidents.opened_at end, incidents.t9 desc
+limit %(limit)s
+
+-- name: visible
+-- Whether an incident lies within a scope.
+select 1 from incidents left join homes on homes.id = incidents.home
+where incidents.id = %(incident)s and (%(area)s::text is null or starts_with(homes.area, %(area)s))
+
+-- name: state
+select state <> 'closed' as open from incidents where id = %(incident)s
+
+-- name: alarms
+select id, kind, at, device_at, clock, received_at, raised_at, device, test, evidence from alarms
+where incident = %(incident)s order by raised_at
+
+-- name: journal
+select number, at, event, decision, actor, detail from journal where incident = %(incident)s order by number
+
+-- name: journal_rows
+select incident, number, at, event, decision, actor, detail, hash from journal
+where incident = %(incident)s order by number
+
+-- name: sends
+select id, step, repeat, purpose, channel, recipient, name, address, state, result, due_at, dialled_at, finished_at
+from sends where incident = %(incident)s order by id
+
+-- name: history
+select id, opened_at, t9 as closed_at, body->'closing'->>'cause' as cause, body->'closing'->>'outcome' as outcome
+from incidents where home = %(home)s and id <> %(incident)s order by id desc limit 20
+
+-- name: home
+select homes.*, areas.name as area_name from homes join areas on areas.code = homes.area where homes.id = %(home)s
+
+-- name: area_path
+with recursive path as (
+    select code, name, parent, 1 as depth from areas where code = %(area)s
+    union all select areas.code, areas.name, areas.parent, path.depth + 1 from areas join path on areas.code = path.parent
+) select name from path order by depth desc
+
+-- name: persons
+select id, name, born_on, sex, language, phone, category, conditions, medication, hospital, note
+from people where home = %(home)s order by id
+
+-- name: contacts
+select id, name, relation, role, rank, phone, language, has_key from contacts where home = %(home)s order by rank
+
+-- name: devices
+select id, kind, model, heartbeat_seconds, enabled from devices where home = %(home)s order by id
+
+-- name: away
+select away_from, away_until, reason from away
+where home = %(home)s and (away_until is null or away_until > %(now)s) order by away_from
