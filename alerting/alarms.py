@@ -1,0 +1,59 @@
+"""Alarms into their table, from where the desk takes them. The insert rings the bell `alarm`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from pingan.clock import from_ms
+from pingan.database import Connection, Queries
+from pingan.messages import Alarm
+
+sql = Queries(__file__, "alarms.sql")
+
+REFUSED = (psycopg.DataError, psycopg.IntegrityError)
+"""What the database raises for an alarm that it cannot hold: a fault of that alarm, not of the database."""
+
+
+async def insert(connection: Connection, alarms: Iterable[Alarm], now: datetime) -> None:
+    """Raise `alarms` within the caller's transaction. One of REFUSED if one cannot be held."""
+    await connection.cursor().executemany(sql.insert, [_row(alarm, now) for alarm in alarms])
+
+
+def _row(alarm: Alarm, now: datetime) -> dict[str, Any]:
+    received_at = _when(alarm.received_ms) or now
+    return {
+        "id": alarm.id,
+        "kind": _clean(alarm.kind),
+        "home": _clean(alarm.home),
+        "device": _clean(alarm.device),
+        "at": _when(alarm.at_ms) or received_at,
+        "device_at": _when(alarm.device_at_ms),
+        "clock": _clean(alarm.clock),
+        "received_at": received_at,
+        "raised_at": now,
+        "test": alarm.test,
+        "evidence": Jsonb(_clean(alarm.evidence), dumps=msgspec.json.encode),
+    }
+
+
+def _when(at_ms: int | None) -> datetime | None:
+    # A device clock may say the year 60000. The alarm must not be lost for it; the evidence keeps the number.
+    try:
+        return None if at_ms is None else from_ms(at_ms)
+    except OverflowError:
+        return None
+
+
+def _clean(value: Any) -> Any:
+    """`value` without NUL characters, which PostgreSQL holds in no text: a press is not lost for one."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(inner) for inner in value]
+    return value
