@@ -4,7 +4,7 @@ The fields, types and enumerations are checked in tests against Twilio's publish
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -218,7 +218,8 @@ def _within(form: Form, name: str, at: datetime) -> bool:
     at = at.replace(microsecond=0)
     on, since, until = (_time(form, f"{name}{suffix}") for suffix in ("", ">", "<"))
     if on is not None:
-        length = timedelta(days=1) if len(_one(form, name) or "") == len("2025-01-01") else timedelta(seconds=1)
+        # The SDK writes a date as its midnight, so a midnight names the whole day too.
+        length = timedelta(days=1) if on.timetz() == time(tzinfo=UTC) else timedelta(seconds=1)
         if not on <= at < on + length:
             return False
     return (since is None or at >= since) and (until is None or at <= until)

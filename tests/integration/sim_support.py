@@ -50,7 +50,7 @@ class Broker:
             f"persistence_location {self._folder}/\nautosave_interval 1\nmax_queued_messages 0\n"
             "max_inflight_messages 1000\nset_tcp_nodelay true\nuser root\n"
         )
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - a test waits for nothing else meanwhile
             ["/usr/sbin/mosquitto", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         await until(self._answers, "the broker to listen")
