@@ -39,6 +39,10 @@ def policies() -> dict[str, Policy]:
     return msgspec.json.decode(text, type=dict[str, Policy])
 
 
+class UnknownHome(Exception):
+    """The register has no such home, or not for whoever asks."""
+
+
 class StuckAlarm(Exception):
     """An alarm that could not be taken to an incident, by its id; the cause says why. It still waits."""
 
@@ -60,14 +64,20 @@ class Desk:
         async with self._database.transaction() as connection:
             return await self._act(connection, incident_id, event)
 
-    async def open(self, home: str, cause: str, operator: str, name: str) -> int:
-        """An operator opens an incident for a caller, or raises the open one again; the incident's number."""
+    async def open(self, home: str, cause: str, operator: str, name: str, area: str | None = None) -> int:
+        """An operator opens an incident for a caller, or raises the open one again; the incident's number.
+
+        UnknownHome unless the register has the home, within `area`.
+        """
         now = self._clock.now()
         alarm: dict[str, Any] = {
             "id": uuid4(), "kind": cause, "home": home, "device": None, "at": now, "raised_at": now, "test": False,
             "evidence": {"opened_by": name, "operator": operator},
         }  # fmt: skip
         async with self._database.transaction() as connection:
+            known = await self._home(connection, home)
+            if known is None or not known["area"].startswith(area or ""):
+                raise UnknownHome(home)
             incident_id = await self._raise(connection, alarm, now)
         return incident_id
 

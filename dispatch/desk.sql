@@ -47,7 +47,7 @@ order by "group", rank
 
 -- name: home
 -- What goes with the first message: who, where, and the way in.
-select homes.id, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy,
+select homes.id, homes.area, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy,
        (select string_agg(name, '、' order by id) from people where people.home = homes.id) as person
 from homes where homes.id = %(home)s
 

@@ -25,10 +25,6 @@ NAP_SECONDS = 0.5
 """No loop sleeps longer: a lost notification, or a moved deadline, costs half a second at the most."""
 
 
-class DispatchSettings(Mqtt, TwilioSettings, frozen=True, kw_only=True):
-    """Settings of `pingan dispatch`."""
-
-
 async def intake(desk: Desk, bell: Bell) -> None:
     """Take alarms to their incidents, until cancelled.
 
@@ -72,20 +68,20 @@ async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
 def main(argv: list[str]) -> int:
     """`pingan dispatch`."""
     try:
-        settings = load(DispatchSettings)
+        settings, telephony = load(Mqtt), load(TwilioSettings)
     except SettingsError as error:
         raise SystemExit(f"pingan dispatch: {error}") from error
-    process.main(_run(settings))
+    process.main(_run(settings, telephony))
     return 0
 
 
-async def _run(settings: DispatchSettings) -> None:
+async def _run(settings: Mqtt, telephony: TwilioSettings) -> None:
     this = process.Process(settings, connections=8)
     device = DeviceChannel(settings, this.state)
     channels: dict[str, Channel] = {
         "device": device,
-        "twilio_voice": TwilioVoice(settings),
-        "twilio_sms": TwilioSms(settings),
+        "twilio_voice": TwilioVoice(telephony),
+        "twilio_sms": TwilioSms(telephony),
     }
     desk = Desk(this.database, this.clock)
     outbox = Outbox(this.database, this.clock, desk, channels, settings.name)

@@ -37,7 +37,7 @@ class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Our own address as the provider reaches it; webhooks are signed over it."""
 
 
-class _Transport(TwilioHttpClient):
+class _Transport(TwilioHttpClient):  # type: ignore[misc]
     """Twilio's transport with a bounded wait, optionally to another address."""
 
     def __init__(self, base_url: str) -> None:
@@ -89,6 +89,6 @@ def _in_our_words(error: TwilioRestException) -> Refused | TryAgain | Unclear:
 
 
 def genuine(settings: TwilioSettings, path: str, form: Mapping[str, str], signature: str) -> bool:
-    """Whether a webhook to `path` (with its query) was signed with our token. The address is ours, never the proxy's."""
+    """Whether a webhook to `path` (with its query) was signed with our token. The address is ours, not a proxy's."""
     url = settings.public_url.rstrip("/") + path
     return bool(RequestValidator(settings.twilio_auth_token).validate(url, dict(form), signature))
