@@ -1,0 +1,145 @@
+"""The settings of one installation: from the environment, else as they were at the last start, else the defaults."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from pingan import settings
+from pingan.settings import Port, Text
+
+from .mosquitto import HOST
+from .places import Secrets, read_json, write_private
+
+REMEMBERED = "platform.json"
+PYTHON = (sys.executable, "-P", "-m", "pingan")
+"""`-P`: nothing in the folder we happen to stand in can be imported by mistake."""
+
+
+class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be set for `pingan up`. Everything has a default."""
+
+    http_port: Port = 8360
+    mqtt_port: Port = 8361
+    sim_port: Port = 8363
+    sim: bool = True
+    """The simulated neighbourhood. With it all telephony goes to the simulator, whatever else is set: the sample
+    register's people have made-up numbers, and somebody may own them."""
+    clock: Annotated[str, msgspec.Meta(pattern="^(system|driven)$")] = "system"
+    database_url: Text | None = None
+    """Somebody else's PostgreSQL. Without it we start our own."""
+    public_url: Text | None = None
+    alerting_processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    twilio_base_url: Text | None = None
+    twilio_account_sid: Text | None = None
+    twilio_auth_token: Text | None = None
+    twilio_from: Text | None = None
+
+
+NAMES = tuple(f"PINGAN_{field.name.upper()}" for field in msgspec.structs.fields(PlatformSettings))
+
+
+@dataclass(frozen=True, slots=True)
+class Twilio:
+    """A telephone provider that speaks Twilio's API."""
+
+    base_url: str | None
+    account_sid: str
+    auth_token_file: Path
+    from_number: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One installation: its folder and its settings."""
+
+    data: Path
+    settings: PlatformSettings
+
+    @property
+    def console(self) -> str:
+        return f"http://{HOST}:{self.settings.http_port}"
+
+    @property
+    def simulator(self) -> str:
+        """Where the neighbourhood answers, or would if it were started by hand."""
+        return f"http://{HOST}:{self.settings.sim_port}"
+
+    def twilio(self) -> Twilio | None:
+        """Who makes the telephone calls; None when nobody does."""
+        secrets = Secrets(self.data)
+        if self.settings.sim:
+            return Twilio(
+                base_url=self.simulator,
+                account_sid=secrets.text("sim-twilio-account", prefix="AC", hexadecimal_bytes=16),
+                auth_token_file=secrets.file("sim-twilio-token", hexadecimal_bytes=16),
+                from_number="+867500000000",
+            )
+        given = self.settings
+        if not (given.twilio_account_sid and given.twilio_auth_token and given.twilio_from):
+            return None
+        token = self.data / "secrets/twilio-token"
+        write_private(token, given.twilio_auth_token)
+        return Twilio(given.twilio_base_url, given.twilio_account_sid, token, given.twilio_from)
+
+    def environment(self, name: str, database_url: str, mqtt_user: str | None) -> dict[str, str]:
+        """What the process `name` is told. Secrets are told as the names of files."""
+        secrets = Secrets(self.data)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PINGAN_")}
+        environment |= {
+            "PINGAN_NAME": name,
+            "PINGAN_DATA": str(self.data),
+            "PINGAN_DATABASE_URL": database_url,
+            "PINGAN_HTTP_PORT": str(self.settings.http_port),
+            "PINGAN_MQTT_HOST": HOST,
+            "PINGAN_MQTT_PORT": str(self.settings.mqtt_port),
+            "PINGAN_SIM_PORT": str(self.settings.sim_port),
+            "PINGAN_SIM": "1" if self.settings.sim else "0",
+            "PINGAN_PUBLIC_URL": self.settings.public_url or self.console,
+            "PINGAN_CLOCK": self.settings.clock,
+            "PINGAN_SECRET_FILE": str(secrets.file("secret", hexadecimal_bytes=32)),
+        }
+        if mqtt_user:
+            environment |= {
+                "PINGAN_MQTT_USER": mqtt_user,
+                "PINGAN_MQTT_PASSWORD_FILE": str(secrets.file(f"mqtt-{mqtt_user}")),
+            }
+        twilio = self.twilio()
+        if twilio:
+            environment |= {
+                "PINGAN_TWILIO_ACCOUNT_SID": twilio.account_sid,
+                "PINGAN_TWILIO_AUTH_TOKEN_FILE": str(twilio.auth_token_file),
+                "PINGAN_TWILIO_FROM": twilio.from_number,
+            }
+            if twilio.base_url:
+                environment["PINGAN_TWILIO_BASE_URL"] = twilio.base_url
+        return environment
+
+
+def load(data: Path, environ: Mapping[str, str] | None = None) -> Platform:
+    """The installation in `data`. SettingsError names the setting that is refused."""
+    environ = os.environ if environ is None else environ
+    remembered = {
+        name: value
+        for name, value in read_json(data / REMEMBERED).items()
+        # What is given now, as itself or as a file, outdoes what was given then.
+        if name in NAMES and name not in environ and f"{name}_FILE" not in environ
+    }
+    given = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in NAMES}
+    return Platform(data, settings.load(PlatformSettings, {**remembered, **given}))
+
+
+def remember(platform: Platform) -> None:
+    """Keep the settings for later commands, which may come from a shell that knows nothing of them."""
+    values = msgspec.structs.asdict(platform.settings).items()
+    kept = {
+        f"PINGAN_{name.upper()}": str(int(value) if isinstance(value, bool) else value)
+        for name, value in values
+        if value is not None
+    }
+    write_private(platform.data / REMEMBERED, json.dumps(kept, indent=2) + "\n", durable=True)

@@ -1,0 +1,47 @@
+"""Which processes make up the platform. The supervisor starts them in this order and keeps all of them running."""
+
+from dataclasses import dataclass
+
+from .platform import PYTHON, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process. Its name is also that of its log and of its state file."""
+
+    name: str
+    command: tuple[str, ...]
+    mqtt_user: str | None = None
+    needs_access_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preparations:
+    """Commands that run once at a start, before the services."""
+
+    migrate: tuple[str, ...] = (*PYTHON, "migrate")
+    sample: tuple[str, ...] = (*PYTHON, "register", "sample")
+
+
+def services(platform: Platform) -> list[Service]:
+    """The way of a press first, then what people look at, then the rest."""
+
+    def service(name: str, *arguments: str, mqtt_user: str | None = None, needs_access_file: bool = False) -> Service:
+        return Service(name, (*PYTHON, *arguments), mqtt_user, needs_access_file)
+
+    table = [
+        # Two of each bridge: one is active, the other stands by and takes over.
+        service("ingest-alarm-1", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
+        service("ingest-alarm-2", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
+        service("urgent", "urgent"),
+        service("dispatch", "dispatch", mqtt_user="dispatch"),
+        service("console", "console"),
+        service("ingest-telemetry-1", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry"),
+        service("ingest-telemetry-2", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry"),
+        service("archive", "archive"),
+    ]
+    count = platform.settings.alerting_processes
+    table += [service(f"alerting-{number}" if count > 1 else "alerting", "alerting") for number in range(1, count + 1)]
+    if platform.settings.sim:
+        table.append(service("sim", "sim", "run", needs_access_file=True))
+    return table
