@@ -1,0 +1,59 @@
+# What can be done with this repository. Nothing is to be prepared by hand: each target installs what it needs.
+
+PYTHON  := .venv/bin/python
+INSTALL := sh pingan/local/install.sh
+
+# Checked strictly: what every room shares, and every file that is pure.
+TYPED := pingan $(wildcard ingest/codecs alerting/detectors alerting/watch.py dispatch/incident.py dispatch/policy.py \
+	device_sim/household device_sim/weather.py)
+
+.PHONY: help up down doctor test check format bench faults lock clean installed installed-for-tests
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "Settings: PINGAN_HTTP_PORT PINGAN_MQTT_PORT PINGAN_SIM_PORT PINGAN_DATA PINGAN_SIM=0 PINGAN_DATABASE_URL"
+
+up: installed ## Start the platform with a simulated neighbourhood; print its address
+	@$(INSTALL) link
+	@$(PYTHON) -m pingan up
+
+down: installed ## Stop it; its data stays
+	@$(PYTHON) -m pingan down
+
+doctor: installed ## Say what is wrong, and the command that mends it
+	@$(PYTHON) -m pingan doctor
+
+test: installed-for-tests ## Run every test
+	$(PYTHON) -m pytest
+
+check: installed-for-tests ## Lint, formatting, types, and who may import whom
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy $(TYPED)
+	$(PYTHON) -m pytest -q tests/test_arrows.py
+
+format: installed-for-tests ## Format the code, and mend what the linter can
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: installed-for-tests ## Measure speed and size on this machine
+	$(PYTHON) -m tests.bench
+
+faults: installed-for-tests ## Kill and hold every process in turn while presses are made
+	$(PYTHON) -m tests.faults
+
+lock: installed-for-tests ## Pin the dependencies of pyproject.toml anew, with hashes (UPGRADE=1: to the newest)
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \
+		--extra build --extra dev -o requirements/dev.txt pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \
+		--extra build -c requirements/dev.txt -o requirements/run.txt pyproject.toml
+
+clean: ## Remove what was installed and cached here; the platform's data is elsewhere and stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+installed:
+	@$(INSTALL) run
+
+installed-for-tests:
+	@$(INSTALL) dev
