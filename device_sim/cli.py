@@ -7,19 +7,24 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from device_sim import recordings
 from device_sim.access import Access, AccessError, default_path, read_access
 from device_sim.client import NotRunning, Refused, SimulatorClient
+from device_sim.household.life import CHINA
+from device_sim.recordings import Recording
 from device_sim.weather import CLIMATES
 from device_sim.wire.press import STAGES
 from device_sim.words import say
 
 POLL_SECONDS = 0.1
 DEFAULT_WAIT_SECONDS = 120.0
+DEFAULT_DATA = Path("../shared/data")
 PHONE_ACTS = ("answer", "press", "hangup", "habit", "show")
 
 Subparsers = Any
@@ -68,6 +73,41 @@ def add_commands(subparsers: Subparsers) -> None:
     cable = _command(subparsers, "cable", _cable)
     cable.add_argument("--home", required=True, help=say("home"))
     cable.add_argument("act", choices=("pull", "plug"), help=say("pull_or_plug"))
+    _add_replay(subparsers)
+    _add_load(subparsers)
+
+
+def _add_replay(subparsers: Subparsers) -> None:
+    replay = _command(subparsers, "replay", _replay)
+    source = replay.add_mutually_exclusive_group(required=True)
+    source.add_argument("--tihm", metavar="ID", help=say("tihm"))
+    source.add_argument("--house", choices=tuple("ABCDE"), help=say("house"))
+    source.add_argument("--casas", action="store_true", help=say("casas"))
+    source.add_argument("--falls", choices=("weda", "sisfall", "umafall"), help=say("falls"))
+    replay.add_argument("--home", required=True, help=say("home"))
+    replay.add_argument("--days", type=int, default=14, help=say("days"))
+    replay.add_argument("--trials", type=int, default=10, help=say("trials"))
+    replay.add_argument("--only", choices=("falls", "daily"), help=say("only"))
+    replay.add_argument("--driven", action="store_true", help=say("driven"))
+    replay.add_argument("--speed", type=float, default=1.0, help=say("speed"))
+    replay.add_argument("--start", type=_time, help=say("start"))
+    replay.add_argument("--step-minutes", type=float, help=say("step"))
+    replay.add_argument("--heartbeat-seconds", type=float, default=900.0, help=say("heartbeat"))
+    replay.add_argument("--boot", help=say("boot"))
+    replay.add_argument("--data", type=Path, default=DEFAULT_DATA, help=say("data"))
+
+
+def _add_load(subparsers: Subparsers) -> None:
+    load = _command(subparsers, "load", _load)
+    load.add_argument("--connections", type=int, default=10, help=say("connections"))
+    load.add_argument("--readings", type=float, default=0.0, help=say("readings"))
+    load.add_argument("--presses", type=float, default=0.0, help=say("presses"))
+    load.add_argument("--seconds", type=float, default=10.0, help=say("seconds"))
+    load.add_argument("--max", action="store_true", help=say("max"))
+    load.add_argument("--window", type=int, default=200, help=say("window"))
+    load.add_argument("--retry-seconds", type=float, default=30.0, help=say("retry_seconds"))
+    load.add_argument("--linger-seconds", type=float, default=10.0, help=say("linger"))
+    load.add_argument("--acknowledged", type=Path, help=say("acknowledged"))
 
 
 def _command(
@@ -160,7 +200,68 @@ def _cable(arguments: argparse.Namespace) -> None:
     _tell(say(word, home=done["home"], devices=", ".join(done["devices"])))
 
 
-def print_json(value: dict[str, Any]) -> None:
+def _replay(arguments: argparse.Namespace) -> None:
+    from device_sim.replay import ReplayError, replay_driven, replay_live
+
+    access = access_of(arguments)
+    heartbeat = timedelta(seconds=arguments.heartbeat_seconds)
+    try:
+        recording = _recording(arguments)
+        if arguments.driven:
+            step = timedelta(minutes=arguments.step_minutes) if arguments.step_minutes else None
+            play = replay_driven(access, recording, arguments.home, step=step, boot=arguments.boot, heartbeat=heartbeat)
+        else:
+            play = replay_live(
+                access, recording, arguments.home, speed=arguments.speed, boot=arguments.boot, heartbeat=heartbeat
+            )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            _tell_json(runner.run(play).as_json())
+    except (recordings.RecordingError, ReplayError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _recording(arguments: argparse.Namespace) -> Recording:
+    data, days = arguments.data, arguments.days
+    if arguments.falls:
+        start = arguments.start or datetime.now(UTC)
+        return recordings.falls(data, arguments.falls, arguments.trials, arguments.only, start)
+    if arguments.tihm:
+        recording = recordings.tihm(data, arguments.tihm, days)
+    elif arguments.house:
+        recording = recordings.single_resident(data, arguments.house, days)
+    else:
+        recording = recordings.casas(data, days)
+    return recording.moved_to(arguments.start) if arguments.start else recording
+
+
+def _load(arguments: argparse.Namespace) -> None:
+    from device_sim.load import LoadError, Plan, run_load
+
+    plan = Plan(
+        connections=arguments.connections,
+        readings_per_second=arguments.readings,
+        presses_per_second=arguments.presses,
+        seconds=arguments.seconds,
+        as_fast_as_possible=arguments.max,
+        window=arguments.window,
+        retry_seconds=arguments.retry_seconds,
+        linger_seconds=arguments.linger_seconds,
+        acknowledged=arguments.acknowledged,
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            _tell_json(runner.run(run_load(access_of(arguments), plan)))
+    except LoadError as error:
+        raise CommandError(str(error)) from None
+
+
+def _time(text: str) -> datetime:
+    """An ISO 8601 time; one without a zone is China's."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=CHINA)
+
+
+def _tell_json(value: dict[str, Any]) -> None:
     """A result for programs: one JSON object on standard output."""
     _tell(json.dumps(value, ensure_ascii=False, indent=2))
 

@@ -1,0 +1,314 @@
+"""Recordings of real people as devices over MQTT, in real time or on the driven clock as fast as the platform drains.
+
+On the driven clock a step goes: publish its readings and heartbeats, wait for every PUBACK, publish the time, wait for
+the platform's answer (`docs/simulator-contract.md`).
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from device_sim.access import Access, AccessError
+from device_sim.recordings import Recorded, Recording
+from device_sim.wire import protocol
+from device_sim.wire.connection import Connection
+from device_sim.wire.device import Device
+
+PATIENCE_SECONDS = 60.0
+DEFAULT_STEP = timedelta(minutes=10)
+FALL_STEP = timedelta(seconds=2)
+MAX_STEP = timedelta(hours=1)
+DEFAULT_HEARTBEAT = timedelta(minutes=15)
+STATUS = "status"
+
+log = logging.getLogger(__name__)
+
+
+class ReplayError(Exception):
+    """The replay cannot go on. The message is for people."""
+
+
+class ClockRefused(ReplayError):
+    """The platform does not take this time; `platform_at` is its own, where it says so."""
+
+    def __init__(self, error: str, platform_at: datetime | None) -> None:
+        super().__init__(f"the platform refuses the time: {error} (let the recording begin later with --start)")
+        self.platform_at = platform_at
+
+
+@dataclass
+class Result:
+    """What a replay has done; `sent` counts readings by kind and heartbeats as `status`."""
+
+    recording: str
+    home: str
+    device: str
+    boot: str
+    since: datetime
+    until: datetime
+    sent: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        readings = sum(count for kind, count in self.sent.items() if kind != STATUS)
+        return {
+            "recording": self.recording,
+            "home": self.home,
+            "device": self.device,
+            "boot": self.boot,
+            "from": protocol.timestamp(self.since),
+            "until": protocol.timestamp(self.until),
+            "sent": dict(sorted(self.sent.items())),
+            "readings": readings,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A reading or heartbeat in the order of time; `number` keeps the order of equals."""
+
+    at: datetime
+    number: int
+    device: Device
+    recorded: Recorded | None
+
+    def __lt__(self, other: "_Due") -> bool:
+        return (self.at, self.number) < (other.at, other.number)
+
+
+class DrivenClock:
+    """The platform's time, in our hands."""
+
+    def __init__(self, access: Access) -> None:
+        if access.clock is None:
+            raise AccessError("the access file has no clock: the platform does not run with PINGAN_CLOCK=driven")
+        self._device = access.clock.id
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        # Steps of another run may still be answered into our session: ours begin elsewhere (and fit 31 bits).
+        self._step = int(time.time()) % 1_000_000 * 1000
+        self.connection = Connection(
+            host=access.mqtt.host,
+            port=access.mqtt.port,
+            user=access.clock.id,
+            password=access.clock.password,
+            client_id=access.clock.id,
+            subscribe=protocol.down(access.clock.id, "clock"),
+            on_message=self._message,
+        )
+
+    async def advance(self, at: datetime) -> None:
+        """Makes it `at`, and waits until the platform has done all that was due. ClockRefused, ReplayError."""
+        self._step += 1
+        answer = self._answers[self._step] = asyncio.get_running_loop().create_future()
+        try:
+            self.connection.publish(protocol.up(self._device, "clock"), protocol.clock(at=at, step=self._step))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                payload = await answer
+        except TimeoutError:
+            raise ReplayError(
+                f"the platform has not answered step {self._step} ({at:%Y-%m-%d %H:%M:%S%z}) for {PATIENCE_SECONDS:g} s"
+            ) from None
+        finally:
+            del self._answers[self._step]
+        if "error" in payload:
+            raise ClockRefused(str(payload["error"]), _read_time(payload.get("at")))
+
+    def _message(self, topic: str, body: bytes) -> None:
+        payload = protocol.decode(body) or {}
+        waiting = self._answers.get(payload.get("step", -1))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(payload)
+
+
+class Replay:
+    """One recording played into one home, with the heartbeats of all of the home's devices on the recording's time."""
+
+    def __init__(
+        self, access: Access, recording: Recording, home: str, *, boot: str | None = None, heartbeat: timedelta
+    ) -> None:
+        self.recording = recording
+        self._heartbeat = heartbeat
+        player = access.device(home, recording.device_kind)
+        entries = [entry for entry in access.devices if entry.home == home]
+        self._devices = {
+            # A client id of its own: the neighbourhood's device of the same name may be connected.
+            entry.id: Device(
+                entry.id,
+                entry.password,
+                host=access.mqtt.host,
+                port=access.mqtt.port,
+                client_id=f"{entry.id}-replay",
+                boot=boot,
+            )
+            for entry in entries
+        }
+        self._player = self._devices[player.id]
+        self.result = Result(
+            recording.name,
+            home,
+            player.id,
+            self._player.boot,
+            recording.start,
+            recording.start + recording.length,
+        )
+
+    async def drive(self, clock: DrivenClock, step: timedelta) -> Result:
+        """Plays all of it on the driven clock. ReplayError."""
+        if not timedelta(0) < step <= MAX_STEP:
+            raise ReplayError("a step is longer than nothing and at most an hour")
+        began = time.monotonic()
+        await self._connect([*(device.connection for device in self._devices.values()), clock.connection])
+        try:
+            await self._begin(clock)
+            await self._steps(clock, step)
+        finally:
+            await self._close([clock.connection])
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    async def play(self, speed: float) -> Result:
+        """Plays it in real time, `speed` times as fast; each reading bears the time of its sending. ReplayError."""
+        began = time.monotonic()
+        await self._connect([device.connection for device in self._devices.values()])
+        try:
+            for due in self._due():
+                wait_seconds = (due.at - self.recording.start).total_seconds() / speed - (time.monotonic() - began)
+                if wait_seconds > 0:
+                    await asyncio.sleep(wait_seconds)
+                await self._acknowledged([self._send(due, datetime.now(UTC))])
+        finally:
+            await self._close([])
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    async def _begin(self, clock: DrivenClock) -> None:
+        """Sets the clock to the recording's start, or the recording to a later one when the clock is past it.
+
+        It is moved by whole weeks, so that hours and weekdays stay what they were.
+        """
+        try:
+            await clock.advance(self.recording.start)
+        except ClockRefused as refused:
+            if refused.platform_at is None:
+                raise
+            weeks = (refused.platform_at - self.recording.start) // timedelta(weeks=1) + 1
+            self._move(self.recording.start + weeks * timedelta(weeks=1))
+            log.info(
+                "the platform's clock is at %s: the recording begins at %s", refused.platform_at, self.result.since
+            )
+            await clock.advance(self.recording.start)
+
+    def _move(self, start: datetime) -> None:
+        self.recording = self.recording.moved_to(start)
+        self.result.since, self.result.until = start, start + self.recording.length
+
+    async def _steps(self, clock: DrivenClock, step: timedelta) -> None:
+        now, day = self.recording.start, 0
+        due = self._due()
+        following = next(due, None)
+        while now < self.result.until:
+            now = min(now + step, self.result.until)
+            sent = []
+            while following is not None and following.at <= now:
+                sent.append(self._send(following, following.at))
+                following = next(due, None)
+            await self._acknowledged(sent)
+            await clock.advance(now)
+            self.result.steps += 1
+            if (now - self.recording.start).days > day:
+                day = (now - self.recording.start).days
+                log.info("day %d of %d: %s", day, self.recording.length.days, dict(self.result.sent))
+
+    def _due(self) -> Iterator[_Due]:
+        """All readings and heartbeats in the order of time."""
+        count = itertools.count()
+        readings = (_Due(reading.at, next(count), self._player, reading) for reading in self.recording.readings)
+        beats = (_Due(at, next(count), device, None) for at in self._beats() for device in self._devices.values())
+        return heapq.merge(readings, beats)
+
+    def _beats(self) -> Iterator[datetime]:
+        at = self.recording.start
+        while at < self.result.until:
+            yield at
+            at += self._heartbeat
+
+    def _send(self, due: _Due, at: datetime) -> asyncio.Future[None] | None:
+        self.result.sent[STATUS if due.recorded is None else due.recorded.kind] += 1
+        if due.recorded is None:
+            return due.device.send_status(at)
+        reading = due.recorded
+        return due.device.send_reading(reading.kind, reading.value, sensor=reading.sensor, at=at, **reading.more)
+
+    async def _acknowledged(self, sent: Iterable[asyncio.Future[None] | None]) -> None:
+        waiting = [future for future in sent if future is not None]
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.gather(*waiting)
+        except TimeoutError:
+            raise ReplayError(f"the broker has not acknowledged a reading for {PATIENCE_SECONDS:g} s") from None
+
+    async def _connect(self, connections: list[Connection]) -> None:
+        for connection in connections:
+            connection.open()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.gather(*(connection.connected.wait() for connection in connections))
+        except TimeoutError:
+            refused = {connection.user: connection.refused for connection in connections if connection.refused}
+            reason = ", ".join(f"{user}: {why}" for user, why in refused.items())
+            raise ReplayError(f"no connection for {PATIENCE_SECONDS:g} s {reason}") from None
+
+    async def _close(self, more: list[Connection]) -> None:
+        await asyncio.gather(
+            *(device.close() for device in self._devices.values()), *(connection.close() for connection in more)
+        )
+
+
+def default_step(recording: Recording) -> timedelta:
+    """2 s for a watch, whose bursts are so long; 10 min for a home."""
+    return FALL_STEP if recording.device_kind == "watch" else DEFAULT_STEP
+
+
+async def replay_driven(
+    access: Access,
+    recording: Recording,
+    home: str,
+    *,
+    step: timedelta | None = None,
+    boot: str | None = None,
+    heartbeat: timedelta = DEFAULT_HEARTBEAT,
+) -> Result:
+    """Plays `recording` into `home` on the driven clock. ReplayError, AccessError."""
+    player = Replay(access, recording, home, boot=boot, heartbeat=heartbeat)
+    return await player.drive(DrivenClock(access), step or default_step(recording))
+
+
+async def replay_live(
+    access: Access,
+    recording: Recording,
+    home: str,
+    *,
+    speed: float = 1.0,
+    boot: str | None = None,
+    heartbeat: timedelta = DEFAULT_HEARTBEAT,
+) -> Result:
+    """Plays `recording` into `home` in real time, `speed` times as fast. ReplayError, AccessError."""
+    return await Replay(access, recording, home, boot=boot, heartbeat=heartbeat).play(speed)
+
+
+def _read_time(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo else None
