@@ -63,6 +63,7 @@ class Leases:
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _looked_at: float | None = None
     _pending: list[Change] = field(default_factory=list)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -85,6 +86,10 @@ class Leases:
 
     async def look(self) -> None:
         """One look: beat, see who is gone, take what is free up to our share, give back what is over it."""
+        async with self._one_at_a_time:  # two at once would each take what the other took for lost
+            await self._look()
+
+    async def _look(self) -> None:
         async with self.database.transaction() as connection:
             if self._looked_at is None:
                 await connection.execute(sql.prepare, {"name": self.name, "partitions": self.partitions})

@@ -36,6 +36,7 @@ class State:
         self._path = data / "run" / f"{name}.json" if data else None
         self._waiting: dict[str, str] = {}
         self._parts: set[str] = set()
+        self._note = ""
 
     def expect(self, *parts: str) -> None:
         """Name the parts that must have said that they are well before the process is ready."""
@@ -54,6 +55,11 @@ class State:
         self._waiting[part] = reason
         self.write()
 
+    def note(self, text: str) -> None:
+        """Something that whoever looks should read though nothing is waited for: `standby`."""
+        self._note = text
+        self.write()
+
     @property
     def ready(self) -> bool:
         return not self._waiting
@@ -63,7 +69,7 @@ class State:
             "name": self.name,
             "pid": os.getpid(),
             "state": "ready" if self.ready else "waiting",
-            "detail": "; ".join(self._waiting.values()),
+            "detail": "; ".join([*self._waiting.values(), *([self._note] if self._note else [])]),
             "at_monotonic": time.monotonic(),
         }
 
