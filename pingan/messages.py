@@ -35,6 +35,8 @@ class Reading(msgspec.Struct, frozen=True, tag="reading/1", omit_defaults=True):
     sensor: str | None = None
     clock: str | None = None
     """Why `at_ms` is not what the device said: None, `corrected` or `absurd`."""
+    device_at_ms: int | None = None
+    """The device's own uncorrected time, where `at_ms` is not it."""
 
 
 class Event(msgspec.Struct, frozen=True, tag="event/1", omit_defaults=True):

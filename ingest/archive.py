@@ -1,0 +1,223 @@
+"""Readings from the log into their tables, by COPY. Written twice is written once.
+
+    poll ──► decode (what cannot be is parked) ──► make the days' partitions ──► one transaction: rows, then positions
+
+The positions stand in the rows' own transaction: after any crash reading goes on exactly behind what is stored.
+"""
+
+import argparse
+import asyncio
+import logging
+import struct
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated
+
+import msgspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from ingest.rows import TYPES, Row, row_of
+from pingan import process
+from pingan.database import LOST, Connection, Database, Queries
+from pingan.log import GROUPS, Batch, Consumer, Entry, Fenced, Log
+from pingan.messages import decode
+from pingan.postgres_log import PostgresLog
+from pingan.settings import Common, SettingsError, load
+
+log = logging.getLogger(__name__)
+sql = Queries(__file__, "archive.sql")
+
+POLL_SECONDS = 1.0
+PACE_SECONDS = 0.1
+"""The least time between two transactions: the archive is in no hurry, and few large ones cost less than many small."""
+TRIM_SECONDS = 60.0
+
+UNSTORABLE = (psycopg.DataError, ValueError, OverflowError, struct.error)
+"""What a row raises that PostgreSQL cannot hold, in psycopg or in the server."""
+
+
+class Settings(Common, frozen=True, kw_only=True):
+    log_keep_hours: Annotated[float, msgspec.Meta(gt=0)] = 6.0
+    """How long the log keeps what every reader has read: for looking back, and for a detector that starts anew."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What one poll brought of one partition: its rows with their entries, and where it ends."""
+
+    position: int
+    rows: list[tuple[Entry, Row]] = field(default_factory=list)
+
+
+class Archive:
+    """`once` does one round and may be called again after any error of the database; nothing is skipped."""
+
+    def __init__(self, database: Database, consumer: Consumer) -> None:
+        self._database, self._consumer = database, consumer
+        self._days: set[date] = set()
+        self._open: dict[int, Part] = {}
+        self.stored_rows = 0
+
+    async def once(self, wait_seconds: float) -> int:
+        """Read, store, remember; how many rows. Raises one of LOST: then what was read waits for the next call."""
+        if not self._open:
+            polled = await self._consumer.poll(wait_seconds)
+            self._open = {batch.partition: await self._part(batch) for batch in polled.batches}
+        if not self._open:
+            return 0
+        await self._make_days()
+        count = sum(len(part.rows) for part in self._open.values())
+        try:
+            await self._store_all(merge=False)
+        except psycopg.errors.UniqueViolation:
+            await self._store_all(merge=True)
+        except psycopg.errors.CheckViolation:  # a day's partition was removed since we made it
+            self._days.clear()
+            return 0
+        except UNSTORABLE as error:
+            log.error("a batch cannot be stored, its entries are tried one by one: %s", error)
+            await self._store_singly()
+        self._open = {}
+        self.stored_rows += count
+        return count
+
+    async def _part(self, batch: Batch) -> Part:
+        part = Part(batch.entries[-1].position)
+        for entry in batch.entries:
+            try:
+                row = row_of(decode(entry.body))
+            except (msgspec.DecodeError, OverflowError, UnicodeDecodeError) as error:
+                await self._consumer.park(batch.partition, entry, str(error))
+            else:
+                if row is not None:
+                    part.rows.append((entry, row))
+        return part
+
+    async def _make_days(self) -> None:
+        """In transactions of their own, so that nobody waits for our rows' commit."""
+        days = {row.at.date() for part in self._open.values() for _, row in part.rows}
+        for day in sorted(days - self._days):
+            async with self._database.connection() as connection:
+                await connection.execute(sql.make_day, {"day": day})
+            self._days.add(day)
+
+    async def _store_all(self, *, merge: bool) -> None:
+        """Everything in one transaction; whoever has lost a partition goes without it."""
+        while self._open:
+            rows = [row for part in self._open.values() for _, row in part.rows]
+            try:
+                async with self._database.transaction() as connection:
+                    await write(connection, rows, merge=merge)
+                    for partition, part in self._open.items():
+                        await self._consumer.store(connection, partition, part.position)
+                return
+            except Fenced:
+                self._let_go(partition)
+
+    async def _store_singly(self) -> None:
+        for partition, part in list(self._open.items()):
+            try:
+                for entry, row in part.rows:
+                    await self._store_one(partition, entry, row)
+                async with self._database.transaction() as connection:
+                    await self._consumer.store(connection, partition, part.position)
+            except Fenced:
+                self._let_go(partition)
+
+    async def _store_one(self, partition: int, entry: Entry, row: Row) -> None:
+        try:
+            async with self._database.transaction() as connection:
+                await write(connection, [row], merge=True)
+                await self._consumer.store(connection, partition, entry.position)
+        except UNSTORABLE as error:
+            await self._consumer.park(partition, entry, str(error))
+
+    def _let_go(self, partition: int) -> None:
+        log.info("partition %d has another archive now", partition)
+        self._consumer.drop(partition)
+        del self._open[partition]
+
+
+async def write(connection: Connection, rows: Iterable[Row], *, merge: bool) -> None:
+    """Copy the rows, within the caller's transaction. UniqueViolation if one is there already, unless `merge`.
+
+    Rows whose time was mended are always merged: their repeat may bear another time, which no index would notice.
+    """
+    plain = [] if merge else [row for row in rows if row.clock is None]
+    others = list(rows) if merge else [row for row in rows if row.clock is not None]
+    if plain:
+        await _copy(connection, sql.copy, plain)
+    if others:
+        await connection.execute(sql.make_incoming)
+        await _copy(connection, sql.copy_incoming, others)
+        await connection.execute(sql.merge)
+
+
+async def _copy(connection: Connection, statement: str, rows: list[Row]) -> None:
+    async with connection.cursor().copy(statement) as copy:
+        copy.set_types(TYPES)
+        for row in rows:
+            if row.detail is None:
+                await copy.write_row(row)
+            else:
+                await copy.write_row((*row[:9], Jsonb(row.detail, dumps=msgspec.json.encode), *row[10:]))
+
+
+async def keep_trimming(logs: Iterable[Log], keep_seconds: float) -> None:
+    """Every minute remove from the logs what is old and past every group that reads them."""
+    while True:
+        await asyncio.sleep(TRIM_SECONDS)
+        for one in logs:
+            try:
+                await one.trim(keep_seconds)
+            except LOST as error:
+                log.debug("the log cannot be trimmed: %s", error)
+
+
+async def run(settings: Settings) -> None:
+    this = process.Process(settings)
+    this.state.expect("log")
+    logs = [PostgresLog(name, this.database, this.clock, this.listener) for name in GROUPS]
+    readings = next(one for one in logs if one.name == "readings")
+    consumer = readings.consumer("archive", settings.name)
+    archive = Archive(this.database, consumer)
+    pace_seconds = 0.0 if this.clock.driven else PACE_SECONDS
+
+    async def keep_archiving() -> None:
+        now = asyncio.get_running_loop().time
+        troubled = True
+        while True:
+            began = now()
+            try:
+                await archive.once(POLL_SECONDS)
+            except LOST as error:
+                troubled = True
+                this.state.waiting("log", f"cannot archive: {str(error).strip() or type(error).__name__}")
+                await asyncio.sleep(0.3)
+                continue
+            if troubled:
+                troubled = False
+                this.state.well("log")
+            await asyncio.sleep(max(0.0, pace_seconds - (now() - began)))
+
+    async def trim() -> None:
+        await keep_trimming(logs, settings.log_keep_hours * 3600)
+
+    await this.run(consumer.run, keep_archiving, trim)
+
+
+def main(argv: list[str]) -> int:
+    """`pingan archive`."""
+    argparse.ArgumentParser(prog="pingan archive", description="Readings from the log into their tables.").parse_args(
+        argv
+    )
+    try:
+        settings = load(Settings)
+    except SettingsError as error:
+        sys.stderr.write(f"pingan archive: {error}\n")
+        return 2
+    process.main(run(settings))
+    return 0

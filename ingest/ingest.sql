@@ -1,0 +1,66 @@
+-- name: devices
+select id, home, enabled from devices
+
+-- name: device_clocks
+select device, offset_ms from device_clocks
+
+-- name: save_device_clock
+insert into device_clocks (device, offset_ms, measured_at) values (%(device)s, %(offset_ms)s, %(now)s)
+on conflict (device) do update set offset_ms = excluded.offset_ms, measured_at = excluded.measured_at
+
+-- name: count_rejected
+-- In the order of the reasons, so that two lanes never wait for each other in a circle.
+insert into rejected_counts (day, reason, count)
+select %(day)s, reason, count from unnest(%(reasons)s::text[], %(counts)s::bigint[]) given(reason, count) order by reason
+on conflict (day, reason) do update set count = rejected_counts.count + excluded.count
+
+-- name: keep_rejected
+insert into rejected (received_at, device, topic, reason, detail, payload, payload_bytes)
+values (%(received_at)s, %(device)s, %(topic)s, %(reason)s, %(detail)s, %(payload)s, %(payload_bytes)s)
+
+-- name: unannounced
+select home.id, home.revision, home.inactivity_hours,
+    coalesce((select jsonb_agg(jsonb_build_object(
+        'id', device.id, 'kind', device.kind, 'heartbeat_seconds', device.heartbeat_seconds) order by device.id)
+        from devices device where device.home = home.id and device.enabled), '[]') as devices,
+    coalesce((select array_agg(array[away.away_from, away.away_until] order by away.away_from)
+        from away where away.home = home.id), '{}') as away
+from homes home where home.revision > home.announced
+order by home.id limit 500
+
+-- name: announced
+-- Only up to what was told: a change made meanwhile is told next.
+update homes set announced = told.revision
+from unnest(%(homes)s::text[], %(revisions)s::bigint[]) told(home, revision)
+where homes.id = told.home and homes.announced < told.revision
+
+-- name: driven_now
+select at, step from driven_clock
+
+-- name: drive
+insert into driven_clock (at, step) values (%(at)s, %(step)s)
+on conflict (singleton) do update set at = excluded.at, step = excluded.step
+
+-- name: ring_the_clock
+select pg_notify('clock', %(now_ms)s::text)
+
+-- name: lane_has_come_to
+insert into driven_lanes (lane, at, step) values (%(lane)s, %(at)s, %(step)s)
+on conflict (lane) do update set at = excluded.at, step = excluded.step
+
+-- name: lane_is_at
+select exists (select from driven_lanes where lane = %(lane)s and at = %(at)s and step = %(step)s) as there
+
+-- name: undrained
+-- Everything that has still to be done before the driven clock may go on, each by its name.
+select waits from (
+    select 'the log ' || head.log || ' for ' || reads.consumer as waits
+    from log_heads head
+    join unnest(%(logs)s::text[], %(groups)s::text[]) reads(log, consumer) on reads.log = head.log
+    left join leases on leases.name = head.log || '/' || reads.consumer and leases.partition = head.partition
+    where coalesce(leases.position, 0) < head.position
+    union all select 'an alarm for intake' from alarms where taken_at is null
+    union all select 'an incident for the alarm clock' from incidents where wake_at <= %(now)s
+    union all select 'a send for the outbox' from sends where state = 'waiting' and due_at <= %(now)s
+    union all select 'a home to be announced' from homes where revision > announced
+) open limit 1
