@@ -20,6 +20,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from psycopg.errors import ForeignKeyViolation
 
 from care.principals import MACHINE_ROLES, ROLES, Principal, Role
+from care.refusal import Refusal
 from pingan.database import Database, Queries
 
 sql = Queries(__file__, "accounts.sql")
@@ -45,13 +46,8 @@ class Refused(Enum):
     """Too many sign-ins at once: try again."""
 
 
-class AccountError(Exception):
-    """An account or token cannot be made so. `reason` is a key of `care.words`."""
-
-    def __init__(self, reason: str, **values: object) -> None:
-        super().__init__(f"{reason}: {values}" if values else reason)
-        self.reason = reason
-        self.values = values
+class AccountError(Refusal):
+    """An account or token cannot be made so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +133,15 @@ class Accounts:
             except (VerificationError, InvalidHashError):
                 return False
 
-    async def _hash(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
+        """What is stored of a password. Not looked at for strength: see `add`."""
         async with self._turn:
             return await asyncio.to_thread(self._hasher.hash, _password(password))
 
     async def _open(
         self, principal: Principal, stored: str, password: str, now: datetime, replaces: str | None
     ) -> Session | Refused:
-        renewed = await self._hash(password) if self._hasher.check_needs_rehash(stored) else None
+        renewed = await self.hash(password) if self._hasher.check_needs_rehash(stored) else None
         token = secrets.token_urlsafe(TOKEN_BYTES)
         session = Session(token, principal, now + timedelta(hours=SESSION_HOURS))
         async with self._database.transaction() as connection:
@@ -218,13 +215,13 @@ class Accounts:
             raise AccountError("role", role=role, roles=", ".join(ROLES))
         _refuse_weak(account, password)
         values = {"id": account, "name": name, "role": role, "area": area, "language": language}
-        if await self._write(sql.add_account, {**values, "password_hash": await self._hash(password)}) != 1:
+        if await self._write(sql.add_account, {**values, "password_hash": await self.hash(password)}) != 1:
             raise AccountError("account_exists", account=account)
 
     async def set_password(self, account: str, password: str) -> None:
         """Give a new password and end every session of the account. AccountError: too weak, no such account."""
         _refuse_weak(account, password)
-        hashed = await self._hash(password)
+        hashed = await self.hash(password)
         async with self._database.transaction() as connection:
             changed = await connection.execute(sql.set_password, {"id": account, "password_hash": hashed})
             if changed.rowcount != 1:
