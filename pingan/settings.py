@@ -38,11 +38,18 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
         elif field.required:
             raise SettingsError(f"{name} is not set. Set it, or {name}_FILE to a file that holds it.")
     try:
-        return msgspec.convert(given, kind, strict=False)
+        return msgspec.convert(given, kind, strict=False, dec_hook=_other)
     except msgspec.ValidationError as error:
         wrong = next((name for name in given if f"$.{name}`" in str(error)), None)
         subject = f"PINGAN_{wrong.upper()}={given[wrong]!r}" if wrong else "The settings"
         raise SettingsError(f"{subject} is refused: {error}") from error
+
+
+def _other(kind: type, given: str) -> Path:
+    """What msgspec does not know how to make of a text: a path."""
+    if kind is Path:
+        return Path(given)
+    raise NotImplementedError(f"a setting cannot be a {kind}")
 
 
 class Common(msgspec.Struct, frozen=True, kw_only=True):
