@@ -70,6 +70,7 @@ def add_commands(subparsers: Subparsers) -> None:
     phone.add_argument("act", choices=PHONE_ACTS, help=say("act"))
     phone.add_argument("value", nargs="?", help=say("value"))
     phone.add_argument("--after", type=float, default=3.0, help=say("after"))
+    phone.add_argument("--digits", help=say("digits"))
     cable = _command(subparsers, "cable", _cable)
     cable.add_argument("--home", required=True, help=say("home"))
     cable.add_argument("act", choices=("pull", "plug"), help=say("pull_or_plug"))
@@ -178,7 +179,7 @@ def _phone(arguments: argparse.Namespace) -> None:
     elif act == "press":
         phone = client.post(f"{path}/press", digits=value)
     elif act == "habit":
-        phone = client.post(f"{path}/habit", kind=value, after_seconds=arguments.after)
+        phone = client.post(f"{path}/habit", kind=value, after_seconds=arguments.after, digits=arguments.digits)
     else:
         phone = client.post(f"{path}/{act}")
     _print_phone(phone)

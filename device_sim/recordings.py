@@ -111,7 +111,8 @@ def falls(data: Path, dataset: str, trials: int, only: str | None, start: dateti
     rows = [row for row in rows if only is None or (row["fall"] == "True") == (only == "falls")]
     if not rows:
         raise RecordingError(f"there are no trials of {dataset}")
-    chosen = [rows[number * len(rows) // trials] for number in range(min(trials, len(rows)))]
+    count = min(trials, len(rows))
+    chosen = [rows[number * len(rows) // count] for number in range(count)]
     counts = numpy.load(_file(data / "falls" / "accel_50hz.npz"))["acc"].astype("<i2")
     readings, at = [], start
     for row in chosen:

@@ -28,6 +28,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "value": ("the keys to press, or the habit", "要按的键，或习惯名称"),
     "after": ("a habit's seconds until it answers", "按习惯接听前的秒数"),
+    "digits": ("the keys a habit presses (accept: 1, decline: 2)", "按习惯所按的键（accept：1，decline：2）"),
     "pull_or_plug": ("pull or plug", "pull 拔掉或 plug 插上"),
     "no_access": (
         "No access file: give --access FILE, or set PINGAN_DATA to the platform's folder.",
@@ -84,6 +85,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "acknowledged": ("write every acknowledged press to this file", "把每个已确认的按键写入该文件"),
     "retry_seconds": ("seconds until an unacknowledged press is sent again", "未确认的按键隔多少秒重发"),
 }
+
+
+def words() -> dict[str, tuple[str, str]]:
+    """Every sentence, English and Chinese, by its name."""
+    return dict(_WORDS)
 
 
 def language() -> str:

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,15 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = PATIEN
             raise AssertionError(f"waited {seconds} s in vain: {what}")
         await asyncio.sleep(0.01)
     return value
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """As `until`, for a condition that has to be asked for over the network."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain: {what}")
+        await asyncio.sleep(0.05)
 
 
 class Broker:
