@@ -1,0 +1,224 @@
+"""Whether the devices of a home are there, and well: heartbeats, batteries, mains, faults. PURE.
+
+Everything here is technical: it opens technical incidents, and none of it says anything about the person. It speaks
+only at ticks, from the newest thing that each device has said, so that reordering within a tick changes nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from alerting.detectors import Finding, Heard, Now, conditions, reading_id, sooner
+from alerting.detectors.conditions import Condition, rule_of
+from pingan.messages import Event, HomeSettings, Reading
+
+MISSED_HEARTBEATS = 3
+"""Domain §4.6: lost = three missed."""
+HEARTBEAT_LOST = "heartbeat_lost"
+DEVICE_RESTORED = "device_restored"
+
+DEVICES_MAX = 256
+CONDITIONS_MAX = 24
+BOOTS_MAX = 4
+
+
+class Said(msgspec.Struct, array_like=True):
+    """The newest thing that a device said of one matter."""
+
+    value: Any
+    boot: str
+    seq: int
+    at_ms: int
+    new: bool = True
+
+
+class Device(msgspec.Struct, array_like=True):
+    level_ms: int | None
+    """How often it should be heard; None until the register has named it: then its silence is not judged."""
+    last: tuple[str, int, str]
+    """Boot, seq and event id of what it said last; before it was ever heard: -1, and which settings named it."""
+    at_ms: int
+    since: int | None = None
+    """heard_ms from which its silence counts; None until the tick after it was heard."""
+    lost: str | None = None
+    """The episode that was raised and is not restored yet."""
+    boots: list[str] = []
+    """Of its statuses, in the order in which they were first heard."""
+    said: dict[str, Said] = {}
+    conditions: dict[str, Condition] = {}
+
+
+class State(msgspec.Struct, array_like=True):
+    devices: dict[str, Device] = {}
+    deadline: int | None = None
+
+
+class Supervision:
+    """The devices of one home."""
+
+    name: ClassVar[str] = "supervision"
+    version: ClassVar[int] = 1
+
+    def __init__(self, state: State | None = None) -> None:
+        self._devices = state.devices if state else {}
+        self.deadline: int | None = state.deadline if state else None
+
+    def on_settings(self, settings: HomeSettings, now: Now) -> None:
+        devices = {}
+        for named in settings.devices[:DEVICES_MAX]:
+            level_ms = named.heartbeat_seconds * 1000
+            unheard = ("", -1, f"settings/{settings.revision}")
+            device = self._devices.get(named.id) or Device(level_ms, unheard, now.at_ms)
+            device.level_ms = level_ms
+            devices[named.id] = device
+        self._devices = devices
+        self.deadline = now.heard_ms
+
+    def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
+        last = (heard.boot, heard.seq, heard.id if type(heard) is Event else "")
+        device = self._devices.get(heard.device)
+        if device is None:
+            if len(self._devices) >= DEVICES_MAX:
+                return ()
+            device = self._devices[heard.device] = Device(None, last, heard.at_ms)
+        elif last == device.last:
+            return ()  # the same press, tried again
+        # Within a tick the last one is the greatest, whatever the order in which they came.
+        if device.since is not None or last > device.last:
+            device.last, device.at_ms = last, heard.at_ms
+        device.since = None
+        if heard.kind == "status" and type(heard) is Reading and isinstance(heard.value, dict):
+            _listen(device, heard)
+        self.deadline = sooner(self.deadline, now.heard_ms)
+        return ()
+
+    def on_deadline(self, now: Now) -> list[Finding]:
+        findings: list[Finding] = []
+        self.deadline = None
+        for name, device in self._devices.items():
+            findings += _heartbeat(name, device, now)
+            findings += _conditions(name, device, now)
+            self.deadline = sooner(self.deadline, _deadline(device))
+        return findings
+
+    def snapshot(self) -> bytes:
+        return msgspec.msgpack.encode(State(self._devices, self.deadline))
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        return cls(msgspec.msgpack.decode(state, type=State))
+
+
+def _listen(device: Device, status: Reading) -> None:
+    """Keep what a status says, unless something newer of this device is known."""
+    if status.boot not in device.boots:
+        device.boots = [*device.boots, status.boot][-BOOTS_MAX:]
+    for matter in ("battery_percent", "mains", "faults"):
+        value = status.value.get(matter)
+        known = device.said.get(matter)
+        if value is not None and (known is None or _newer(device, status, known)):
+            device.said[matter] = Said(value, status.boot, status.seq, status.at_ms)
+
+
+def _newer(device: Device, status: Reading, known: Said) -> bool:
+    if status.boot == known.boot:
+        return status.seq > known.seq
+    return known.boot not in device.boots or device.boots.index(status.boot) > device.boots.index(known.boot)
+
+
+def _heartbeat(name: str, device: Device, now: Now) -> Iterator[Finding]:
+    boot, seq, event = device.last
+    last = reading_id(name, boot, seq) if not event else f"{name}/event/{event}" if seq >= 0 else f"{name}/{event}"
+    if device.since is None:
+        device.since = now.heard_ms
+        if device.lost is not None:
+            yield Finding(
+                kind=DEVICE_RESTORED,
+                rule=DEVICE_RESTORED,
+                episode=device.lost,
+                device=name,
+                restores=HEARTBEAT_LOST,
+                evidence={"since_ms": device.at_ms, "readings": [device.lost, last]},
+            )
+            device.lost = None
+        return
+    silent_ms = now.heard_ms - device.since
+    if device.level_ms is None or device.lost is not None or silent_ms < MISSED_HEARTBEATS * device.level_ms:
+        return
+    device.lost = last
+    yield Finding(
+        kind=HEARTBEAT_LOST,
+        rule=HEARTBEAT_LOST,
+        episode=last,
+        device=name,
+        evidence={
+            "threshold": MISSED_HEARTBEATS * device.level_ms / 1000,
+            "value": silent_ms / 1000,
+            "unit": "seconds heard without a sign of it",
+            "since_ms": device.at_ms,
+            "readings": [last],
+        },
+    )
+
+
+def _conditions(name: str, device: Device, now: Now) -> Iterator[Finding]:
+    for matter, said in device.said.items():
+        if said.new:
+            said.new = False
+            _judge(device, matter, said, reading_id(name, said.boot, said.seq))
+    for key, condition in list(device.conditions.items()):
+        rule = rule_of(key)
+        due = condition.due(rule.limit_ms)
+        if due is not None and due <= now.heard_ms:
+            condition.raised, condition.raised_at = condition.episode, now.heard_ms
+            evidence = _evidence(key, condition)
+            yield Finding(kind=rule.kind, rule=key, episode=condition.episode, device=name, evidence=evidence)
+        elif not condition.holds and condition.raised is not None:
+            evidence = _evidence(key, condition)
+            yield Finding(
+                kind=rule.restored_kind,
+                rule=f"{key}:restored",
+                episode=condition.raised,
+                device=name,
+                restores=key,
+                evidence=evidence,
+            )
+            condition.raised = None
+        elif condition.raised_at is not None and now.heard_ms - condition.raised_at >= rule.limit_ms:
+            condition.raised_at = None
+        if condition.forgettable:
+            del device.conditions[key]
+
+
+def _judge(device: Device, matter: str, said: Said, episode: str) -> None:
+    # Ingest holds a status to the protocol; another family's codec may one day not.
+    if matter == "battery_percent" and type(said.value) in (int, float):
+        conditions.battery(device.conditions, said.value, episode, said.at_ms)
+    elif matter == "mains" and type(said.value) is bool:
+        conditions.mains(device.conditions, said.value, episode, said.at_ms)
+    elif matter == "faults" and isinstance(said.value, list):
+        named = [fault for fault in said.value if isinstance(fault, str)]
+        conditions.faults(device.conditions, named, episode, said.at_ms, CONDITIONS_MAX)
+
+
+_UNITS = {"battery_low": conditions.BATTERY_LOW_PERCENT, "battery_critical": conditions.BATTERY_CRITICAL_PERCENT}
+
+
+def _evidence(key: str, condition: Condition) -> dict[str, Any]:
+    return {
+        "threshold": _UNITS.get(key),
+        "value": key if condition.value is None else condition.value,
+        "unit": "percent" if key in _UNITS else "said by the device",
+        "since_ms": condition.since_ms,
+        "readings": [condition.episode],
+    }
+
+
+def _deadline(device: Device) -> int | None:
+    deadline = None
+    if device.level_ms is not None and device.lost is None and device.since is not None:
+        deadline = device.since + MISSED_HEARTBEATS * device.level_ms
+    for key, condition in device.conditions.items():
+        deadline = sooner(deadline, condition.due(rule_of(key).limit_ms))
+    return deadline

@@ -1,0 +1,100 @@
+"""All watches of one partition, and their time. PURE: a test of detection is a list of messages.
+
+Only ticks move time, and it never goes backward. A tick touches only those homes whose deadline it reached.
+"""
+
+import heapq
+from typing import NamedTuple
+
+from alerting.detectors import Now
+from alerting.watch import Watch
+from pingan.messages import Alarm, HomeSettings, Message, Tick
+
+
+class Time(NamedTuple):
+    """A partition's time, as its checkpoint keeps it."""
+
+    at_ms: int = 0
+    """The latest moment that any tick has named."""
+    heard_ms: int = 0
+    epoch: int = 0
+    """Of the newest source of ticks: those of older ones are void."""
+    tick_ms: int = 0
+    """The last tick's own time; behind `at_ms` where a new source's clock is behind the old one's."""
+
+
+class Partition:
+    """Feed it the log's messages in order; it gives the alarms that they mean."""
+
+    def __init__(self, time: Time | None = None, watches: dict[str, Watch] | None = None) -> None:
+        self.time = time or Time()
+        self.watches = watches or {}
+        self.changed: set[str] = set()
+        """Homes whose state is no longer that of the last checkpoint; whoever takes one empties it."""
+        self._now = Now(self.time.at_ms, self.time.heard_ms)
+        self._due: list[tuple[int, str]] = []
+        # The soonest entry of each home in the heap. A deadline that moved later is found out when it comes up.
+        self._soonest: dict[str, int] = {}
+        for watch in self.watches.values():
+            self._schedule(watch)
+
+    @property
+    def now(self) -> Now:
+        return self._now
+
+    def feed(self, message: Message) -> list[Alarm]:
+        """The alarms that `message` makes. ValueError for one that makes no sense here."""
+        if isinstance(message, Tick):
+            return self._tick(message)
+        home = message.home
+        if home is None:
+            # A device that is bound to no home: here its watch will stand (issue 4, adoption). Its SOS has rung.
+            return []
+        watch = self.watches.get(home)
+        if watch is None:
+            watch = self.watches[home] = Watch(home)
+        self.changed.add(home)
+        alarms: list[Alarm] = []
+        if isinstance(message, HomeSettings):
+            watch.set(message, self._now)
+        else:
+            alarms = watch.hear(message, self._now)
+        if watch.deadline is not None and watch.deadline < self._soonest.get(home, watch.deadline + 1):
+            self._schedule(watch)
+        return alarms
+
+    def _tick(self, tick: Tick) -> list[Alarm]:
+        time = self.time
+        if tick.epoch < time.epoch or (tick.epoch == time.epoch and tick.at_ms <= time.tick_ms):
+            return []  # a source that is no longer the one, or a repeat
+        heard_ms = max(0, tick.heard_ms)
+        if tick.at_ms > time.tick_ms:
+            # Nobody has listened for longer than it has been since the tick before.
+            heard_ms = min(heard_ms, tick.at_ms - time.tick_ms)
+        self.time = Time(max(time.at_ms, tick.at_ms), time.heard_ms + heard_ms, tick.epoch, tick.at_ms)
+        self._now = Now(self.time.at_ms, self.time.heard_ms)
+        return self._wake()
+
+    def _wake(self) -> list[Alarm]:
+        alarms: list[Alarm] = []
+        now = self._now
+        woken = []
+        while self._due and self._due[0][0] <= now.heard_ms:
+            due, home = heapq.heappop(self._due)
+            if self._soonest.get(home) != due:
+                continue
+            del self._soonest[home]
+            watch = self.watches[home]
+            if watch.deadline is not None and watch.deadline <= now.heard_ms:
+                self.changed.add(home)
+                alarms += watch.wake(now)
+            woken.append(watch)
+        # Only now: whoever asks for this very moment again is woken at the next tick, not for ever at this one.
+        for watch in woken:
+            self._schedule(watch)
+        return alarms
+
+    def _schedule(self, watch: Watch) -> None:
+        if watch.deadline is not None:
+            self._soonest[watch.home] = watch.deadline
+            heapq.heappush(self._due, (watch.deadline, watch.home))

@@ -1,0 +1,186 @@
+"""Supervision, as timelines: what is lost, what is low, and that each of them restores by itself."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from alerting.detectors.conditions import FAULTS
+from dispatch.policy import TECHNICAL, is_restore
+from pingan.messages import DeviceSettings
+from tests.alerting_support import event, reading, status
+from tests.timeline import HUB, START_MS, Timeline, kinds, settings
+
+DAY = 86_400
+
+
+def told(*devices: DeviceSettings) -> Timeline:
+    line = Timeline()
+    line.tick(1)
+    line.hear(settings(*(devices or (HUB,))))
+    line.tick(1)
+    return line
+
+
+@pytest.mark.parametrize("level", [90, 180, 900, 18_000, 90_000])
+def test_three_missed_heartbeats_of_its_level_are_a_loss(level: int) -> None:
+    line = told(DeviceSettings("H1-hub", "hub", level))
+    line.hear(status(1))
+    line.tick(1)  # its silence begins here
+    assert line.ticks(3 * level - level / 10, every=level / 10) == []
+    [lost] = line.tick(level / 10)
+    assert (lost.kind, lost.home, lost.device) == ("heartbeat_lost", "H1", "H1-hub")
+    assert lost.at_ms == lost.received_ms == line.at_ms
+    assert lost.evidence == {
+        "source": "derived",
+        "rule": "heartbeat_lost",
+        "threshold": 3.0 * level,
+        "value": 3.0 * level,
+        "unit": "seconds heard without a sign of it",
+        "since_ms": START_MS,
+        "readings": ["H1-hub/b1/1"],
+    }
+    assert line.ticks(10 * level, every=level) == [], "once an episode"
+
+
+@pytest.mark.parametrize("life", [reading(9, "temperature", value=20.0), status(9), event(9, device="H1-hub")])
+def test_anything_that_a_device_says_is_life_and_restores_it(life: object) -> None:
+    line = told()
+    line.hear(status(1))
+    line.tick(1)
+    [lost] = line.ticks(300)
+    line.hear(life)  # type: ignore[arg-type]
+    [restored] = [alarm for alarm in line.tick(1) if alarm.kind != "sequence_gap"]
+    assert restored.kind == "device_restored"
+    assert restored.evidence["restores"] == str(lost.id)
+    assert [alarm.kind for alarm in line.ticks(300) if alarm.kind != "sequence_gap"] == ["heartbeat_lost"]
+    assert len({alarm.id for alarm in line.alarms}) == len(line.alarms), "a new episode is a new alarm"
+
+
+def test_a_device_that_was_never_heard_is_lost_from_when_the_register_named_it() -> None:
+    line = told()
+    [lost] = line.ticks(300)
+    assert (lost.kind, lost.evidence["readings"]) == ("heartbeat_lost", ["H1-hub/settings/1"])
+
+
+def test_a_device_that_the_register_has_not_named_is_heard_but_its_silence_is_not_judged() -> None:
+    line = Timeline()
+    line.tick(1)
+    line.hear(status(1, battery_percent=3))
+    assert kinds(line.ticks(1000, every=10)) == ["battery_critical"]
+
+
+def test_a_device_that_left_the_home_is_not_missed() -> None:
+    line = told()
+    line.hear(status(1), settings(revision=2))
+    assert line.ticks(1000, every=10) == []
+
+
+def test_a_long_step_in_which_it_was_heard_is_not_silence() -> None:
+    """The driven clock may move an hour at once: what was heard during the hour was heard at its end."""
+    line = told()
+    for seq in range(1, 100):
+        line.hear(status(seq))
+        assert line.tick(3600) == []
+
+
+def test_what_we_did_not_hear_is_nobodys_silence() -> None:
+    line = told()
+    line.hear(status(1))
+    line.tick(1)
+    assert line.tick(58 * 3600, heard=0) == []
+    assert line.ticks(269) == []
+    assert kinds(line.tick(1)) == ["heartbeat_lost"]
+
+
+def test_a_repeated_heartbeat_is_no_life_and_a_retried_press_neither() -> None:
+    line = told()
+    line.hear(status(1), event(2, device="H1-hub"))
+    line.tick(1)
+    line.ticks(269)
+    line.hear(status(1), event(2, device="H1-hub", attempt=9))
+    assert kinds(line.tick(1)) == ["heartbeat_lost"]
+
+
+def test_a_battery_is_low_then_critical_then_well() -> None:
+    line = told()
+    heard = []
+    for seq, percent in enumerate((80, 21, 20, 18, 25, 19, 5, 4, 12, 18, 29, 30), start=1):
+        line.hear(status(seq, battery_percent=percent))
+        heard.append((percent, kinds(line.tick(1))))
+    assert [step for step in heard if step[1]] == [
+        (20, ["battery_low"]),
+        (5, ["battery_critical"]),
+        (30, ["battery_restored", "battery_restored"]),
+    ]
+    low, critical, *restored = line.alarms
+    assert {alarm.evidence["restores"] for alarm in restored} == {str(low.id), str(critical.id)}
+    assert low.evidence["threshold"] == 20
+    assert (low.evidence["value"], low.evidence["unit"], low.evidence["readings"]) == (20, "percent", ["H1-hub/b1/3"])
+
+
+def test_a_flapping_battery_is_raised_once_a_day_and_late_rather_than_never() -> None:
+    line = told()
+    found = []
+    for seq in range(1, 2 * DAY // 80):
+        line.hear(status(seq, battery_percent=10 if seq % 2 else 90))
+        line.tick(80)
+    line.hear(status(9999, battery_percent=10))
+    line.ticks(DAY + 100, every=80)
+    found = [alarm for alarm in line.alarms if alarm.kind == "battery_low"]
+    assert 3 <= len(found) <= 4
+    assert all(b.at_ms - a.at_ms >= DAY * 1000 for a, b in itertools.pairwise(found))
+
+
+def test_mains_and_faults_are_raised_and_restored() -> None:
+    line = told()
+    said: list[dict[str, Any]] = [
+        {"mains": True, "faults": ["tamper"]},
+        {"mains": False, "faults": ["tamper", "radio_jam"]},
+        {"mains": False, "faults": ["link_lost", "sensor_lost", "self_test"]},
+        {"mains": True, "faults": ["singed"]},
+        {"faults": []},
+    ]
+    heard = []
+    for seq, what in enumerate(said, start=1):
+        line.hear(status(seq, **what))
+        heard.append(sorted(kinds(line.tick(1))))
+    assert heard == [
+        ["tamper"],
+        ["mains_lost", "radio_jam"],
+        ["link_lost", "radio_restored", "self_test", "sensor_lost", "tamper_restored"],
+        ["fault", "fault_restored", "link_restored", "mains_restored", "sensor_restored"],
+        ["fault_restored"],
+    ]
+    ids = [str(alarm.id) for alarm in line.alarms]
+    for alarm in line.alarms:
+        if alarm.kind.endswith("_restored"):
+            assert alarm.evidence["restores"] in ids
+
+
+def test_the_newest_status_counts_whichever_came_last() -> None:
+    line = told()
+    line.hear(status(5, battery_percent=3, boot="b2"), status(2, battery_percent=90, boot="b2"))
+    assert kinds(line.tick(1)) == ["battery_critical"]
+    line.hear(status(3, battery_percent=90, boot="b2"))
+    assert line.tick(1) == []
+    line.hear(status(1, battery_percent=88, boot="b3"))
+    assert kinds(line.tick(1)) == ["battery_restored"]
+    line.hear(status(6, battery_percent=3, boot="b2"))
+    assert line.tick(1) == [], "a boot that is over says nothing about today"
+
+
+@pytest.mark.parametrize("nonsense", [None, "low", True, [], {"percent": 3}])
+def test_nonsense_in_a_status_is_no_condition(nonsense: object) -> None:
+    line = told()
+    line.hear(status(1, battery_percent=nonsense, mains=nonsense, faults=[nonsense]))
+    line.hear(reading(2, "status", value=nonsense))
+    assert [alarm for alarm in line.tick(1) if alarm.kind == "battery_critical"] == []
+
+
+def test_the_desk_knows_every_kind_as_technical() -> None:
+    raised = {rule.kind for rule in FAULTS.values()} | {"fault", "battery_low", "battery_critical", "mains_lost"}
+    restored = {rule.restored_kind for rule in FAULTS.values()} | {"device_restored", "battery_restored"}
+    assert raised | restored | {"heartbeat_lost", "sequence_gap", "mains_restored"} <= TECHNICAL
+    assert all(is_restore(kind) for kind in restored)
+    assert not any(is_restore(kind) for kind in raised)
