@@ -12,10 +12,11 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from .processes import Owner
+from .processes import Owner, working_in
 
 SHARED = Path("/var/lib/pingan")
 NOTE = "kept-elsewhere.json"
@@ -113,6 +114,7 @@ def place_for(data: Path, part: str, owner: Owner) -> Path:
     kept = Path(noted) if noted else SHARED / "kept" / secrets.token_hex(6)
     belongs_to = kept / "belongs-to"
     if not noted:
+        _sweep()
         SHARED.mkdir(mode=0o755, exist_ok=True)
         kept.parent.mkdir(mode=0o711, exist_ok=True)
         kept.mkdir(mode=0o711)
@@ -144,23 +146,47 @@ def remove_kept(data: Path) -> None:
             shutil.rmtree(kept)
 
 
+def _sweep() -> None:
+    """Delete what was kept for data folders in the temporary folder that are gone: tests that were cut short.
+
+    Nothing else is ever deleted by itself: a data folder may be on a disk that's merely not mounted.
+    """
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for folder, data in kept_without_owner():
+        if temporary in Path(data).resolve().parents and not working_in(folder / "postgres", "postgres"):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(_socket_path(Path(data)), ignore_errors=True)
+
+
+def kept_without_owner() -> list[tuple[Path, str]]:
+    """The folders kept elsewhere whose data folder is gone, with the path that it had."""
+    found = []
+    for belongs_to in (SHARED / "kept").glob("*/belongs-to"):
+        with contextlib.suppress(OSError):
+            data = belongs_to.read_text(encoding="utf-8").strip()
+            if not Path(data).exists():
+                found.append((belongs_to.parent, data))
+    return found
+
+
 def _own(folder: Path, owner: Owner) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     owner.give(folder)
     return folder
 
 
-def socket_folder(data: Path, owner: Owner) -> Path:
-    """A short, private folder for the database's socket, which belongs to `owner`."""
+def _socket_path(data: Path) -> Path:
     name = "pingan-" + hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
     if os.geteuid() == 0:
-        return _socket(Path("/run" if os.access("/run", os.W_OK) else "/tmp") / name, owner)  # noqa: S108 - see _socket
+        return Path("/run" if os.access("/run", os.W_OK) else "/tmp") / name  # noqa: S108 - see socket_folder
     if len(os.fsencode(data / "socket")) <= SOCKET_FOLDER_LIMIT:
-        return _socket(data / "socket", owner)
-    return _socket(Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / name, owner)  # noqa: S108 - see _socket
+        return data / "socket"
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / name  # noqa: S108 - see socket_folder
 
 
-def _socket(folder: Path, owner: Owner) -> Path:
+def socket_folder(data: Path, owner: Owner) -> Path:
+    """A short, private folder for the database's socket, which belongs to `owner`."""
+    folder = _socket_path(data)
     folder.mkdir(mode=0o700, exist_ok=True)
     # In /tmp a stranger could have been there first.
     if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), owner.uid):

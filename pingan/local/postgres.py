@@ -23,7 +23,17 @@ from psycopg import sql
 
 from . import processes
 from .logs import open_log
-from .places import SHARED, PlaceError, Secrets, make_data_folder, place_for, reachable, socket_folder, write_private
+from .places import (
+    SHARED,
+    PlaceError,
+    Secrets,
+    make_data_folder,
+    place_for,
+    reachable,
+    remove_kept,
+    socket_folder,
+    write_private,
+)
 from .processes import Identity, owner
 
 DATABASE = "pingan"
@@ -150,6 +160,7 @@ class Postgres:
     def start(self) -> subprocess.Popen[bytes]:
         """Start the postmaster, after what an earlier one left behind has gone. `prepare` comes first."""
         self.clear()
+        self.socket = socket_folder(self.data, self.owner)  # gone after a reboot, and after a clean stop
         arguments = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with open_log(self.data, "postgres") as log:
             return subprocess.Popen(
@@ -213,12 +224,18 @@ class Postgres:
         running = self.postmaster()
         if running is None:
             return
-        if mode == "fast":
-            running.send(_STOP["fast"])
-            running.send(signal.SIGCONT)
-            if running.wait_gone(patience_seconds):
-                return
-        processes.end([running], _STOP["immediate"], 5)
+        running.send(_STOP[mode])
+        running.send(signal.SIGCONT)
+        if not running.wait_gone(patience_seconds):
+            processes.end([running], _STOP["immediate"], 5)
+        with contextlib.suppress(OSError):  # not ours, or not empty after a kill
+            self.socket.rmdir()
+
+    def remove(self) -> None:
+        """Stop it and delete what it has outside the data folder. For tests, and for whoever deletes a platform."""
+        self.stop("immediate")
+        shutil.rmtree(self.socket, ignore_errors=True)
+        remove_kept(self.data)
 
 
 def _programs(data: Path, user: processes.Owner) -> Path:

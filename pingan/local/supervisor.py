@@ -99,6 +99,11 @@ def end_left_over(data: Path) -> list[str]:
     return names
 
 
+def wall_minus_boottime() -> float:
+    """Seconds. Constant for as long as nobody moves the wall clock; suspending the machine does not change it."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Supervisor:
     """Runs until SIGTERM or SIGINT."""
 
@@ -121,6 +126,7 @@ class Supervisor:
         self._stop_requested = False
         self._woken, self._waker = socket.socketpair()
         self._last_state = self._last_bound = 0.0
+        self._wall_minus_boottime = wall_minus_boottime()
 
     def run(self) -> None:
         """Prepare, start everything, look after it, stop everything. PlaceError, PostgresError when it cannot begin."""
@@ -226,6 +232,8 @@ class Supervisor:
         me = Identity.of(os.getpid())
         state = {
             "boot": boot_id(),
+            # A later difference between these two is a step of the wall clock; `pingan doctor` looks.
+            "wall_minus_boottime": self._wall_minus_boottime,
             "pid": os.getpid(),
             "started": me and me.started,
             "phase": self._phase,

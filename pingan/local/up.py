@@ -3,6 +3,8 @@
 import argparse
 import http.client
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +31,8 @@ from .words import say, words
 PATIENCE_SECONDS = 60
 DOWN_PATIENCE_SECONDS = 40
 LOOK_EVERY_SECONDS = 0.1
+WELL = ("ready", "standby")
+"""States of a process that has nothing to wait for. A standby waits for work, which is its work."""
 SUPERVISE = (*PYTHON, "supervise")
 
 
@@ -131,14 +135,19 @@ def _plain(value: object) -> object:
     return int(value) if isinstance(value, bool) else value
 
 
-def _check_ports(platform: Platform) -> None:
+def wanted_ports(platform: Platform) -> dict[str, int]:
+    """The ports that it listens on, by the setting that changes each."""
     wanted = {
         "PINGAN_HTTP_PORT": platform.settings.http_port,
         "PINGAN_MQTT_PORT": platform.settings.mqtt_port,
     }
     if platform.settings.sim:
         wanted["PINGAN_SIM_PORT"] = platform.settings.sim_port
-    for setting, port in wanted.items():
+    return wanted
+
+
+def _check_ports(platform: Platform) -> None:
+    for setting, port in wanted_ports(platform).items():
         if not port_free(port):
             raise PortTaken(words("port_taken", port=port, setting=setting))
 
@@ -169,7 +178,7 @@ def unready(data: Path) -> dict[str, str]:
             found[child["name"]] = child["trouble"]
         elif child["watched"]:
             said = read_json(data / "run" / f"{child['name']}.json")
-            if said.get("pid") != child["pid"] or said.get("state") not in ("ready", "standby"):
+            if said.get("pid") != child["pid"] or said.get("state") not in WELL:
                 found[child["name"]] = str(said.get("detail", ""))
     return found
 
@@ -221,7 +230,15 @@ def _introduce(platform: Platform) -> None:
     if platform.settings.sim:
         say(words("simulator", url=found["simulator"]))
     if found.get("homes"):
-        say(words("try", home=found["homes"][0]["id"], pingan=os.environ.get("PINGAN_COMMAND", "pingan")))
+        say(words("try", home=found["homes"][0]["id"], pingan=_command(platform.data)))
+
+
+def _command(data: Path) -> str:
+    """What to type in a fresh shell to reach this very platform."""
+    here = Path(sys.executable).with_name("pingan")
+    found = shutil.which("pingan")
+    command = "pingan" if found and Path(found).resolve() == here.resolve() else str(here)
+    return command if data == data_folder({}) else f"PINGAN_DATA={shlex.quote(str(data))} {command}"
 
 
 def down(argv: Sequence[str] = ()) -> int:

@@ -76,8 +76,9 @@ def language(environ: Mapping[str, str] | None = None) -> str:
     return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def words(key: str, **values: object) -> str:
-    return WORDS[key][language()].format(**values)
+def words(key: str, table: Mapping[str, Mapping[str, str]] = WORDS, /, **values: object) -> str:
+    """The sentence `key` of `table` in the reader's language."""
+    return table[key][language()].format(**values)
 
 
 def say(text: str) -> None:

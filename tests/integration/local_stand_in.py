@@ -18,11 +18,10 @@ from pathlib import Path
 import psycopg
 
 from pingan.local.mosquitto_password import hash_password
-from pingan.local.platform import Platform
+from pingan.local.platform import PYTHON, Platform
 from pingan.local.services import Preparations, Service
 from pingan.local.supervisor import Supervisor, supervise
 from pingan.local.watchdog import Limits
-from pingan.migrate import migrate
 
 ME = (sys.executable, str(Path(__file__).resolve()))
 LIMITS = Limits(silence=2, first_sign=4, gap=1.5)
@@ -85,11 +84,10 @@ def enrol(connection: psycopg.Connection, device: str, password: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "supervise":
-        commands = Preparations(migrate=(*ME, "migrate"), sample=(*ME, "sample"))
+        commands = Preparations(migrate=(*PYTHON, "migrate"), sample=(*ME, "sample"))
         make = lambda found: Supervisor(found, table(found), commands=commands, limits=LIMITS)  # noqa: E731
         sys.exit(supervise(Path(os.environ["PINGAN_DATA"]), make))
     verbs = {
-        "migrate": lambda: migrate(os.environ["PINGAN_DATABASE_URL"]),
         "service": lambda: live("--mute" in sys.argv),
         "console": console,
         "sample": sample,

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pingan.local.places import NOTE, PlaceError, remove_kept
+from pingan.local.places import NOTE, PlaceError
 from pingan.local.postgres import Postgres
 
 
@@ -23,7 +23,6 @@ def data(request: pytest.FixtureRequest) -> Iterator[Path]:
     outer.chmod(0o711 if request.param == "open to pass" else 0o700)
     data = outer / "data"
     yield data
-    remove_kept(data)
     shutil.rmtree(outer)
 
 
@@ -32,8 +31,7 @@ def postgres(data: Path) -> Iterator[Postgres]:
     postgres = Postgres(data)
     postgres.prepare()
     yield postgres
-    postgres.stop("immediate")
-    shutil.rmtree(postgres.socket, ignore_errors=True)
+    postgres.remove()
 
 
 def start(postgres: Postgres) -> subprocess.Popen[bytes]:
