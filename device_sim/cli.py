@@ -93,7 +93,8 @@ def _add_replay(subparsers: Subparsers) -> None:
     replay.add_argument("--speed", type=float, default=1.0, help=say("speed"))
     replay.add_argument("--start", type=_time, help=say("start"))
     replay.add_argument("--step-minutes", type=float, help=say("step"))
-    replay.add_argument("--heartbeat-seconds", type=float, default=900.0, help=say("heartbeat"))
+    replay.add_argument("--heartbeat-seconds", type=float, help=say("heartbeat"))
+    replay.add_argument("--everybody", action="store_true", help=say("everybody"))
     replay.add_argument("--boot", help=say("boot"))
     replay.add_argument("--data", type=Path, default=DEFAULT_DATA, help=say("data"))
 
@@ -205,16 +206,19 @@ def _replay(arguments: argparse.Namespace) -> None:
     from device_sim.replay import ReplayError, replay_driven, replay_live
 
     access = access_of(arguments)
-    heartbeat = timedelta(seconds=arguments.heartbeat_seconds)
+    how = {
+        "boot": arguments.boot,
+        "heartbeat": timedelta(seconds=arguments.heartbeat_seconds) if arguments.heartbeat_seconds else None,
+        "everybody": arguments.everybody,
+        "movable": arguments.start is None,
+    }
     try:
         recording = _recording(arguments)
         if arguments.driven:
             step = timedelta(minutes=arguments.step_minutes) if arguments.step_minutes else None
-            play = replay_driven(access, recording, arguments.home, step=step, boot=arguments.boot, heartbeat=heartbeat)
+            play = replay_driven(access, recording, arguments.home, step=step, **how)
         else:
-            play = replay_live(
-                access, recording, arguments.home, speed=arguments.speed, boot=arguments.boot, heartbeat=heartbeat
-            )
+            play = replay_live(access, recording, arguments.home, speed=arguments.speed, **how)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             _tell_json(runner.run(play).as_json())
     except (recordings.RecordingError, ReplayError) as error:

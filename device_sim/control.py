@@ -209,8 +209,10 @@ def _add_phones(router: APIRouter, running: Neighbourhood) -> None:
 
     @router.post("/sim/phones/{number}/hangup")
     async def hang_up(number: str) -> dict[str, Any]:
-        if not call_of(number).hang_up():
+        call = call_of(number)
+        if not call.hang_up():
             raise HTTPException(409, f"{number} has nothing to hang up")
+        await call.ended.wait()
         return _phone_json(phone_of(number))
 
     @router.post("/sim/phones/{number}/habit")

@@ -25,7 +25,9 @@ PATIENCE_SECONDS = 60.0
 DEFAULT_STEP = timedelta(minutes=10)
 FALL_STEP = timedelta(seconds=2)
 MAX_STEP = timedelta(hours=1)
-DEFAULT_HEARTBEAT = timedelta(minutes=15)
+HEARTBEAT = timedelta(seconds=90)
+"""How often a device is heard at least; on the driven clock once in every step is enough, for time passes in steps."""
+WEEK = timedelta(weeks=1)
 STATUS = "status"
 
 log = logging.getLogger(__name__)
@@ -131,15 +133,28 @@ class DrivenClock:
 
 
 class Replay:
-    """One recording played into one home, with the heartbeats of all of the home's devices on the recording's time."""
+    """One recording played into one home, with the heartbeats of all of the home's devices on the recording's time.
+
+    `everybody`: the heartbeats of every device of the access file, so that no other home's device is missed.
+    `movable`: a clock that is elsewhere gets the recording there; else it is walked to where the recording begins.
+    """
 
     def __init__(
-        self, access: Access, recording: Recording, home: str, *, boot: str | None = None, heartbeat: timedelta
+        self,
+        access: Access,
+        recording: Recording,
+        home: str,
+        *,
+        boot: str | None = None,
+        heartbeat: timedelta | None = None,
+        everybody: bool = False,
+        movable: bool = True,
     ) -> None:
         self.recording = recording
         self._heartbeat = heartbeat
+        self._movable = movable
         player = access.device(home, recording.device_kind)
-        entries = [entry for entry in access.devices if entry.home == home]
+        entries = [entry for entry in access.devices if everybody or entry.home == home]
         self._devices = {
             # A client id of its own: the neighbourhood's device of the same name may be connected.
             entry.id: Device(
@@ -166,6 +181,7 @@ class Replay:
         """Plays all of it on the driven clock. ReplayError."""
         if not timedelta(0) < step <= MAX_STEP:
             raise ReplayError("a step is longer than nothing and at most an hour")
+        self._heartbeat = self._heartbeat or max(step, HEARTBEAT)
         began = time.monotonic()
         await self._connect([*(device.connection for device in self._devices.values()), clock.connection])
         try:
@@ -178,6 +194,7 @@ class Replay:
 
     async def play(self, speed: float) -> Result:
         """Plays it in real time, `speed` times as fast; each reading bears the time of its sending. ReplayError."""
+        self._heartbeat = self._heartbeat or HEARTBEAT * speed
         began = time.monotonic()
         await self._connect([device.connection for device in self._devices.values()])
         try:
@@ -192,21 +209,24 @@ class Replay:
         return self.result
 
     async def _begin(self, clock: DrivenClock) -> None:
-        """Sets the clock to the recording's start, or the recording to a later one when the clock is past it.
-
-        It is moved by whole weeks, so that hours and weekdays stay what they were.
-        """
+        """Brings the clock and the recording's start together, where the platform says what its own time is."""
         try:
             await clock.advance(self.recording.start)
         except ClockRefused as refused:
-            if refused.platform_at is None:
+            now = refused.platform_at
+            if now is None:
                 raise
-            weeks = (refused.platform_at - self.recording.start) // timedelta(weeks=1) + 1
-            self._move(self.recording.start + weeks * timedelta(weeks=1))
-            log.info(
-                "the platform's clock is at %s: the recording begins at %s", refused.platform_at, self.result.since
-            )
-            await clock.advance(self.recording.start)
+            if self._movable:
+                self._move(_start_after(now, self.recording))
+            log.info("the platform's clock is at %s, the recording begins at %s", now, self.recording.start)
+            await self._walk(clock, now)
+
+    async def _walk(self, clock: DrivenClock, now: datetime) -> None:
+        """Lets time pass until the recording begins, with heartbeats, in the longest steps."""
+        while now < self.recording.start:
+            now = min(now + MAX_STEP, self.recording.start)
+            await self._acknowledged([self._send(_Due(now, 0, device, None), now) for device in self._devices.values()])
+            await clock.advance(now)
 
     def _move(self, start: datetime) -> None:
         self.recording = self.recording.moved_to(start)
@@ -240,7 +260,7 @@ class Replay:
         at = self.recording.start
         while at < self.result.until:
             yield at
-            at += self._heartbeat
+            at += self._heartbeat or HEARTBEAT
 
     def _send(self, due: _Due, at: datetime) -> asyncio.Future[None] | None:
         self.result.sent[STATUS if due.recorded is None else due.recorded.kind] += 1
@@ -274,36 +294,31 @@ class Replay:
         )
 
 
+def _start_after(now: datetime, recording: Recording) -> datetime:
+    """The first time from `now` on at which the recording may begin.
+
+    A home's is moved by whole weeks, so that hours and weekdays stay what they were; trials have none to keep.
+    """
+    if recording.device_kind == "watch":
+        return now
+    return recording.start - (recording.start - now) // WEEK * WEEK
+
+
 def default_step(recording: Recording) -> timedelta:
     """2 s for a watch, whose bursts are so long; 10 min for a home."""
     return FALL_STEP if recording.device_kind == "watch" else DEFAULT_STEP
 
 
 async def replay_driven(
-    access: Access,
-    recording: Recording,
-    home: str,
-    *,
-    step: timedelta | None = None,
-    boot: str | None = None,
-    heartbeat: timedelta = DEFAULT_HEARTBEAT,
+    access: Access, recording: Recording, home: str, *, step: timedelta | None = None, **how: Any
 ) -> Result:
-    """Plays `recording` into `home` on the driven clock. ReplayError, AccessError."""
-    player = Replay(access, recording, home, boot=boot, heartbeat=heartbeat)
-    return await player.drive(DrivenClock(access), step or default_step(recording))
+    """Plays `recording` into `home` on the driven clock; `how` as Replay takes it. ReplayError, AccessError."""
+    return await Replay(access, recording, home, **how).drive(DrivenClock(access), step or default_step(recording))
 
 
-async def replay_live(
-    access: Access,
-    recording: Recording,
-    home: str,
-    *,
-    speed: float = 1.0,
-    boot: str | None = None,
-    heartbeat: timedelta = DEFAULT_HEARTBEAT,
-) -> Result:
-    """Plays `recording` into `home` in real time, `speed` times as fast. ReplayError, AccessError."""
-    return await Replay(access, recording, home, boot=boot, heartbeat=heartbeat).play(speed)
+async def replay_live(access: Access, recording: Recording, home: str, *, speed: float = 1.0, **how: Any) -> Result:
+    """Plays it in real time, `speed` times as fast; `how` as Replay takes it. ReplayError, AccessError."""
+    return await Replay(access, recording, home, **how).play(speed)
 
 
 def _read_time(value: Any) -> datetime | None:

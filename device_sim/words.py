@@ -73,6 +73,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "start": ("let the recording begin at this time (ISO 8601)", "让录制数据从该时刻开始（ISO 8601）"),
     "step": ("minutes of one step of the driven clock, at most 60", "受控时钟每步的分钟数，最多 60"),
     "heartbeat": ("seconds between the heartbeats of the replayed home's devices", "回放住户各设备的心跳间隔秒数"),
+    "everybody": (
+        "send the heartbeats of every device of the access file, not only of this home's",
+        "为访问文件中的所有设备（不只是本户）发送心跳",
+    ),
     "linger": ("wait so long after the end for missing acknowledgements", "结束后等待剩余确认的秒数"),
     "boot": ("boot id: the same one makes a repeat a duplicate", "启动编号：相同则视为重复数据"),
     "data": ("the folder of the recordings", "录制数据目录"),

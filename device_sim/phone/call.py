@@ -119,6 +119,11 @@ class Call:
         self._run: asyncio.Task[None] | None = None
         self._redirect: _Document | None = None
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether somebody, or a machine, has lifted the receiver."""
+        return self._answered.is_set() and not self._rejected
+
     # What people and the API do to a call.
 
     def dial(self, wait_seconds: float) -> None:

@@ -60,7 +60,7 @@ class Phone:
     def state(self) -> str:
         if self.call is None:
             return "idle"
-        return "in_call" if self.call.record.answered_at else "ringing"
+        return "in_call" if self.call.is_answered else "ringing"
 
 
 async def behave(habit: Habit, call: Call) -> None:

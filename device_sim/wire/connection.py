@@ -190,6 +190,8 @@ class Connection:
         if self._opened is None:
             return
         self._watched = self._opened
+        # A button sends a few bytes and waits: Nagle's algorithm would hold them back for 40 ms.
+        self._watched.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._watched, self._readable)
         if self._client.want_write():
             self._loop.add_writer(self._watched, self._writable)

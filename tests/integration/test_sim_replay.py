@@ -36,8 +36,8 @@ async def test_every_reading_comes_before_the_time_that_covers_it(tmp_path: Path
         platform.on_frame = answer
         result = (await replay_driven(access_to(server), MORNING, "H001", boot="b1")).as_json()
         assert result["readings"] == len(READINGS) == len(platform.on("reading", "H001-hub"))
-        # Heartbeats of both devices every 15 min: at 0, 15, … 90.
-        assert result["sent"]["status"] == 14 == len(platform.on("status"))
+        # Heartbeats of both devices, one in every step: at 0, 10, … 90.
+        assert result["sent"]["status"] == 20 == len(platform.on("status"))
         assert result["steps"] == 10
         clock = START - timedelta(hours=1)
         for topic, payload in platform.heard:
@@ -51,20 +51,36 @@ async def test_every_reading_comes_before_the_time_that_covers_it(tmp_path: Path
         assert {payload["boot"] for payload in hub} == {"b1"}
 
 
-async def test_a_platform_that_is_ahead_gets_the_recording_later(tmp_path: Path) -> None:
-    ahead = START + timedelta(days=9)
+@pytest.mark.parametrize(
+    ("platform_at", "begins"),
+    [
+        (START + timedelta(days=13), START + timedelta(weeks=2)),
+        (START - timedelta(days=20), START - timedelta(weeks=2)),
+    ],
+    ids=["ahead", "far behind"],
+)
+async def test_a_platform_that_is_elsewhere_gets_the_recording_there(
+    tmp_path: Path, platform_at: datetime, begins: datetime
+) -> None:
+    clock = platform_at
 
     def answer(topic: str, payload: dict[str, Any]) -> None:
-        if topic.endswith("/up/clock") and time_of(payload) < ahead:
-            platform.tell("sim-clock", "clock", error="backward", step=payload["step"], at=ahead.isoformat())
-        elif topic.endswith("/up/clock"):
+        nonlocal clock
+        if not topic.endswith("/up/clock"):
+            return
+        at = time_of(payload)
+        if clock <= at <= clock + timedelta(hours=1):
+            clock = at
             platform.tell("sim-clock", "clock", at=payload["at"], step=payload["step"])
+        else:
+            platform.tell("sim-clock", "clock", error="no", step=payload["step"], at=clock.isoformat())
 
     async with broker(tmp_path) as server, Platform(server) as platform:
         platform.on_frame = answer
         result = await replay_driven(access_to(server), MORNING, "H001")
-        assert result.since == START + timedelta(weeks=2)
-        assert {time_of(payload) - START > timedelta(weeks=2) for payload in platform.on("reading")} == {True}
+        assert result.since == begins
+        assert [time_of(payload) - begins for payload in platform.on("reading")] == [r.at - START for r in READINGS]
+        assert clock == begins + MORNING.length
 
 
 async def test_a_refused_time_stops_the_replay(tmp_path: Path) -> None:
