@@ -29,13 +29,22 @@ _unpack = msgspec.msgpack.Decoder(list[bytes]).decode
 class PostgresLog:
     """`Log` over the tables `log_heads` and `log_batches`. With a listener, consumers wake by NOTIFY."""
 
-    def __init__(self, name: str, database: Database, clock: Clock, listener: Listener | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        database: Database,
+        clock: Clock,
+        listener: Listener | None = None,
+        *,
+        patience_seconds: float = 3.0,
+    ) -> None:
         if name not in GROUPS:
             raise ValueError(f"no log is named {name}; there are {', '.join(GROUPS)}")
         self.name = name
         self._database = database
         self._clock = clock
         self._listener = listener
+        self._patience_seconds = patience_seconds
 
     async def append(self, records: Sequence[Record]) -> None:
         if not records:
@@ -70,7 +79,7 @@ class PostgresLog:
     def consumer(self, group: str, member: str) -> "PostgresConsumer":
         if group not in GROUPS[self.name]:
             raise ValueError(f"log {self.name} has no group {group}; add it to GROUPS so that nothing is trimmed early")
-        leases = Leases(self._database, f"{self.name}/{group}", member, self._clock, PARTITIONS)
+        leases = Leases(self._database, f"{self.name}/{group}", member, self._clock, PARTITIONS, self._patience_seconds)
         return PostgresConsumer(self.name, self._database, self._clock, leases, self._listener)
 
 
