@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pingan.database import LOST
 from pingan.log import Consumer, Polled
 from pingan.process import State
+from pingan.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -49,5 +50,4 @@ async def follow(
         with contextlib.suppress(*LOST, TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 await leave()
-        leasing.cancel()
-        await asyncio.gather(leasing, return_exceptions=True)
+        await end([leasing])

@@ -7,7 +7,6 @@ Nothing is acknowledged before the append: what dies with us is still in the bro
 
 import argparse
 import asyncio
-import contextlib
 import functools
 import logging
 import sys
@@ -32,6 +31,7 @@ from pingan.messages import encode
 from pingan.mqtt import Mqtt
 from pingan.postgres_log import PostgresLog
 from pingan.settings import Mqtt as Settings
+from pingan.tasks import end
 from pingan.settings import SettingsError, load
 
 log = logging.getLogger(__name__)
@@ -98,10 +98,7 @@ class House:
                 leading.result()
             log.warning("the %s lane has another bridge now", self.lane)
         finally:
-            lost.cancel()
-            leading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await leading
+            await end([lost, leading])
 
     async def _know(self) -> None:
         """Nothing is taken from the broker before we know whose devices there are."""

@@ -21,6 +21,7 @@ import uvloop
 from pingan.clock import Clock, DrivenClock, SystemClock, to_ms
 from pingan.database import LOST, Database, Listener
 from pingan.settings import Common
+from pingan.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +117,7 @@ class Process:
             tasks = [asyncio.create_task(_coroutine(part)) for part in (self.listener.run, self._watch, *work)]
             stopping = asyncio.create_task(_coroutine(stop.wait))
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            stopping.cancel()
+            await end([*tasks, stopping])
             for task in done - {stopping}:
                 task.result()
                 raise RuntimeError("a part of the process ended that should not")

@@ -1,0 +1,340 @@
+"""Dispatch against a real database and real phones: alarms become incidents, incidents become calls, calls answers."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from device_sim.phone.people import Habit
+from device_sim.phone.signature import sign
+from dispatch import incident as core
+from dispatch.desk import Desk
+from dispatch.journal import broken_at
+from dispatch.views import sql as views_sql
+from pingan.clock import DrivenClock
+from pingan.database import Database
+from tests.conftest import Until
+from tests.integration.dispatch_support import LI, TOKEN, WANG, ZHAO, Room, room
+
+
+async def journal(this: Room, incident: int) -> list[str]:
+    return [entry["decision"] for entry in (await this.incident(incident))["journal"]]
+
+
+async def test_a_press_rings_the_desk_then_the_daughter_who_accepts_by_key(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        assert (opened["state"], opened["ringing"], opened["person"]) == ("waiting", True, "陈秀英")
+        assert not this.calls_to(LI), "the desk is asked first"
+        this.pass_seconds(10)
+        await until(lambda: this.phone(LI).state == "ringing")
+        this.phone(LI).call.answer()
+        await until(lambda: this.phone(LI).call and this.phone(LI).call.record.heard)
+        text = this.phone(LI).call.record.heard[0][-1]
+        for said in ("陈秀英", "求助", "幸福路1号101", "门卫有钥匙", "2026-01-05"):
+            assert said in text, "who, what, where and the way in are in the first message (Reeves, 2018)"
+        await this.phone(LI).call.press("1")
+
+        async def accepted() -> bool:
+            return (await this.incident(opened["id"]))["state"] == "accepted"
+
+        await until(accepted)
+        for key in "12#":
+            await this.phone(LI).call.press(key)
+
+        async def moving() -> Any:
+            found = await this.incident(opened["id"])
+            return found if found["state"] == "moving" else None
+
+        found: Any = await until(moving)
+        assert found["helper"]["name"] == "李梅"
+        assert (found["helper"]["eta"] - driven.now()).total_seconds() == 12 * 60
+        await until(lambda: ("on_the_way", "李梅") in this.lamp.stages)
+        assert ("accepted", "李梅") in this.lamp.stages
+        assert len(this.calls_to(LI)) == 1
+        assert len(this.phone(LI).inbox) == 1
+        close = core.Close("op", "陈班长", "sos", "family_attended", as_of=found["version"])
+        assert (await this.desk.act(opened["id"], core.OnScene(None, "陈班长"))).name == "on_scene"
+        assert (await this.desk.act(opened["id"], core.Safe("陈班长"))).name == "safe"
+        assert (await this.desk.act(opened["id"], close)).name == "closed"
+        closed = await this.incident(opened["id"])
+        assert all(stamp["at"] or stamp["absent"] for stamp in closed["stamps"].values())
+        assert closed["stamps"]["t7"]["reported"]
+        await until(lambda: ("closed", "陈班长") in this.lamp.stages)
+        entries = await this.rows(views_sql.journal_rows.replace("%(incident)s", "%s"), opened["id"])
+        assert broken_at(entries) is None
+        entries[1]["detail"]["step"] = 99
+        assert broken_at(entries) == entries[1]["number"]
+
+
+async def test_each_press_is_one_event_on_one_incident_and_rings_again(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        for event in ("e1", "e1", "e2", "e3"):
+            await this.press(event)
+
+        async def three() -> Any:
+            rows = await this.incidents()
+            return rows if rows and rows[0]["raised"] == 3 else None
+
+        (only,) = await until(three)  # type: ignore[misc]
+        alarms = (await this.incident(only["id"]))["alarms"]
+        assert sorted(alarm["evidence"]["event"] for alarm in alarms) == ["e1", "e2", "e3"]
+
+
+async def test_two_alarms_that_race_to_open_meet_on_one_incident(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.stop()
+        for number in range(40):
+            await this.press(f"e{number}")
+        desks = [Desk(database, driven) for _ in range(4)]
+
+        async def drain(desk: Desk) -> None:
+            while await desk.take_alarm():
+                pass
+
+        await asyncio.gather(*(drain(desk) for desk in desks))
+        (only,) = await this.incidents()
+        assert only["raised"] == 40
+
+
+async def test_technical_alarms_absorb_no_alarm_and_restores_open_nothing(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.raise_alarm(uuid4(), "battery_low", "H001-button", "H001", {})
+        await until(this.the_incident)
+        await this.raise_alarm(uuid4(), "mains_restored", "H001-button", "H001", {})
+        await this.raise_alarm(uuid4(), "sequence_gap", "H001-button", "H001", {})
+        await this.press()
+
+        async def both() -> Any:
+            rows = await this.incidents()
+            return rows if len(rows) == 2 else None
+
+        danger, technical = await until(both)  # type: ignore[misc]
+        assert (danger["cause"], technical["cause"]) == ("sos", "battery_low")
+
+        async def all_taken() -> bool:
+            return not await this.rows("select id from alarms where taken_at is null")
+
+        await until(all_taken)
+        assert len(await this.incidents()) == 2
+
+
+async def test_an_unbound_device_and_a_home_that_the_register_forgot_still_ring(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press("e1", device="stray", home=None)
+        await this.press("e2", device="stray", home=None)
+        await this.press("e1", device="ghost", home="H999")
+        await this.press("e2", device="ghost", home="H999")
+
+        async def both() -> Any:
+            rows = await this.incidents()
+            return rows if sorted(row["raised"] for row in rows) == [2, 2] else None
+
+        rows: Any = await until(both)
+        assert {row["device"] for row in rows} == {"stray", "ghost"}
+
+
+async def test_voicemail_never_counts_and_the_next_is_called(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        this.phone(LI).habit = Habit("voicemail", after_seconds=0)
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        this.pass_seconds(10)
+
+        async def over() -> bool:
+            return any(
+                "no key" in str(entry["detail"]) or "voicemail" in str(entry["detail"])
+                for entry in (await this.incident(opened["id"]))["journal"]
+            )
+
+        await until(over)
+        assert (await this.incident(opened["id"]))["state"] == "waiting"
+        this.pass_seconds(40)
+        await until(lambda: this.phone(WANG).state == "ringing")
+        this.phone(WANG).call.answer()
+        await until(lambda: this.phone(WANG).call and this.phone(WANG).call.record.heard)
+        assert "has pressed the help button" in this.phone(WANG).call.record.heard[0][-1]
+        await this.phone(WANG).call.press("2")
+        await until(lambda: this.phone(ZHAO).state == "ringing")
+
+
+async def test_whoever_accepts_second_is_told_who_was_first(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        this.pass_seconds(10)
+        await until(lambda: this.phone(LI).state == "ringing")
+        await this.desk.act(opened["id"], core.Accept(core.Helper("C2", "John Wang", "neighbour")))
+        this.phone(LI).call.answer()
+        await until(lambda: this.phone(LI).call and this.phone(LI).call.record.heard)
+        call = this.phone(LI).call
+        await call.press("1")
+        await until(lambda: any("John Wang" in said[-1] for said in call.record.heard))
+        assert "accepted_second" in await journal(this, opened["id"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls"),
+    [
+        pytest.param({"respond": "429", "code": 20429, "count": 1, "resource": "Calls"}, 1, id="busy, then not"),
+        pytest.param({"respond": "ambiguous", "count": 1, "resource": "Calls"}, 1, id="placed, but nobody said so"),
+        pytest.param({"respond": "500", "count": 1, "resource": "Calls"}, 1, id="failed and not placed: repeated"),
+    ],
+)
+async def test_the_provider_falters_and_the_daughter_is_called_once(
+    database: Database, driven: DrivenClock, until: Until, fault: dict[str, Any], calls: int
+) -> None:
+    async with room(database, driven) as this:
+        async with httpx.AsyncClient(base_url=this.settings.twilio_base_url, trust_env=False) as control:
+            assert (await control.post("/sim/faults", json=fault)).is_success
+        await this.press()
+        await until(this.the_incident)
+        this.pass_seconds(10)
+
+        await until(lambda: this.neighbourhood.network.faults.count == 0)
+        query = "select state, repeat from sends where channel = 'twilio_voice' order by repeat"
+
+        async def placed() -> Any:
+            this.pass_seconds(0.1)
+            rows = await this.rows(query)
+            return rows if rows[-1]["state"] in ("sent", "unanswered", "answered") else None
+
+        rows: Any = await until(placed)
+        assert len(this.calls_to(LI)) == calls
+        if fault["respond"] == "500":
+            assert [row["repeat"] for row in rows] == [0, 1], "a repeat is declared"
+
+
+async def test_a_number_that_does_not_exist_is_a_line_in_the_journal(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        this.phone(LI).habit = Habit("invalid")
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        this.pass_seconds(10)
+
+        async def told() -> bool:
+            entries = (await this.incident(opened["id"]))["journal"]
+            return any(entry["event"] == "unreached" and "21211" in entry["detail"]["why"] for entry in entries)
+
+        await until(told)
+
+
+async def test_dispatch_dies_between_dialling_and_recording_and_the_call_is_found(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        await until(this.the_incident)
+        this.pass_seconds(10)
+
+        async def over() -> bool:
+            rows = await this.rows("select state from sends where channel = 'twilio_voice'")
+            return [row["state"] for row in rows] == ["unanswered"]
+
+        await until(over)
+        await this.stop()
+        await this.rows(
+            "update sends set state = 'dialling', provider_id = null, finished_at = null, worker = 'dispatch-1#gone'"
+            " where channel = 'twilio_voice' returning id"
+        )
+        this.pass_seconds(6)
+        this.start()
+
+        async def found() -> Any:
+            rows = await this.rows("select result from sends where channel = 'twilio_voice' and state = 'sent'")
+            return rows and rows[0]["result"] == "found by number and time"
+
+        await until(found)
+        assert len(this.calls_to(LI)) == 1
+
+
+async def test_a_send_that_woke_too_late_is_abandoned_before_the_request(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        await until(this.the_incident)
+        await this.stop()
+        this.pass_seconds(10)
+        assert await this.desk.wake_due()
+        this.pass_seconds(41)
+        await this.rows("update incidents set wake_at = wake_at + interval '1 hour' returning id")
+        this.start()
+
+        async def abandoned() -> bool:
+            rows = await this.rows("select state from sends where purpose = 'help'")
+            return bool(rows) and all(row["state"] == "abandoned" for row in rows)
+
+        await until(abandoned)
+        assert not this.calls_to(LI)
+
+
+async def test_an_answer_withdraws_calls_that_still_wait(database: Database, driven: DrivenClock, until: Until) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        await this.stop()
+        this.pass_seconds(10)
+        assert await this.desk.wake_due()
+        await this.desk.act(opened["id"], core.Answer("op", "陈班长"))
+        this.start()
+        await until(lambda: ("accepted", "陈班长") in this.lamp.stages)
+        assert not this.calls_to(LI)
+
+
+async def test_two_operators_at_once_and_exactly_one_has_it(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        names = ("陈", "林", "何", "吴")
+        answers = [this.desk.act(opened["id"], core.Answer(name, name)) for name in names]
+        decisions = await asyncio.gather(*answers)
+        winners = [decision for decision in decisions if not decision.refused]
+        assert len(winners) == 1
+        winner = winners[0].incident.operator_name
+        assert {decision.who for decision in decisions if decision.refused} == {winner}
+
+
+async def test_forged_and_stray_webhooks_have_no_effect(database: Database, driven: DrivenClock, until: Until) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        this.pass_seconds(10)
+        await until(lambda: this.calls_to(LI))
+        (send,) = await this.rows("select id from sends where channel = 'twilio_voice'")
+        url = f"{this.settings.public_url}/webhooks/twilio/voice/{send['id']}/keys"
+        form = {"CallSid": "CA1", "Digits": "1"}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for signed in ("", "x", sign("wrong", url, list(form.items()))):
+                answer = await client.post(url, data=form, headers={"X-Twilio-Signature": signed})
+                assert answer.status_code == 403
+            other = url.replace(f"/{send['id']}/", "/999999/")
+            signed = sign(TOKEN, other, list(form.items()))
+            assert (await client.post(other, data=form, headers={"X-Twilio-Signature": signed})).status_code == 404
+            assert (await this.incident(opened["id"]))["state"] == "waiting"
+            signed = sign(TOKEN, url, list(form.items()))
+            for _ in range(3):
+                answer = await client.post(url, data=form, headers={"X-Twilio-Signature": signed})
+                assert answer.status_code == 200
+        assert (await journal(this, opened["id"])).count("accepted") == 1
