@@ -31,8 +31,8 @@ from pingan.messages import encode
 from pingan.mqtt import Mqtt
 from pingan.postgres_log import PostgresLog
 from pingan.settings import Mqtt as Settings
-from pingan.tasks import end
 from pingan.settings import SettingsError, load
+from pingan.tasks import end
 
 log = logging.getLogger(__name__)
 
