@@ -1,0 +1,114 @@
+"""The console as a whole: its pages, its static files, and the gate before everything that the web process serves."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from care.accounts import Accounts
+from dispatch.desk import Desk
+from pingan.clock import Clock
+from pingan.database import LOST, Database
+from pingan.problem import Problem
+
+from . import board, caller, incident, sign_in
+from .access import Guard
+from .live import Live
+from .page import Pages
+
+STATIC = Path(__file__).with_name("static")
+
+HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        b"font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the web process has one of, for whoever serves pages from it."""
+
+    database: Database
+    clock: Clock
+    live: Live
+    desk: Desk
+    accounts: Accounts
+    zone: ZoneInfo
+    secure: bool
+
+
+class Headers:
+    """Every answer says what a browser may do with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def mount(app: FastAPI, parts: Parts) -> None:
+    """Serve the console from `app`, and stand before all of its routes."""
+    pages = Pages(parts.clock, parts.zone)
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    app.include_router(sign_in.router(pages, parts.accounts, parts.clock, secure=parts.secure))
+    app.include_router(board.router(pages, parts.database, parts.clock, parts.live, parts.desk))
+    app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
+    app.include_router(caller.router(pages, parts.database, parts.desk))
+    for kind, handler in _handlers(pages).items():
+        app.add_exception_handler(kind, handler)
+    app.add_middleware(Guard, accounts=parts.accounts, clock=parts.clock, show=pages.refusal)
+    app.add_middleware(Headers)  # the last added is the outermost
+
+
+def _handlers(pages: Pages) -> dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]]:
+    async def problem(request: Request, error: Problem) -> Response:
+        return pages.refusal(request, error)
+
+    async def http(request: Request, error: HTTPException) -> Response:
+        name = {404: "not_found", 405: "wrong_method"}.get(error.status_code, "refused")
+        response = pages.refusal(request, Problem(error.status_code, name, str(error.detail)))
+        response.headers.update(error.headers or {})
+        return response
+
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        # What was sent is not repeated: it may hold anything.
+        wrong = [{"at": ".".join(map(str, one["loc"])), "why": one["msg"]} for one in error.errors()]
+        detail = "; ".join(f"{one['at']}: {one['why']}" for one in wrong)
+        return pages.refusal(request, Problem(422, "invalid", detail, errors=wrong))
+
+    async def lost(request: Request, _error: Exception) -> Response:
+        return pages.refusal(request, Problem(503, "database_away", "the database does not answer: try again"))
+
+    return {Problem: problem, HTTPException: http, RequestValidationError: invalid} | dict.fromkeys(LOST, lost)
+
+
+class _Static(StaticFiles):
+    """Our own files. A browser asks each time whether they have changed, so that no page runs with an old script."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response

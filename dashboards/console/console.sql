@@ -1,0 +1,17 @@
+-- name: beat
+-- Goes the whole way that a change goes, so that hearing it proves that changes are heard.
+select pg_notify('console_beat', %(payload)s)
+
+-- name: area_of
+select homes.area from incidents join homes on homes.id = incidents.home where incidents.id = %(incident)s
+
+-- name: present
+-- A page says that it is there. It stays its account's: nobody else can speak for it.
+insert into consoles (id, account, seen_at, sound, visible)
+values (%(console)s, %(account)s, %(now)s, %(sound)s, %(visible)s)
+on conflict (id) do update set seen_at = excluded.seen_at, sound = excluded.sound, visible = excluded.visible
+where consoles.account = excluded.account
+
+-- name: forget_consoles
+-- Pages that have been closed for a day.
+delete from consoles where seen_at < %(before)s

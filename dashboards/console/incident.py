@@ -1,0 +1,158 @@
+"""One incident on one screen, and everything that an operator can do with it."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from care.principals import Principal
+from dispatch import incident as core
+from dispatch import views
+from dispatch.desk import Desk
+from dispatch.incident import CAUSES, OUTCOMES, Decision
+from pingan.clock import Clock
+from pingan.database import Database
+from pingan.problem import Problem
+
+from .access import person
+from .acts import KEYS, Act, acts
+from .language import known, say
+from .page import Pages
+from .sentences import entry, instruction, outcome_of_send, shown_people, status, tone
+
+Me = Annotated[Principal, Depends(person)]
+IncidentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+TEXT = 4000
+
+
+def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRouter:
+    routes = APIRouter(prefix="/incidents", include_in_schema=False)
+
+    async def load(incident_id: int, me: Principal) -> dict[str, Any]:
+        async with database.connection() as connection:
+            found = await views.incident(connection, incident_id, clock.now(), me.area)
+        if found is None:
+            raise Problem(404, "not_found", f"there is no incident {incident_id}")
+        return found
+
+    @routes.get("/{incident_id}")
+    async def page(
+        request: Request, me: Me, incident_id: IncidentId, said: Annotated[str | None, Query(max_length=80)] = None
+    ) -> Response:
+        row = await load(incident_id, me)
+        return pages.render(request, "incident.html", **_shown(pages, request, row, me), said=said)
+
+    @routes.post("/{incident_id}/{act}")
+    async def do(
+        request: Request,
+        me: Me,
+        incident_id: IncidentId,
+        act: Annotated[str, Path(max_length=20)],
+        person: Annotated[str, Form(max_length=200)] = "",
+        text: Annotated[str, Form(max_length=TEXT)] = "",
+        cause: Annotated[str, Form(max_length=40)] = "",
+        outcome: Annotated[str, Form(max_length=40)] = "",
+        as_of: Annotated[int, Form()] = 0,
+    ) -> Response:
+        """An act of the bar. A refusal is an answer, and is said in words."""
+        if act not in KEYS:
+            raise Problem(404, "not_found", f"there is no act {act}")
+        row = await load(incident_id, me)
+        helper = _helper(row, person)
+        if act in ("accept", "moving", "on_scene") and helper is None and row["helper"] is None:
+            return _said(pages, request, incident_id, "refused.nobody_there", refused=True)
+        event = _event(act, me, helper, person, text, cause, outcome, as_of)
+        decision = await desk.act(incident_id, event)
+        return _answer(pages, request, incident_id, decision)
+
+    return routes
+
+
+def _event(
+    act: str, me: Principal, helper: core.Helper | None, person: str, text: str, cause: str, outcome: str, as_of: int
+) -> core.Event:
+    text = text.replace("\0", "").strip()
+    if act == "close":
+        return core.Close(me.id, me.name, cause, outcome, as_of, text)
+    if act == "accept" and helper is not None:
+        return core.Accept(helper)
+    events: dict[str, core.Event] = {
+        "answer": core.Answer(me.id, me.name),
+        "contact": core.Contact(me.id, me.name),
+        "no_contact": core.NoContact(me.id, me.name),
+        "assign": core.Assign(me.id, me.name, person),
+        "moving": core.Moving(helper, reported_by=me.name),
+        "on_scene": core.OnScene(helper, reported_by=me.name),
+        "safe": core.Safe(me.name),
+        "note": core.Note(me.name, text),
+    }
+    return events[act]
+
+
+def _helper(row: dict[str, Any], person: str) -> core.Helper | None:
+    """Whom the operator names, of those whom this home can ask."""
+    found = next((one for one in row["people"] if one["id"] == person), None)
+    return core.Helper(found["id"], found["name"], found["role"]) if found else None
+
+
+def _answer(pages: Pages, request: Request, incident_id: int, decision: Decision) -> Response:
+    table = "refused" if decision.refused else "done"
+    return _said(
+        pages, request, incident_id, f"{table}.{decision.name}", refused=decision.refused, who=decision.who,
+        version=decision.incident.version, state=decision.incident.state.value,
+    )  # fmt: skip
+
+
+def _said(
+    pages: Pages, request: Request, incident_id: int, key: str, *, refused: bool, who: str | None = None, **more: Any
+) -> Response:
+    """In words: to the script that asked, or on the page that a browser without scripts is sent to."""
+    language = pages.reader(request).language
+    t = say(language)
+    words = t(key, who=who or t("somebody")) if known(language, key) else t("done.recorded")
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"said": words, "refused": refused, "name": key.partition(".")[2], **more})
+    return RedirectResponse(f"/incidents/{incident_id}?{urlencode({'said': words})}", 303)
+
+
+def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -> dict[str, Any]:
+    """Everything that the page shows of an incident."""
+    reader = pages.reader(request)
+    times = pages.times(reader.language)
+    t = say(reader.language)
+    names = {one["id"]: one["name"] for one in row["people"]}
+    todo: list[Act] = acts(row, me.id)
+    return {
+        "row": row,
+        "tone": "done" if row["state"] == "closed" else tone(row, times.now),
+        "status": status(row),
+        "instruction": instruction(row),
+        "acts": todo,
+        "next_act": next((act for act in todo if act.next), None),
+        "journal": [
+            {
+                **one,
+                "text": entry(one, names, t, reader.language, times),
+                "refused": known(reader.language, f"refused.{one['decision']}"),
+            }
+            for one in reversed(row["journal"])
+        ],
+        "people": shown_people(row),
+        "outcome_of_send": lambda why: outcome_of_send(why, t, reader.language),
+        "causes": CAUSES,
+        "outcomes": OUTCOMES,
+        "cause": row["cause"] if row["cause"] in CAUSES else "unknown" if row["danger"] else "technical",
+        "reason_needed": _reason_needed(row, times.now),
+    }
+
+
+def _reason_needed(row: dict[str, Any], now: Any) -> bool:
+    """Whether closing would be refused without a reason, as far as the page can tell."""
+    if row["contact"] == "none" and row["state"] not in ("on_scene", "safe"):
+        return True
+    stamps = row["stamps"]
+    answered = [stamps[name]["at"] for name in ("t3", "t5") if stamps[name]["at"] is not None]
+    first = min(answered) if answered else now
+    return row["danger"] and (first - stamps["t1"]["at"]).total_seconds() > core.ANSWER_LATE_SECONDS

@@ -1,0 +1,131 @@
+"""Rendering: what every page of the console needs to know of its reader, and the answer for a refusal."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, Response
+
+from care.principals import Principal
+from pingan.clock import Clock
+from pingan.problem import Problem
+
+from .access import for_people
+from .language import LANGUAGES, Say, known, named, preferred, say, script_words
+from .sentences import Sentence
+from .times import Times
+
+HERE = Path(__file__).parent
+LANGUAGE_COOKIE = "pingan_language"
+THEME_COOKIE = "pingan_theme"
+THEMES = ("auto", "day", "night")
+
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads a page, and how."""
+
+    language: str
+    theme: str
+    me: Principal | None
+
+
+class Pages:
+    """The templates of this process."""
+
+    def __init__(self, clock: Clock, zone: ZoneInfo) -> None:
+        self.clock = clock
+        self.zone = zone
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["lang"] = language_of
+        self._templates.filters["digest"] = digest
+
+    def reader(self, connection: HTTPConnection) -> Reader:
+        me = connection.scope.get("state", {}).get("principal")
+        me = me if isinstance(me, Principal) else None
+        cookie = connection.cookies.get(LANGUAGE_COOKIE)
+        if cookie not in LANGUAGES and me is not None:
+            cookie = me.language
+        theme = connection.cookies.get(THEME_COOKIE, "auto")
+        return Reader(
+            language=preferred(cookie, connection.headers.get("accept-language", "")),
+            theme=theme if theme in THEMES else "auto",
+            me=me,
+        )
+
+    def times(self, language: str, now: datetime | None = None) -> Times:
+        return Times(self.zone, say(language), now or self.clock.now())
+
+    def render(self, connection: HTTPConnection, template: str, status: int = 200, /, **values: Any) -> Response:
+        """The page `template`, for whoever asks."""
+        reader = self.reader(connection)
+        t = say(reader.language)
+        words = {
+            "t": t,
+            "word": lambda table, name: named(reader.language, table, name),
+            "has_word": lambda key: known(reader.language, key),
+            "lang": reader.language,
+            "theme": reader.theme,
+            "me": reader.me,
+            "times": self.times(reader.language),
+            "zone": self.zone.key,
+            # A name of its own for each page that is drawn: it says of itself whether it is visible and can sound.
+            "console": uuid4(),
+            "path": connection.url.path,
+            "sentence": lambda one, row: _marked_up(one, row, t, self.times(reader.language)),
+            "script_words": json.dumps(script_words(reader.language), ensure_ascii=False),
+        }
+        html = self._templates.get_template(template).render({**words, **values})
+        return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"})
+
+    def refusal(self, connection: HTTPConnection, problem: Problem) -> Response:
+        """A page in words for people, problem details for machines and scripts."""
+        if not for_people(connection):
+            return problem.response()
+        return self.render(connection, "problem.html", problem.status, problem=problem)
+
+
+def _marked_up(sentence: Sentence, row: Mapping[str, Any], t: Say, times: Times) -> Markup:
+    """A sentence as HTML: names in their own language, durations that go on counting."""
+    values: dict[str, Any] = dict(sentence.values)
+    for name in ("helper", "operator"):
+        values[name] = _name(values.get(name) or t("somebody"))
+    values["names"] = Markup(t("comma")).join(_name(name) for name in values.get("names", ()))
+    if "then" in values:
+        values["then"] = t(values["then"])
+    since = '<time class="lasting" data-lasting="{}">{}</time>'
+    values["since"] = Markup(since).format(times.ms(row["opened_at"]), times.since(row["opened_at"]))
+    # Whatever is not markup itself is escaped here.
+    return Markup(t(sentence.key)).format(**values)
+
+
+def _name(name: str) -> Markup:
+    return Markup('<span class="name" lang="{}">{}</span>').format(language_of(name), name)
+
+
+def language_of(text: object) -> str:
+    """The `lang` of a name or an address: Han characters are set as Chinese, whatever the page's own language."""
+    return "zh" if _HAN.search(str(text)) else "en"
+
+
+def digest(text: object) -> str:
+    """A short name for a piece of a page, by which the browser sees whether it has changed."""
+    return hashlib.sha256(str(text).encode()).hexdigest()[:16]
