@@ -42,6 +42,8 @@ def text(limit: int, *, lines: bool = False) -> Kind:
 
     def read(cell: str) -> str:
         cell = cell.replace("\r\n", "\n").replace("\r", "\n").strip()
+        if "\n" in cell and not lines:
+            raise Refusal("line_break")
         for character in cell:
             category = unicodedata.category(character)
             if category == "Cs" or (category == "Cc" and not (character in "\n\t" and lines)):
@@ -59,10 +61,8 @@ def pattern(expression: str, reason: str) -> Kind:
 
     def read(cell: str) -> str:
         cell = unicodedata.normalize("NFKC", cell).strip()
-        if _ROUNDED.fullmatch(cell):
-            raise Refusal("rounded", text=cell)
         if not shape.fullmatch(cell):
-            raise Refusal(reason, text=cell[:80])
+            raise Refusal("rounded" if _ROUNDED.fullmatch(cell) else reason, text=cell[:80])
         return cell
 
     return Kind(read, _plain)
@@ -217,7 +217,8 @@ def _offset(word: str | None) -> timezone:
 def _write_moment(value: Value, _language: str) -> str:
     if not isinstance(value, datetime):
         return str(value)
-    return value.astimezone(CHINA).isoformat(sep=" ")
+    # One without a zone is China's, as in a file: Python would take the machine's.
+    return (value.astimezone(CHINA) if value.tzinfo else value).isoformat(sep=" ")
 
 
 moment = Kind(_read_moment, _write_moment)

@@ -1,5 +1,6 @@
 """Files in and out: a folder or a zip of the register's CSV files."""
 
+import asyncio
 import io
 import os
 import zipfile
@@ -74,7 +75,8 @@ async def import_files(
     dry_run: bool = False,
 ) -> Report:
     """Import `files` (name → content) in one transaction. Refused names every bad row; then nothing is written."""
-    sheets, bad = read_files(files)
+    # Off the loop: beside a large file, the web process goes on answering.
+    sheets, bad = await asyncio.to_thread(read_files, files)
     return await apply(connection, sheets, now, scope, bad=bad, dry_run=dry_run)
 
 

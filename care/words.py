@@ -10,6 +10,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "required": ("不能为空", "must be given"),
     "too_long": ("过长：{length} 个字符，最多 {limit} 个", "too long: {length} characters, at most {limit}"),
     "control_character": ("含有控制字符 {code}", "contains the control character {code}"),
+    "line_break": ("只能写一行", "must be one line"),
     "rounded": (
         "“{text}” 已被电子表格改成科学计数法，原来的数字丢失了；请把该列设为文本后重新填写",
         "a spreadsheet has rounded this to “{text}” and the digits are lost; make the column text and enter it again",
