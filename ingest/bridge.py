@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 
 from ingest.announce import keep_announcing
 from ingest.device_time import DeviceClocks
@@ -62,11 +63,15 @@ class House:
         self.leases = Leases(self.database, f"bridge/{lane}", settings.name, self.clock, 1, patience_seconds)
         self._register_bell = self.process.listener.bell("register")
         self.homes_bell = self.process.listener.bell("register")
+        self.clocks_bell = self.process.listener.bell("device_clocks")
 
     async def run(self) -> None:
         """Until the process is told to stop."""
-        work = [self.leases.run, self.rejections.run, self._follow_register, self._take_turns]
-        await self.process.run(*work)
+        await self.process.run(*self.parts())
+
+    def parts(self) -> list[Callable[[], Awaitable[None]]]:
+        """What has to run for as long as the process does."""
+        return [self.leases.run, self.rejections.run, self._follow_register, self._take_turns]
 
     async def _follow_register(self) -> None:
         await self.register.follow(self._register_bell)
@@ -183,7 +188,7 @@ class Bridge:
         if self._steps is not None:
             work.append(self._steps.run())
         if house.lane == ALARM:
-            work.append(keep_loading(house.database, house.clocks))
+            work.append(keep_loading(house.database, house.clocks, house.clocks_bell))
         else:
             work.append(keep_announcing(house.database, house.log, house.homes_bell))
             work.append(keep_saving(house.database, house.clocks, house.clock))

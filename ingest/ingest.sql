@@ -8,6 +8,9 @@ select device, offset_ms from device_clocks
 insert into device_clocks (device, offset_ms, measured_at) values (%(device)s, %(offset_ms)s, %(now)s)
 on conflict (device) do update set offset_ms = excluded.offset_ms, measured_at = excluded.measured_at
 
+-- name: ring_for_device_clocks
+notify device_clocks
+
 -- name: count_rejected
 -- In the order of the reasons, so that two lanes never wait for each other in a circle.
 insert into rejected_counts (day, reason, count)

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 MESSAGES_MAX = 50_000
 BYTES_MAX = 64 * 1024 * 1024
 RETRY_SECONDS = 0.1
+SLOW_SECONDS = 2.0
+"""An append that takes longer is said to be in trouble, though it may still come through."""
 
 
 class Lane:
@@ -46,6 +48,7 @@ class Lane:
         self._messages_max, self._bytes_max = messages_max, bytes_max
         self._bytes = 0
         self._full = False
+        self._troubled = False
         self._some = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -91,15 +94,21 @@ class Lane:
 
     async def _append(self, items: list[Waiting]) -> None:
         records = [record for item in items for record in item.records]
-        troubled = False
         while True:
+            slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._say, "it does not answer")
             try:
                 await self._log.append(records)
             except LOST as error:
-                troubled = True
-                self._trouble(f"cannot append to the log: {str(error).strip() or type(error).__name__}")
+                self._say(str(error).strip() or type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                if troubled:
+                if self._troubled:
+                    self._troubled = False
                     self._trouble(None)
                 return
+            finally:
+                slow.cancel()
+
+    def _say(self, reason: str) -> None:
+        self._troubled = True
+        self._trouble(f"cannot append to the log: {reason}")

@@ -5,12 +5,12 @@ import contextlib
 
 from ingest.device_time import DeviceClocks
 from pingan.clock import Clock
-from pingan.database import LOST, Database, Queries
+from pingan.database import LOST, Bell, Database, Queries
 
 sql = Queries(__file__, "ingest.sql")
 
 SAVE_SECONDS = 5.0
-LOAD_SECONDS = 10.0
+LOAD_SECONDS = 60.0
 
 
 async def load_offsets(database: Database, clocks: DeviceClocks) -> None:
@@ -20,14 +20,16 @@ async def load_offsets(database: Database, clocks: DeviceClocks) -> None:
     clocks.know({row["device"]: row["offset_ms"] for row in rows if row["offset_ms"]})
 
 
-async def keep_loading(database: Database, clocks: DeviceClocks) -> None:
+async def keep_loading(database: Database, clocks: DeviceClocks, bell: Bell) -> None:
+    """At each ring, and once a minute, until cancelled."""
     while True:
         with contextlib.suppress(*LOST):  # what was known stays known
             await load_offsets(database, clocks)
-        await asyncio.sleep(LOAD_SECONDS)
+        await bell.wait(LOAD_SECONDS)
 
 
 async def keep_saving(database: Database, clocks: DeviceClocks, clock: Clock) -> None:
+    """Every few seconds save what has changed, and say so, until cancelled."""
     unsaved: dict[str, int] = {}
     while True:
         await asyncio.sleep(SAVE_SECONDS)
@@ -37,6 +39,7 @@ async def keep_saving(database: Database, clocks: DeviceClocks, clock: Clock) ->
             try:
                 async with database.transaction() as connection:
                     await connection.cursor().executemany(sql.save_device_clock, rows)
+                    await connection.execute(sql.ring_for_device_clocks)
             except LOST:
                 continue
             unsaved = {}

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from ingest.codecs import Decoded, Reason, Rejected, Remark, Remarked
-from pingan.clock import to_ms
+from pingan.times import to_ms
 from pingan.messages import ANSWERS, RINGING, Event, Reading
 
 PAYLOAD_BYTES_MAX = 262_144
