@@ -13,6 +13,10 @@ from pingan.messages import Alarm, HomeSettings, derived_alarm_id
 VERSION = 1
 """Of the frame in which the detectors' own snapshots stand; each of them has its own version."""
 
+SEQ_MAX = 2**63 - 1
+AT_MS_MAX = 2**53
+"""Beyond them a snapshot could not be written or read. Ingest refuses such; this is the second wall."""
+
 _Kept = dict[str, tuple[int, bytes]]
 
 
@@ -44,7 +48,9 @@ class Watch:
         self._look()
 
     def hear(self, heard: Heard, now: Now) -> list[Alarm]:
-        """Feed what a device said. What was heard before changes nothing."""
+        """Feed what a device said. What was heard before changes nothing. ValueError for numbers without sense."""
+        if not 0 <= heard.seq <= SEQ_MAX or not -AT_MS_MAX <= heard.at_ms <= AT_MS_MAX:
+            raise ValueError(f"seq {heard.seq} at {heard.at_ms} ms")
         # What bears no boot cannot be told from a repeat; an event of such a device must still be heard.
         if heard.boot and not self._sequence.admit(heard.device, heard.boot, heard.seq, now):
             return []

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from alerting.runner import Runner
 from alerting.urgent import Urgent
 from pingan.clock import Clock
 from pingan.database import Database
@@ -70,17 +72,47 @@ async def locked(database: Database, table: str) -> AsyncIterator[None]:
         yield
 
 
-async def end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+@dataclass
+class Running:
+    """A runner as a task, with connections of its own."""
+
+    task: asyncio.Task[None]
+    database: Database
+
+    async def stop(self) -> None:
+        """As SIGTERM does: it may still say what it has to say."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.database.close()
+
+    async def kill(self) -> None:
+        """As SIGKILL does, to those outside: from one moment on nothing that it says is heard."""
+        await self.database.close()
+        await self.stop()
 
 
 @contextlib.asynccontextmanager
-async def urgent(database: Database, clock: Clock, member: str = "u") -> AsyncIterator[asyncio.Task[None]]:
-    consumer = PostgresLog("urgent", database, clock).consumer("urgent", member)
-    runner = Urgent(database, consumer, PostgresLog("readings", database, clock), clock, State(member, None))
-    task = asyncio.create_task(runner.run())
+async def running(url: str, make: Callable[[Database], Coroutine[Any, Any, None]]) -> AsyncIterator[Running]:
+    database = Database(url, application="runner")
+    await database.open()
+    runner = Running(asyncio.create_task(make(database)), database)
     try:
-        yield task
+        yield runner
     finally:
-        await end(task)
+        await runner.stop()
+
+
+def urgent(url: str, clock: Clock, member: str = "u") -> contextlib.AbstractAsyncContextManager[Running]:
+    def make(database: Database) -> Coroutine[Any, Any, None]:
+        consumer = PostgresLog("urgent", database, clock).consumer("urgent", member)
+        return Urgent(database, consumer, PostgresLog("readings", database, clock), clock, State(member, None)).run()
+
+    return running(url, make)
+
+
+def watching(url: str, clock: Clock, member: str = "w") -> contextlib.AbstractAsyncContextManager[Running]:
+    def make(database: Database) -> Coroutine[Any, Any, None]:
+        consumer = PostgresLog("readings", database, clock).consumer("alerting", member)
+        return Runner(database, consumer, clock, State(member, None)).run()
+
+    return running(url, make)

@@ -20,6 +20,8 @@ DEVICE_RESTORED = "device_restored"
 
 DEVICES_MAX = 256
 CONDITIONS_MAX = 24
+FAULTS_MAX = 64
+FAULT_CHARACTERS = 64
 BOOTS_MAX = 4
 
 
@@ -114,11 +116,21 @@ def _listen(device: Device, status: Reading) -> None:
     """Keep what a status says, unless something newer of this device is known."""
     if status.boot not in device.boots:
         device.boots = [*device.boots, status.boot][-BOOTS_MAX:]
-    for matter in ("battery_percent", "mains", "faults"):
-        value = status.value.get(matter)
+    for matter, value in _matters(status.value):
         known = device.said.get(matter)
-        if value is not None and (known is None or _newer(device, status, known)):
+        if known is None or _newer(device, status, known):
             device.said[matter] = Said(value, status.boot, status.seq, status.at_ms)
+
+
+def _matters(said: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    # Ingest holds a native status to the protocol; another family's codec may one day not.
+    percent, mains, faults = said.get("battery_percent"), said.get("mains"), said.get("faults")
+    if isinstance(percent, int | float) and type(percent) is not bool and 0 <= percent <= 100:
+        yield "battery_percent", float(percent)
+    if type(mains) is bool:
+        yield "mains", mains
+    if isinstance(faults, list):
+        yield "faults", [fault[:FAULT_CHARACTERS] for fault in faults[:FAULTS_MAX] if isinstance(fault, str)]
 
 
 def _newer(device: Device, status: Reading, known: Said) -> bool:
@@ -192,24 +204,22 @@ def _conditions(name: str, device: Device, now: Now) -> Iterator[Finding]:
 
 
 def _judge(device: Device, matter: str, said: Said, episode: str) -> None:
-    # Ingest holds a status to the protocol; another family's codec may one day not.
-    if matter == "battery_percent" and type(said.value) in (int, float):
+    if matter == "battery_percent":
         conditions.battery(device.conditions, said.value, episode, said.at_ms)
-    elif matter == "mains" and type(said.value) is bool:
+    elif matter == "mains":
         conditions.mains(device.conditions, said.value, episode, said.at_ms)
-    elif matter == "faults" and isinstance(said.value, list):
-        named = [fault for fault in said.value if isinstance(fault, str)]
-        conditions.faults(device.conditions, named, episode, said.at_ms, CONDITIONS_MAX)
+    else:
+        conditions.faults(device.conditions, said.value, episode, said.at_ms, CONDITIONS_MAX)
 
 
-_UNITS = {"battery_low": conditions.BATTERY_LOW_PERCENT, "battery_critical": conditions.BATTERY_CRITICAL_PERCENT}
+_PERCENT = {"battery_low": conditions.BATTERY_LOW_PERCENT, "battery_critical": conditions.BATTERY_CRITICAL_PERCENT}
 
 
 def _evidence(key: str, condition: Condition) -> dict[str, Any]:
     return {
-        "threshold": _UNITS.get(key),
+        "threshold": _PERCENT.get(key),
         "value": key if condition.value is None else condition.value,
-        "unit": "percent" if key in _UNITS else "said by the device",
+        "unit": "percent" if key in _PERCENT else "said by the device",
         "since_ms": condition.since_ms,
         "readings": [condition.episode],
     }

@@ -27,7 +27,7 @@ async def test_a_press_becomes_an_alarm_and_then_context(database: Database, clo
     press = event(7, location={"lat": 22.6, "lon": 113.1}, battery_percent=64.0, attempt=2, device_at_ms=START_MS - 900)
     async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as bell:
         await bell.execute("listen alarm")
-        async with support.urgent(database, clock):
+        async with support.urgent(database.url, clock):
             await PostgresLog("urgent", database, clock).append([place(press)])
             await until(lambda: support.alarms(database))
             await until(lambda: support.position(database, "urgent", "urgent", HOME))
@@ -65,7 +65,7 @@ async def test_every_press_is_its_own_alarm_and_a_retry_is_none(
         event(4, "d", test=True),
     ]
     unbound = event(1, "a", device="stray", home=None)
-    async with support.urgent(database, clock):
+    async with support.urgent(database.url, clock):
         await log.append([place(message) for message in (*presses, unbound)])
         await until(lambda: support.position(database, "urgent", "urgent", HOME))
         await until(lambda: support.position(database, "urgent", "urgent", partition_of(None, "stray")))
@@ -83,14 +83,14 @@ async def test_mutant_position_before_the_effect_would_lose_this_press(
     database: Database, clock: SystemClock, until: Until
 ) -> None:
     """The runner dies while the alarm waits for its table. Had the position been stored first, the press were gone."""
-    async with support.urgent(database, clock, "first") as runner, support.locked(database, "alarms"):
+    async with support.urgent(database.url, clock, "first") as runner, support.locked(database, "alarms"):
         await PostgresLog("urgent", database, clock).append([place(event(1))])
         await until(lambda: support.blocked(database, "alarms"))
-        await support.end(runner)
+        await runner.kill()
     assert await support.position(database, "urgent", "urgent", HOME) == 0
     assert not await support.alarms(database)
 
-    async with support.urgent(database, clock, "second"):
+    async with support.urgent(database.url, clock, "second"):
         await until(lambda: support.position(database, "urgent", "urgent", HOME))
     assert len(await support.alarms(database)) == 1
 
@@ -98,17 +98,17 @@ async def test_mutant_position_before_the_effect_would_lose_this_press(
 async def test_dying_between_the_alarm_and_the_position_repeats_harmlessly(
     database: Database, clock: SystemClock, until: Until
 ) -> None:
-    async with support.urgent(database, clock, "first") as runner:
+    async with support.urgent(database.url, clock, "first") as runner:
         await until(lambda: support.rows(database, "select 1 from leases where owner is not null"))
         # The context cannot be appended, so that the runner stands between its first and its last step.
         async with database.transaction() as connection:
             await connection.execute("select 1 from log_heads where log = 'readings' for update")
             await PostgresLog("urgent", database, clock).append([place(event(1))])
             await until(lambda: support.alarms(database))
-            await support.end(runner)
+            await runner.kill()
     assert await support.position(database, "urgent", "urgent", HOME) == 0
 
-    async with support.urgent(database, clock, "second"):
+    async with support.urgent(database.url, clock, "second"):
         await until(lambda: support.position(database, "urgent", "urgent", HOME))
     assert len(await support.alarms(database)) == 1
     assert len(await context(database)) == 1
@@ -117,7 +117,7 @@ async def test_dying_between_the_alarm_and_the_position_repeats_harmlessly(
 async def test_poison_is_parked_and_holds_nobody(database: Database, clock: SystemClock, until: Until) -> None:
     poison = [Record(HOME, b"\xffnot json"), place(reading(1)), place(event(1, "nul", kind="sos\0", home="H1"))]
     huge = place(event(2, "far", at_ms=10**17, device_at_ms=-(10**17)))
-    async with support.urgent(database, clock):
+    async with support.urgent(database.url, clock):
         await PostgresLog("urgent", database, clock).append([*poison, huge, place(event(3, "good"))])
         await until(lambda: support.position(database, "urgent", "urgent", HOME))
     parked = await support.rows(database, "select position, reason from parked order by position")
@@ -135,11 +135,11 @@ async def test_two_runners_share_and_one_takes_over(database: Database, clock: S
         )
         return (found[0]["owners"], found[0]["held"]) == (2, 64)
 
-    async with support.urgent(database, clock, "a") as first, support.urgent(database, clock, "b"):
+    async with support.urgent(database.url, clock, "a") as first, support.urgent(database.url, clock, "b"):
         await until(owners)
         await log.append([place(event(n, f"x{n}", home=f"H{n}")) for n in range(40)])
         await asyncio.sleep(0)
-        await support.end(first)
+        await first.kill()
         await log.append([place(event(n, f"y{n}", home=f"H{n}")) for n in range(40)])
 
         async def all_there() -> bool:

@@ -1,0 +1,22 @@
+-- name: load_partition
+select at_ms, heard_ms, epoch, tick_ms from detection_partitions where partition = %(partition)s
+
+-- name: load_homes
+select home, version, state from detection_homes where partition = %(partition)s
+
+-- name: save_partitions
+insert into detection_partitions (partition, at_ms, heard_ms, epoch, tick_ms)
+select * from unnest(%(partitions)s::integer[], %(at_ms)s::bigint[], %(heard_ms)s::bigint[], %(epochs)s::bigint[],
+                     %(tick_ms)s::bigint[])
+on conflict (partition) do update
+set at_ms = excluded.at_ms, heard_ms = excluded.heard_ms, epoch = excluded.epoch, tick_ms = excluded.tick_ms
+
+-- name: save_homes
+insert into detection_homes (home, partition, version, state)
+select home, partition, %(version)s, state
+from unnest(%(homes)s::text[], %(partitions)s::integer[], %(states)s::bytea[]) kept(home, partition, state)
+on conflict (home) do update set partition = excluded.partition, version = excluded.version, state = excluded.state
+
+-- name: tell_again
+-- Their settings were lost with their state: a raised revision makes ingest announce them anew.
+update homes set revision = revision + 1 where id = any(%(homes)s)

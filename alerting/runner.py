@@ -1,0 +1,166 @@
+"""Readings through the watches into alarms.
+
+Alarms are committed as they are made. Checkpoints follow in slices, each partition about every ten seconds: the homes
+that have changed, the partition's time and its position, in one transaction. A crash at any point goes back to the
+checkpoint and makes the same alarms again, under the same ids. Every transaction is fenced: a runner that was stopped
+and wakes can do no harm.
+
+On a driven clock a checkpoint follows every poll, so that a stored position says: up to here all is watched.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from alerting import alarms, checkpoint, command
+from alerting.checkpoint import Slot
+from alerting.following import PAUSE_SECONDS, follow
+from pingan.clock import Clock
+from pingan.database import LOST, Database
+from pingan.log import PARTITIONS, Consumer, Entry, Fenced, Lease, Polled
+from pingan.messages import Alarm, decode
+from pingan.postgres_log import PostgresLog
+from pingan.process import Process, State
+from pingan.settings import Common
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SLOTS = 8
+"""Partitions in one checkpoint at most, so that detection never waits long for it."""
+FEED_ENTRIES = 1_000
+"""Fed in one go, some 20 ms; then others of this process have a turn, the lease above all."""
+
+T = TypeVar("T")
+
+
+class Runner:
+    """One process's share of the partitions of the log "readings"."""
+
+    def __init__(self, database: Database, consumer: Consumer, clock: Clock, state: State) -> None:
+        self._database = database
+        self._consumer = consumer
+        self._clock = clock
+        self._state = state
+        self._slots: dict[int, Slot] = {}
+
+    async def run(self) -> None:
+        await follow(self._consumer, self._state, self._handle, self._leave)
+
+    async def _handle(self, polled: Polled) -> None:
+        for partition in polled.lost:
+            self._slots.pop(partition, None)
+        for lease in polled.taken:
+            self._slots[lease.partition] = await self._load(lease)
+        for batch in polled.batches:
+            for first in range(0, len(batch.entries), FEED_ENTRIES):
+                await self._feed(batch.partition, batch.entries[first : first + FEED_ENTRIES])
+                await asyncio.sleep(0)
+        await self._keep(self._due())
+
+    async def _load(self, lease: Lease) -> Slot:
+        detection = await _insist(lambda: checkpoint.load(self._database, lease.partition))
+        # Each partition has its own moment within the ten seconds.
+        due = self._clock.monotonic() + CHECKPOINT_SECONDS * lease.partition / PARTITIONS
+        return Slot(lease.partition, lease.epoch, detection, lease.position, lease.position, due)
+
+    async def _feed(self, partition: int, entries: Sequence[Entry]) -> None:
+        slot = self._slots.get(partition)
+        if slot is None:  # fenced, or lost while it was read
+            return
+        for entry in entries:
+            try:
+                slot.unwritten += slot.detection.feed(decode(entry.body))
+            except msgspec.DecodeError as error:
+                await self._park(partition, entry, f"not a message: {error}")
+            except Exception as error:  # a detector's mistake costs one entry, not the partition
+                log.exception("partition %d: entry %d cannot be watched", partition, entry.position)
+                await self._park(partition, entry, f"{type(error).__name__}: {error}")
+            slot.position = entry.position
+        if slot.unwritten:
+            await self._raise(slot)
+
+    async def _raise(self, slot: Slot) -> None:
+        try:
+            try:
+                await _insist(lambda: self._insert(slot, slot.unwritten))
+            except alarms.REFUSED:
+                for alarm in slot.unwritten:
+                    try:
+                        await _insist(lambda alarm=alarm: self._insert(slot, [alarm]))  # type: ignore[misc]
+                    except alarms.REFUSED as error:
+                        entry = Entry(slot.position, msgspec.json.encode(alarm))
+                        await self._park(slot.partition, entry, f"the database refuses the alarm: {error}")
+            slot.unwritten.clear()
+        except Fenced:
+            self._forget(slot)
+
+    async def _insert(self, slot: Slot, raised: list[Alarm]) -> None:
+        async with self._database.transaction() as connection:
+            slot.check(self._consumer)
+            await self._consumer.fence(connection, slot.partition)
+            await alarms.insert(connection, raised, self._clock.now())
+
+    async def _park(self, partition: int, entry: Entry, reason: str) -> None:
+        await _insist(lambda: self._consumer.park(partition, entry, reason))
+
+    def _due(self) -> list[Slot]:
+        ready = [slot for slot in self._slots.values() if slot.ready]
+        if self._clock.driven:
+            return ready
+        now = self._clock.monotonic()
+        return [slot for slot in ready if slot.due <= now][:CHECKPOINT_SLOTS]
+
+    async def _keep(self, slots: Sequence[Slot]) -> None:
+        """Checkpoint `slots` together; each alone when one of them is somebody else's by now."""
+        if not slots:
+            return
+        try:
+            await checkpoint.save(self._database, self._consumer, slots)
+        except Fenced:
+            if len(slots) == 1:
+                self._forget(slots[0])
+            else:
+                for slot in slots:
+                    await self._keep([slot])
+        except LOST as error:
+            log.warning("the checkpoint of %d partitions waits: %s", len(slots), error)
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            for slot in slots:
+                slot.due = self._clock.monotonic() + CHECKPOINT_SECONDS
+
+    def _forget(self, slot: Slot) -> None:
+        log.warning("partition %d is somebody else's now", slot.partition)
+        self._slots.pop(slot.partition, None)
+        if self._consumer.epoch(slot.partition) == slot.epoch:
+            self._consumer.drop(slot.partition)
+
+    async def _leave(self) -> None:
+        await self._keep([slot for slot in self._slots.values() if slot.ready])
+
+
+async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until the database answers; meanwhile nothing goes past what is to be done."""
+    while True:
+        try:
+            return await attempt()
+        except LOST as error:
+            log.debug("trying again: %s", error)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _main(settings: Common) -> None:
+    process = Process(settings)
+    process.state.expect("log")
+    readings = PostgresLog("readings", process.database, process.clock, process.listener)
+    consumer = readings.consumer("alerting", settings.name)
+    await process.run(Runner(process.database, consumer, process.clock, process.state).run)
+
+
+def main(argv: list[str]) -> int:
+    """`pingan alerting`."""
+    return command.run(argv, "alerting", "Readings through the detectors into alarms.", _main)
