@@ -6,20 +6,17 @@ All times are UTC; an `…_ms` is an integer of milliseconds since 1970.
 """
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from pingan.times import EPOCH, from_ms, to_ms
+
+__all__ = ["EPOCH", "Clock", "DrivenClock", "SystemClock", "from_ms", "to_ms", "wall_minus_boottime"]
 
 
-def from_ms(at_ms: int) -> datetime:
-    """The aware UTC datetime of `at_ms`; exact, unlike a float of seconds. OverflowError outside years 1–9999."""
-    return EPOCH + timedelta(milliseconds=at_ms)
-
-
-def to_ms(at: datetime) -> int:
-    """Milliseconds since 1970 of an aware datetime, rounded down."""
-    return (at - EPOCH) // timedelta(milliseconds=1)
+def wall_minus_boottime() -> float:
+    """Seconds. Constant for as long as nobody moves the wall clock; suspending the machine does not change it."""
+    return (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) / 1e9
 
 
 class Clock(Protocol):

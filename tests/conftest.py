@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -35,18 +34,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         migrate(make_conninfo(server.superuser_dsn, dbname="template_pingan"))
         yield server
     finally:
-        process.send_signal(signal.SIGINT)
+        server.remove()
         process.wait(30)
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
+def postgres_url(postgres: Postgres) -> str:
     """A database of this test's own, migrated."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
         connection.execute(f"create database {name} template template_pingan")
-    yield make_conninfo(postgres.superuser_dsn, dbname=name)
     # Not dropped: that waits for a checkpoint and for every backend. The whole cluster goes at the end of the run.
+    return make_conninfo(postgres.superuser_dsn, dbname=name)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from ingest.codecs import Decoded, Reason, Rejected, Remark, Remarked
-from pingan.times import to_ms
 from pingan.messages import ANSWERS, RINGING, Event, Reading
+from pingan.times import to_ms
 
 PAYLOAD_BYTES_MAX = 262_144
 LIST_READINGS_MAX = 1_000

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from pingan.clock import wall_minus_boottime
 from pingan.migrate import missing
 from pingan.settings import SettingsError
 
@@ -24,7 +25,7 @@ from .doctor_words import WORDS
 from .logs import log_file
 from .platform import Platform
 from .postgres import Postgres
-from .supervisor import identity, recorded, wall_minus_boottime
+from .supervisor import identity, recorded
 from .words import say, words
 
 DISK_NEEDED_MIB = 1024
@@ -150,8 +151,7 @@ def _folder(data: Path) -> Iterator[Finding]:
 def _left_behind() -> Iterator[Finding]:
     """Databases of data folders that were deleted. Only a person knows whether a disk is merely not mounted."""
     for folder, data in places.kept_without_owner():
-        size = sum(path.lstat().st_size for path in folder.rglob("*")) // 2**20
-        yield _note("orphan", f"rm -rf {shlex.quote(str(folder))}", folder=folder, data=data, size=size)
+        yield _note("orphan", f"rm -rf {shlex.quote(str(folder))}", folder=folder, data=data)
 
 
 def _ports(platform: Platform) -> Iterator[Finding]:

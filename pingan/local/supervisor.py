@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pingan.clock import wall_minus_boottime
 from pingan.settings import SettingsError
 
 from . import logs, platform, processes
@@ -99,11 +100,6 @@ def end_left_over(data: Path) -> list[str]:
     return names
 
 
-def wall_minus_boottime() -> float:
-    """Seconds. Constant for as long as nobody moves the wall clock; suspending the machine does not change it."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Supervisor:
     """Runs until SIGTERM or SIGINT."""
 
@@ -163,7 +159,7 @@ class Supervisor:
                     service.name,
                     self._starter(service, url),
                     gate=self._gate(service),
-                    state_file=self._data / "run" / f"{service.name}.json",
+                    state_file=self._data / "run" / f"{service.name}.json" if service.watched else None,
                     limits=self._limits,
                 )
             )
@@ -231,6 +227,9 @@ class Supervisor:
         self._last_state = time.monotonic()
         me = Identity.of(os.getpid())
         state = {
+            # These two as every process says them, for /healthz.
+            "name": "supervisor",
+            "state": "ready" if self._phase == "running" else "waiting",
             "boot": boot_id(),
             # A later difference between these two is a step of the wall clock; `pingan doctor` looks.
             "wall_minus_boottime": self._wall_minus_boottime,
