@@ -19,7 +19,7 @@ from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.problem import Problem
 
-from . import board, caller, incident, sign_in
+from . import board, caller, incident, register_pages, sign_in
 from .access import Guard
 from .live import Live
 from .page import Pages
@@ -77,13 +77,17 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(board.router(pages, parts.database, parts.clock, parts.live, parts.desk))
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
     app.include_router(caller.router(pages, parts.database, parts.desk))
+    app.include_router(register_pages.router(pages, parts.database, parts.clock))
     for kind, handler in _handlers(pages).items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(Guard, accounts=parts.accounts, clock=parts.clock, show=pages.refusal)
     app.add_middleware(Headers)  # the last added is the outermost
 
 
-def _handlers(pages: Pages) -> dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]]:
+Handlers = dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]]
+
+
+def _handlers(pages: Pages) -> Handlers:
     async def problem(request: Request, error: Problem) -> Response:
         return pages.refusal(request, error)
 
@@ -102,7 +106,8 @@ def _handlers(pages: Pages) -> dict[type[Exception], Callable[[Request, Any], Aw
     async def lost(request: Request, _error: Exception) -> Response:
         return pages.refusal(request, Problem(503, "database_away", "the database does not answer: try again"))
 
-    return {Problem: problem, HTTPException: http, RequestValidationError: invalid} | dict.fromkeys(LOST, lost)
+    handlers: Handlers = {Problem: problem, HTTPException: http, RequestValidationError: invalid}
+    return handlers | dict.fromkeys(LOST, lost)
 
 
 class _Static(StaticFiles):

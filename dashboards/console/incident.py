@@ -1,5 +1,6 @@
 """One incident on one screen, and everything that an operator can do with it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -148,11 +149,11 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
     }
 
 
-def _reason_needed(row: dict[str, Any], now: Any) -> bool:
+def _reason_needed(row: dict[str, Any], now: datetime) -> bool:
     """Whether closing would be refused without a reason, as far as the page can tell."""
     if row["contact"] == "none" and row["state"] not in ("on_scene", "safe"):
         return True
     stamps = row["stamps"]
     answered = [stamps[name]["at"] for name in ("t3", "t5") if stamps[name]["at"] is not None]
     first = min(answered) if answered else now
-    return row["danger"] and (first - stamps["t1"]["at"]).total_seconds() > core.ANSWER_LATE_SECONDS
+    return bool(row["danger"]) and (first - stamps["t1"]["at"]).total_seconds() > core.ANSWER_LATE_SECONDS

@@ -1,6 +1,5 @@
 """Rendering: what every page of the console needs to know of its reader, and the answer for a refusal."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from pingan.problem import Problem
 from .access import for_people
 from .language import LANGUAGES, Say, known, named, preferred, say, script_words
 from .sentences import Sentence
+from .telephone import read_aloud
 from .times import Times
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters["lang"] = language_of
-        self._templates.filters["digest"] = digest
+        self._templates.filters["tel"] = read_aloud
 
     def reader(self, connection: HTTPConnection) -> Reader:
         me = connection.scope.get("state", {}).get("principal")
@@ -108,13 +108,19 @@ def _marked_up(sentence: Sentence, row: Mapping[str, Any], t: Say, times: Times)
     values: dict[str, Any] = dict(sentence.values)
     for name in ("helper", "operator"):
         values[name] = _name(values.get(name) or t("somebody"))
-    values["names"] = Markup(t("comma")).join(_name(name) for name in values.get("names", ()))
+    values["names"] = Markup("").join(_separated([_name(name) for name in values.get("names", ())], t("comma")))
     if "then" in values:
         values["then"] = t(values["then"])
-    since = '<time class="lasting" data-lasting="{}">{}</time>'
-    values["since"] = Markup(since).format(times.ms(row["opened_at"]), times.since(row["opened_at"]))
-    # Whatever is not markup itself is escaped here.
-    return Markup(t(sentence.key)).format(**values)
+    opened = row["opened_at"]
+    values["since"] = Markup('<time class="lasting" data-lasting="{}">{}</time>').format(
+        times.ms(opened), times.since(opened)
+    )
+    # The phrase is ours; whatever stands in its blanks and is not markup itself is escaped here.
+    return Markup(t(sentence.key)).format(**values)  # noqa: S704
+
+
+def _separated(names: list[Markup], comma: str) -> list[Markup | str]:
+    return [part for name in names for part in (comma, name)][1:]
 
 
 def _name(name: str) -> Markup:
@@ -124,8 +130,3 @@ def _name(name: str) -> Markup:
 def language_of(text: object) -> str:
     """The `lang` of a name or an address: Han characters are set as Chinese, whatever the page's own language."""
     return "zh" if _HAN.search(str(text)) else "en"
-
-
-def digest(text: object) -> str:
-    """A short name for a piece of a page, by which the browser sees whether it has changed."""
-    return hashlib.sha256(str(text).encode()).hexdigest()[:16]

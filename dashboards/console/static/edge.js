@@ -4,6 +4,7 @@ import { fetchPage, signature } from "./fragments.js";
 import { tick } from "./clocks.js";
 
 const edge = document.getElementById("edge");
+const SHOWN = 4; // as console.css has it
 let before = "";
 
 // `without`: ids that the page itself shows.
@@ -15,6 +16,13 @@ export async function refresh(without) {
   before = after;
   const focused = document.activeElement?.closest?.(".chip")?.id;
   edge.replaceChildren(...chips);
+  if (chips.length > SHOWN) {
+    const more = document.createElement("a");
+    more.className = "edge-more";
+    more.href = "/";
+    more.textContent = `+${chips.length - SHOWN}`;
+    edge.append(more);
+  }
   tick(edge);
   if (focused) document.getElementById(focused)?.focus();
 }
