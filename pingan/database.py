@@ -56,10 +56,19 @@ class Database:
             max_size=connections,
             timeout=10,
             reconnect_timeout=3,
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
             open=False,
             name=application,
         )
+
+    async def _check(self, connection: Connection) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except LOST:
+            # If one is dead so are its sisters, as after a restart; the pool would try them one by one, waiting 0, 1,
+            # 2, 4 … seconds between. Measured: 6.4 s with four of them, and never within its timeout with eight.
+            await self.pool.drain()
+            raise
 
     async def open(self) -> None:
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
