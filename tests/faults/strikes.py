@@ -1,0 +1,92 @@
+"""What is done to whom: a process killed, or held for five seconds, at a moment drawn from the seed."""
+
+import asyncio
+import random
+import signal
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pingan.local.processes import Identity
+from tests.faults.house import RealHouse
+
+HOLD_SECONDS = 5.0
+KILL, HOLD = "kill -9", "stop 5 s"
+EVERYTHING = "everything"
+"""All services, the database and the broker at once; only the supervisor is left, and what is outside our walls."""
+
+TARGETS = (
+    "alarm bridge, active",
+    "alarm bridge, standby",
+    "telemetry bridge, active",
+    "telemetry bridge, standby",
+    "urgent",
+    "alerting",
+    "archive",
+    "dispatch",
+    "console",
+    "postgres",
+    "mosquitto",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    target: str
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.fault} {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What was hit, when (this machine's wall time, and monotonic seconds), and the task that lets it go again."""
+
+    names: list[str]
+    at: datetime
+    at_seconds: float
+    released: asyncio.Task[None] | None
+
+
+def schedule(random_: random.Random, rounds: int, only: str | None = None) -> list[Strike]:
+    """Every target killed and held, in an order drawn from the seed; everything at once is the last of each round."""
+    strikes: list[Strike] = []
+    for _ in range(rounds):
+        each = [Strike(target, fault) for target in TARGETS for fault in (KILL, HOLD)]
+        random_.shuffle(each)
+        strikes += [*each, Strike(EVERYTHING, KILL)]
+    return [strike for strike in strikes if only is None or only in strike.target]
+
+
+async def hit(house: RealHouse, strike: Strike) -> Hit:
+    """Do it. Only processes of this house are signalled, each by its id and its time of start."""
+    names = await asyncio.to_thread(_names, house, strike.target)
+    victims = [found for name in names if (found := house.pid(name))]
+    if not victims:
+        raise RuntimeError(f"{strike.target}: nothing runs that could be hit")
+    at, at_seconds = datetime.now(UTC), time.monotonic()
+    for victim in victims:
+        victim.send(signal.SIGKILL if strike.fault == KILL else signal.SIGSTOP)
+    released = asyncio.create_task(_release(victims)) if strike.fault == HOLD else None
+    return Hit(names, at, at_seconds, released)
+
+
+async def _release(victims: list[Identity]) -> None:
+    # The five seconds are the fault itself, not a wait for something.
+    try:
+        await asyncio.sleep(HOLD_SECONDS)
+    finally:
+        for victim in victims:
+            victim.send(signal.SIGCONT)
+
+
+def _names(house: RealHouse, target: str) -> list[str]:
+    if target == EVERYTHING:
+        return house.names()
+    if "bridge" not in target:
+        return [name for name in house.names() if name == target or name.startswith(f"{target}-")]
+    lane = target.partition(" ")[0]
+    active = house.active_bridge(lane)
+    both = [name for name in house.names() if name.startswith(f"ingest-{lane}-")]
+    return [active] if target.endswith("active") else [name for name in both if name != active]
