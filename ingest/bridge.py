@@ -10,7 +10,8 @@ import asyncio
 import functools
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from ingest.announce import keep_announcing
 from ingest.device_time import DeviceClocks
@@ -69,7 +70,7 @@ class House:
         """Until the process is told to stop."""
         await self.process.run(*self.parts())
 
-    def parts(self) -> list[Callable[[], Awaitable[None]]]:
+    def parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What has to run for as long as the process does."""
         return [self.leases.run, self.rejections.run, self._follow_register, self._take_turns]
 
@@ -88,12 +89,13 @@ class House:
                 self._stand_by()
 
     def _stand_by(self) -> None:
-        self.state.well("broker")
         self.state.note("standby")
+        self.state.well("broker")
 
     async def _lead(self, epoch: int) -> None:
-        self.state.note("")
+        # In this order: for no moment may it look as if the lane were open before the broker has us.
         self.state.waiting("broker", "connecting to the broker")
+        self.state.note("")
         await self._know()
         leading = asyncio.create_task(Bridge(self, epoch).run())
         lost = asyncio.create_task(self._lost(epoch))

@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pingan.settings import Mqtt
 from tests.conftest import Broker
 
 SIMULATOR = "sim-clock"
-DEVICES = {
+DEVICES: dict[str, str | None] = {
     "H001-button": "H001",
     "H001-hub": "H001",
     "H002-button": "H002",
@@ -40,11 +40,11 @@ async def fill_register(database: Database) -> None:
         await connection.execute("insert into areas (code, name, level) values ('35', '漳州市', 'city')")
         for home in ("H001", "H002"):
             await connection.execute("insert into homes (id, area, address) values (%s, '35', '街1号')", (home,))
-        for device, home in DEVICES.items():
+        for device, its_home in DEVICES.items():
             if device not in ("stranger", SIMULATOR):
                 await connection.execute(
                     "insert into devices (id, home, kind, enrolled_at) values (%s, %s, %s, '2026-01-01Z')",
-                    (device, home, device.partition("-")[2]),
+                    (device, its_home, device.partition("-")[2]),
                 )
 
 
@@ -72,7 +72,8 @@ async def running(house: House) -> AsyncIterator[House]:
     await house.database.open()
     await house.database.wait()
     house.state.well("database")
-    parts = [asyncio.create_task(part()) for part in (house.process.listener.run, *house.parts())]  # type: ignore[arg-type]
+    work: list[Callable[[], Coroutine[Any, Any, None]]] = [house.process.listener.run, *house.parts()]
+    parts = [asyncio.create_task(part()) for part in work]
     try:
         yield house
         for part in parts:
