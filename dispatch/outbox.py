@@ -18,6 +18,7 @@ from dispatch.desk import Desk
 from dispatch.incident import Unreached
 from pingan.clock import Clock
 from pingan.database import LOST, Bell, Database, Queries
+from pingan.tasks import end
 
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "outbox.sql")
@@ -53,18 +54,29 @@ class Outbox:
 
     async def run(self, bell: Bell) -> None:
         """Send what is due until cancelled; what is under way then gets its time to be recorded."""
+        # Beside, not between: looking up at a provider that hangs must not hold up what is due now.
+        recovering = asyncio.create_task(self._keep_recovering())
         try:
-            while True:
+            while not recovering.done():
                 try:
-                    await self._recover()
                     while await self._send_due():
                         pass
                 except LOST as error:
                     log.debug("the outbox waits for the database: %s", error)
                 await bell.wait(NAP_SECONDS)
+            recovering.result()
         finally:
+            await end([recovering])
             if self._under_way:
                 await asyncio.wait(self._under_way, timeout=SEND_SECONDS)
+
+    async def _keep_recovering(self) -> None:
+        while True:
+            try:
+                await self._recover()
+            except LOST as error:
+                log.debug("the outbox cannot look what is unclear: %s", error)
+            await asyncio.sleep(NAP_SECONDS)
 
     async def _send_due(self) -> bool:
         """Begin what is due now, as far as there is room; whether there was any."""
@@ -163,16 +175,17 @@ class Outbox:
             return
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                found = await channel.find(_send(row))
+                candidates = await channel.find(_send(row))
         except (Refused, TryAgain, Unclear, TimeoutError) as error:
             log.warning("send %s cannot be looked up yet: %s", row["id"], error)
             if now < row["deadline_at"]:
                 return
-            found = None
-        if found:
-            await connection.execute(
-                sql.settle, {**settled, "state": "sent", "result": "found by number and time", "provider_id": found}
-            )
+            candidates = ()
+        # Neighbours share a volunteer: a call to the same number may be another incident's, and that one is known.
+        found = await (await connection.execute(sql.unknown, {"ids": list(candidates)})).fetchone()
+        if found is not None:
+            told = {"state": "sent", "result": "found by number and time", "provider_id": found["id"]}
+            await connection.execute(sql.settle, {**settled, **told})
             return
         again = row["danger"] and row["open"] and row["purpose"] == "help" and now < row["deadline_at"]
         if again:

@@ -1,9 +1,17 @@
 -- name: claim
--- "About to send" is recorded before the request, so that nothing is sent twice without our knowing.
+-- "About to send" is recorded before the request, so that nothing is sent twice without our knowing. One attempt at a
+-- time for each number: what is unclear is looked up by number and time, and must not be taken for somebody else's.
 update sends set state = 'dialling', dialled_at = %(now)s, worker = %(worker)s
 where id in (
     select sends.id from sends join incidents on incidents.id = sends.incident
     where sends.state = 'waiting' and sends.due_at <= %(now)s and sends.channel = any(%(channels)s)
+      and not exists (
+          select from sends other
+          where other.channel = sends.channel and other.address = sends.address and other.purpose = 'help'
+            and other.id <> sends.id and sends.purpose = 'help'
+            and (other.state = 'dialling'
+                 or other.state = 'waiting' and other.due_at <= %(now)s and other.id < sends.id)
+      )
     order by incidents.danger desc, sends.due_at, sends.id
     for update of sends skip locked limit %(limit)s
 )
@@ -29,6 +37,11 @@ insert into sends (incident, step, repeat, purpose, channel, recipient, name, ad
 select incident, step, repeat + 1, purpose, channel, recipient, name, address, language, body, %(now)s, deadline_at
 from sends where id = %(send)s
 on conflict do nothing
+
+-- name: unknown
+-- Of these ids of the provider, in their order, those that belong to no send that we know of.
+select given.id from unnest(%(ids)s::text[]) with ordinality given(id, number)
+where not exists (select from sends where provider_id = given.id) order by given.number
 
 -- name: soonest
 select min(due_at) as at from sends where state = 'waiting'

@@ -1,5 +1,6 @@
 """A way of reaching somebody: one folder, and one line in the service's table."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -43,9 +44,24 @@ class Channel(Protocol):
 
     async def send(self, send: Send) -> str | None: ...
 
-    async def find(self, send: Send) -> str | None:
-        """The provider's id of what was sent to this address since `dialled_at`; None if there is none."""
+    async def find(self, send: Send) -> Sequence[str]:
+        """The provider's ids of what was sent to this address since `dialled_at` and may be it, the oldest first."""
         ...
 
 
 SEND_SECONDS = 8.0
+
+
+class Absent:
+    """A channel that this installation has not set up: whoever was to be reached by it is said not to have been."""
+
+    repeatable = False
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def send(self, send: Send) -> str | None:
+        raise Refused(self._why)
+
+    async def find(self, send: Send) -> Sequence[str]:
+        return ()

@@ -1,6 +1,7 @@
 """What both Twilio channels share: the client, its errors in our words, and the proof that a webhook is Twilio's."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -55,6 +56,8 @@ class Twilio:
 
     def __init__(self, settings: TwilioSettings) -> None:
         self.settings = settings
+        # The SDK writes every request into the log, telephone numbers and account included: 16 lines a call.
+        logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token,

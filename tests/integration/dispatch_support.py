@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -59,8 +59,8 @@ class Lamp:
     async def send(self, send: Send) -> None:
         self.stages.append((send.body["stage"], send.body.get("by")))
 
-    async def find(self, send: Send) -> None:
-        return None
+    async def find(self, send: Send) -> Sequence[str]:
+        return ()
 
 
 @dataclass

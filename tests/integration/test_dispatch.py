@@ -267,6 +267,44 @@ async def test_dispatch_dies_between_dialling_and_recording_and_the_call_is_foun
         assert len(this.calls_to(LI)) == 1
 
 
+async def test_two_homes_share_a_helper_and_each_finds_its_own_call_again(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    """By number and time the calls of both look the same; taken for one another, one would never be made."""
+    async with room(database, driven) as this:
+        shared = "insert into contacts values ('C9', 'H002', 1, '李梅', '邻居', 'neighbour', %s) returning id"
+        await this.rows(shared, LI)
+        this.phone(LI).habit = Habit("busy")
+        await this.press("e1")
+        await this.press("e2", device="H002-button", home="H002")
+        query = "select state, provider_id from sends where channel = 'twilio_voice' order by id"
+
+        async def both_opened() -> bool:
+            return len(await this.incidents()) == 2
+
+        await until(both_opened)
+        this.pass_seconds(10)
+
+        async def both_over() -> bool:
+            return [row["state"] for row in await this.rows(query)] == ["unanswered"] * 2
+
+        await until(both_over)
+        await this.stop()
+        await this.rows(
+            "update sends set state = 'dialling', provider_id = null, finished_at = null, worker = 'dispatch-1#gone'"
+            " where channel = 'twilio_voice' returning id"
+        )
+        this.pass_seconds(6)
+        this.start()
+
+        async def both_found() -> Any:
+            return [row["state"] for row in await this.rows(query)] == ["sent"] * 2
+
+        await until(both_found)
+        assert len({row["provider_id"] for row in await this.rows(query)}) == 2
+        assert len(this.calls_to(LI)) == 2
+
+
 async def test_a_send_that_woke_too_late_is_abandoned_before_the_request(
     database: Database, driven: DrivenClock, until: Until
 ) -> None:

@@ -1,6 +1,7 @@
 """The button itself is a way of reaching somebody: it shows who has accepted, and who is on the way."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
@@ -51,6 +52,6 @@ class DeviceChannel:
         except TimeoutError as error:
             raise Unclear("the broker has not confirmed it") from error
 
-    async def find(self, send: Send) -> str | None:
+    async def find(self, send: Send) -> Sequence[str]:
         """Not asked: a repeat is harmless."""
-        return None
+        return ()

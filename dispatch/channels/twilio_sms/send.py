@@ -1,5 +1,6 @@
 """A text message beside the call: it stays, with the address and the way in. It is no answer to anything."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from twilio.rest import Client
@@ -27,12 +28,11 @@ class TwilioSms:
 
         return await self._twilio.ask(create)
 
-    async def find(self, send: Send) -> str | None:
-        def look(client: Client) -> str | None:
+    async def find(self, send: Send) -> Sequence[str]:
+        def look(client: Client) -> list[str]:
             since = send.dialled_at - timedelta(seconds=5)
             messages = client.messages.list(to=send.address, date_sent_after=since, limit=20)
-            fitting = [message for message in messages if message.body == text(send)]
-            return str(fitting[0].sid) if fitting else None
+            return [str(message.sid) for message in reversed(messages) if message.body == text(send)]
 
         return await self._twilio.ask(look)
 

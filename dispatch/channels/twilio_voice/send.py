@@ -1,5 +1,6 @@
 """A voice call that is accepted by a key. A voicemail presses none, so it never counts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from twilio.rest import Client
@@ -39,13 +40,13 @@ class TwilioVoice:
 
         return await self._twilio.ask(create)
 
-    async def find(self, send: Send) -> str | None:
-        def look(client: Client) -> str | None:
+    async def find(self, send: Send) -> Sequence[str]:
+        def look(client: Client) -> list[str]:
             # Twilio's times have whole seconds, and its clock is not ours.
             since = send.dialled_at - timedelta(seconds=5)
             calls = client.calls.list(to=send.address, start_time_after=since, limit=20)
             fitting = [call for call in calls if call.date_created is None or call.date_created >= since]
-            return str(fitting[0].sid) if fitting else None
+            return [str(call.sid) for call in reversed(fitting)]
 
         return await self._twilio.ask(look)
 
