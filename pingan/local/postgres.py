@@ -51,6 +51,8 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    # After a kill the files are made durable before anything else: in one call, not in one for each of 1,400 files.
+    "recovery_init_sync_method": "syncfs",
     # Two cores: helpers would only take them from ingest.
     "max_worker_processes": "4",
     "max_parallel_workers_per_gather": "0",
