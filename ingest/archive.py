@@ -157,13 +157,16 @@ async def write(connection: Connection, rows: Iterable[Row], *, merge: bool) -> 
 
 
 async def _copy(connection: Connection, statement: str, rows: list[Row]) -> None:
-    async with connection.cursor().copy(statement) as copy:
+    cursor = connection.cursor()
+    async with cursor.copy(statement) as copy:
         copy.set_types(TYPES)
         for row in rows:
             if row.detail is None:
                 await copy.write_row(row)
             else:
                 await copy.write_row((*row[:9], Jsonb(row.detail, dumps=msgspec.json.encode), *row[10:]))
+    if cursor.rowcount != len(rows):
+        raise RuntimeError(f"{len(rows)} rows were given to COPY and it took {cursor.rowcount}")
 
 
 async def keep_trimming(logs: Iterable[Log], keep_seconds: float) -> None:
