@@ -60,8 +60,8 @@ WORDS: dict[str, dict[str, str]] = {
         "zh": "未设置电话服务商，模拟社区也已关闭：无法拨打任何电话。",
     },
     "orphan": {
-        "en": "{folder} ({size} MiB) belongs to a data folder that is gone: {data}. If it will not come back:",
-        "zh": "{folder}（{size} MiB）所属的数据文件夹 {data} 已不存在。若不再需要：",
+        "en": "{folder} belongs to a data folder that is gone: {data}. If it will not come back:",
+        "zh": "{folder} 所属的数据文件夹 {data} 已不存在。若不再需要：",
     },
     "log": {"en": "see {path}", "zh": "请查看 {path}"},
     "mend": {"en": "      mend it:  {command}", "zh": "      处理：{command}"},

@@ -56,7 +56,9 @@ class Identity:
             handle = os.pidfd_open(self.pid)
         except OSError:
             return None
-        if self.alive():
+        fields = _stat(self.pid)
+        # A dead one that is not collected counts here: its last threads may still hold locks and ports.
+        if fields is not None and int(fields[19]) == self.started:
             return handle
         os.close(handle)
         return None
@@ -75,7 +77,7 @@ class Identity:
         return True
 
     def wait_gone(self, timeout_seconds: float) -> bool:
-        """Wait until it has ended. False when it has not within the time."""
+        """Wait until it has ended, all its threads with it. False when it has not within the time."""
         handle = self._handle()
         if handle is None:
             return True

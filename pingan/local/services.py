@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from .platform import PYTHON, Platform
 
+SIM = "sim"
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -13,6 +15,8 @@ class Service:
     command: tuple[str, ...]
     mqtt_user: str | None = None
     needs_access_file: bool = False
+    watched: bool = True
+    """Whether it writes a state file every second, and is replaced when it stops to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class Preparations:
 def services(platform: Platform) -> list[Service]:
     """The way of a press first, then what people look at, then the rest."""
 
-    def service(name: str, *arguments: str, mqtt_user: str | None = None, needs_access_file: bool = False) -> Service:
-        return Service(name, (*PYTHON, *arguments), mqtt_user, needs_access_file)
+    def service(name: str, *arguments: str, mqtt_user: str | None = None) -> Service:
+        return Service(name, (*PYTHON, *arguments), mqtt_user)
 
     table = [
         # Two of each bridge: one is active, the other stands by and takes over.
@@ -43,5 +47,6 @@ def services(platform: Platform) -> list[Service]:
     count = platform.settings.alerting_processes
     table += [service(f"alerting-{number}" if count > 1 else "alerting", "alerting") for number in range(1, count + 1)]
     if platform.settings.sim:
-        table.append(service("sim", "sim", "run", needs_access_file=True))
+        # It stands outside our walls and knows nothing of state files.
+        table.append(Service(SIM, (*PYTHON, "sim", "run"), needs_access_file=True, watched=False))
     return table

@@ -25,8 +25,9 @@ from .mosquitto import HOST
 from .places import PlaceError, data_folder, make_data_folder, read_json
 from .platform import PYTHON, REMEMBERED, Platform
 from .processes import Identity, end
+from .services import SIM
 from .supervisor import AlreadyRunning, Lock, end_left_over, identity, recorded
-from .words import say, words
+from .words import WORDS, say, words
 
 PATIENCE_SECONDS = 60
 DOWN_PATIENCE_SECONDS = 40
@@ -171,7 +172,8 @@ def unready(data: Path) -> dict[str, str]:
         return {words("supervisor"): ""}
     if state["phase"] != "running":
         # Nothing else can be well before this; one line says more than fourteen.
-        return {state["detail"] or words("supervisor"): ""}
+        step, _, why = state["detail"].partition(": ")
+        return {words(step) if step in WORDS else words("preparation"): why}
     found = {}
     for child in state["children"]:
         if identity(child) is None:
@@ -199,21 +201,24 @@ def _wait(platform: Platform, process: subprocess.Popen[bytes] | None) -> bool:
     """Wait until everything is well, saying what is not."""
     data = platform.data
     deadline = time.monotonic() + PATIENCE_SECONDS
-    said = ""
+    said: set[str] = set()
     while time.monotonic() < deadline:
         missing = unready(data)
         if not missing and not console_answers(platform):
             missing = {words("console_page"): ""}
+        if not missing and platform.settings.sim and port_free(platform.settings.sim_port):
+            missing = {SIM: ""}
         if not missing:
             return True
         if process and process.poll() not in (None, 3):
             log = log_file(data, "supervisor").read_text(encoding="utf-8", errors="replace").strip()
             say(words("failed", reason=log.rpartition("\n")[2]))
             return False
-        what = ", ".join(f"{name} ({why})" if why else name for name, why in sorted(missing.items()))
-        if what != said:
+        # The reasons change as things are tried; the terminal shows only who is waited for.
+        if set(missing) - said:
+            what = ", ".join(f"{name} ({why})" if why else name for name, why in sorted(missing.items()))
             say(words("waiting", what=what))
-            said = what
+        said = set(missing)
         time.sleep(LOOK_EVERY_SECONDS)
     say(words("late", seconds=PATIENCE_SECONDS, log=data / "log"))
     return False

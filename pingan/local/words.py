@@ -27,6 +27,12 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "waiting": {"en": "  waiting for {what}", "zh": "  等待 {what}"},
     "supervisor": {"en": "the supervisor", "zh": "监护进程"},
+    "preparation": {"en": "its preparation", "zh": "准备工作"},
+    "database": {"en": "the database", "zh": "数据库"},
+    "migrate": {"en": "the database's schema", "zh": "数据库结构"},
+    "sample register": {"en": "the sample register", "zh": "示例登记册"},
+    "devices": {"en": "the broker to know the devices", "zh": "消息代理载入设备"},
+    "access file": {"en": "the access file", "zh": "访问信息文件"},
     "console_page": {"en": "the console's page", "zh": "值班台页面"},
     "late": {
         "en": "It is not ready after {seconds} s; it goes on trying. What is wrong: pingan doctor. Logs: {log}",

@@ -3,6 +3,7 @@
 python local_stand_in.py supervise            the supervisor, with the table below
 python local_stand_in.py service [--mute]     one service
 python local_stand_in.py console              a service that answers on /healthz
+python local_stand_in.py simulator            something outside our walls
 python local_stand_in.py sample               fills the register with one device
 """
 
@@ -33,7 +34,7 @@ def table(platform: Platform) -> list[Service]:
         Service("one", (*ME, "service"), mqtt_user="ingest-alarm"),
         Service("two", (*ME, "service")),
         Service("console", (*ME, "console")),
-        Service("sim", (*ME, "service"), needs_access_file=True),
+        Service("sim", (*ME, "simulator"), needs_access_file=True, watched=False),
     ]
     if "STAND_IN_MUTE" in os.environ:
         services.append(Service("mute", (*ME, "service", "--mute")))
@@ -67,6 +68,12 @@ def console() -> None:
     live()
 
 
+def simulator() -> None:
+    """Listens, and says nothing of itself: the supervisor knows only that it runs."""
+    port = int(os.environ["PINGAN_SIM_PORT"])
+    http.server.ThreadingHTTPServer(("127.0.0.1", port), Page).serve_forever()
+
+
 def sample() -> None:
     text = json.dumps({"operator": {"user": "operator", "password": "sample"}, "token": "t", "devices": [DEVICE],
                        "homes": [{"id": "H001"}]})  # fmt: skip
@@ -90,6 +97,7 @@ if __name__ == "__main__":
     verbs = {
         "service": lambda: live("--mute" in sys.argv),
         "console": console,
+        "simulator": simulator,
         "sample": sample,
     }
     verbs[sys.argv[1]]()

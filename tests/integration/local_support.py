@@ -48,10 +48,12 @@ class House:
             "PINGAN_SIM_PORT": str(free_port()),
         }
 
-    def up(self, **environ: str) -> subprocess.CompletedProcess[str]:
+    def up(self, **changes: str | None) -> subprocess.CompletedProcess[str]:
+        """`pingan up` with our environment and these changes; None takes a variable away."""
+        environ = {name: value for name, value in (self.environ | changes).items() if value is not None}
         return subprocess.run(
             [sys.executable, "-c", PROGRAM, *ME, "supervise"],
-            env=self.environ | environ, capture_output=True, text=True, check=False, timeout=90,
+            env=environ, capture_output=True, text=True, check=False, timeout=90,
         )  # fmt: skip
 
     def pingan(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
