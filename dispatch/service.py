@@ -5,9 +5,10 @@ these processes may run.
 """
 
 import logging
+import os
 from uuid import UUID
 
-from dispatch.channels import Channel
+from dispatch.channels import Absent, Channel
 from dispatch.channels.device.send import DeviceChannel
 from dispatch.channels.twilio import TwilioSettings
 from dispatch.channels.twilio_sms.send import TwilioSms
@@ -68,21 +69,26 @@ async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
 def main(argv: list[str]) -> int:
     """`pingan dispatch`."""
     try:
-        settings, telephony = load(Mqtt), load(TwilioSettings)
+        settings = load(Mqtt)
+        telephony = load(TwilioSettings) if "PINGAN_TWILIO_ACCOUNT_SID" in os.environ else None
     except SettingsError as error:
         raise SystemExit(f"pingan dispatch: {error}") from error
     process.main(_run(settings, telephony))
     return 0
 
 
-async def _run(settings: Mqtt, telephony: TwilioSettings) -> None:
+def _telephones(settings: TwilioSettings | None) -> dict[str, Channel]:
+    if settings is None:
+        log.warning("no telephone provider is set: nobody can be called. Set PINGAN_TWILIO_ACCOUNT_SID and its fellows")
+        absent = Absent("no telephone provider is set")
+        return {"twilio_voice": absent, "twilio_sms": absent}
+    return {"twilio_voice": TwilioVoice(settings), "twilio_sms": TwilioSms(settings)}
+
+
+async def _run(settings: Mqtt, telephony: TwilioSettings | None) -> None:
     this = process.Process(settings, connections=8)
     device = DeviceChannel(settings, this.state)
-    channels: dict[str, Channel] = {
-        "device": device,
-        "twilio_voice": TwilioVoice(telephony),
-        "twilio_sms": TwilioSms(telephony),
-    }
+    channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
     desk = Desk(this.database, this.clock)
     outbox = Outbox(this.database, this.clock, desk, channels, settings.name)
     alarms = this.listener.bell("alarm", "clock")
