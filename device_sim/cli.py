@@ -25,6 +25,7 @@ from device_sim.words import say
 POLL_SECONDS = 0.1
 DEFAULT_WAIT_SECONDS = 120.0
 DEFAULT_DATA = Path("../shared/data")
+HABITS = ("manual", "accept", "decline", "voicemail", "busy", "no_answer", "failed", "invalid")
 PHONE_ACTS = ("answer", "press", "hangup", "habit", "show")
 
 Subparsers = Any
@@ -58,6 +59,9 @@ def add_commands(subparsers: Subparsers) -> None:
     """Adds every command to the subparsers of a parser; each sets `command`, a function of the parsed arguments."""
     run = _command(subparsers, "run", _run)
     run.add_argument("--climate", choices=sorted(CLIMATES), default="fair", help=say("climate"))
+    run.add_argument("--habit", choices=HABITS, help=say("habits"))
+    run.add_argument("--pace", type=float, default=1.0, help=say("pace"))
+    run.add_argument("--phones-only", action="store_true", help=say("phones_only"))
     press = _command(subparsers, "press", _press)
     press.add_argument("--home", required=True, help=say("home"))
     press.add_argument("--kind", default="sos", help=say("kind"))
@@ -132,11 +136,14 @@ def access_of(arguments: argparse.Namespace) -> Access:
 def _run(arguments: argparse.Namespace) -> None:
     # Imported here: the other commands answer at once and need no web server for it.
     from device_sim.neighbourhood import live
+    from device_sim.phone.people import Habit
     from device_sim.server import ServerError
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(live(access_of(arguments), climate=arguments.climate))
+            habit = Habit(arguments.habit, after_seconds=3 * arguments.pace) if arguments.habit else None
+            how = {"climate": arguments.climate, "pace": arguments.pace, "phones_only": arguments.phones_only}
+            runner.run(live(access_of(arguments), habit=habit, **how))
     except ServerError as error:
         raise CommandError(str(error)) from None
 

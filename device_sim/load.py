@@ -122,6 +122,7 @@ class LoadButton(Button):
             host=access.mqtt.host,
             port=access.mqtt.port,
             client_id=f"{entry.id}-load",
+            lasting=False,
         )
         self._home = entry.home or ""
         self._log = presses

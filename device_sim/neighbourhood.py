@@ -50,7 +50,13 @@ class Neighbourhood:
     """The homes of an access file and the telephone network. `pace` scales the network's lengths, for tests."""
 
     def __init__(
-        self, access: Access, *, plan: RetryPlan | None = None, climate: str = "fair", pace: float = 1.0
+        self,
+        access: Access,
+        *,
+        plan: RetryPlan | None = None,
+        climate: str = "fair",
+        pace: float = 1.0,
+        phones_only: bool = False,
     ) -> None:
         self._access = access
         self._plan = plan
@@ -59,7 +65,7 @@ class Neighbourhood:
         self.network = _network(access, pace)
         self._seeds = {home.id: home.seed for home in access.homes}
         people = {home.id: home for home in access.homes}
-        for entry in access.devices:
+        for entry in () if phones_only else access.devices:
             if entry.home is None:
                 continue
             known = people.get(entry.home)
@@ -124,7 +130,12 @@ def _network(access: Access, pace: float) -> Network:
 
 @contextlib.asynccontextmanager
 async def neighbourhood(
-    access: Access, *, plan: RetryPlan | None = None, climate: str = "fair", pace: float = 1.0
+    access: Access,
+    *,
+    plan: RetryPlan | None = None,
+    climate: str = "fair",
+    pace: float = 1.0,
+    phones_only: bool = False,
 ) -> AsyncIterator[Neighbourhood]:
     """A running neighbourhood with its HTTP server at the access file's `simulator` address.
 
@@ -133,7 +144,7 @@ async def neighbourhood(
     address = urlsplit(access.simulator)
     if address.hostname not in (LOOPBACK, "localhost") or address.port is None:
         raise AccessError(f"the simulator listens on {LOOPBACK} only, not at {access.simulator}")
-    running = Neighbourhood(access, plan=plan, climate=climate, pace=pace)
+    running = Neighbourhood(access, plan=plan, climate=climate, pace=pace, phones_only=phones_only)
     transports, app = Transports(), bare_app()
     app.include_router(twilio_router(running.network, transports.drop))
     app.include_router(control_router(running))
@@ -148,12 +159,19 @@ async def neighbourhood(
             await running.close()
 
 
-async def live(access: Access, *, climate: str = "fair") -> None:
-    """Runs a neighbourhood until SIGTERM or SIGINT."""
+async def live(
+    access: Access, *, climate: str = "fair", pace: float = 1.0, habit: Habit | None = None, phones_only: bool = False
+) -> None:
+    """Runs a neighbourhood, or only its telephone network (beside a replay), until SIGTERM or SIGINT.
+
+    `habit` is everybody's, instead of what the access file says.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    async with neighbourhood(access, climate=climate):
+    async with neighbourhood(access, climate=climate, pace=pace, phones_only=phones_only) as running:
+        for phone in running.network.phones.values() if habit else ():
+            phone.habit = habit or phone.habit
         await stop.wait()
         log.info("the neighbourhood goes to sleep")

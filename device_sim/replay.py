@@ -28,6 +28,7 @@ MAX_STEP = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=90)
 """How often a device is heard at least; on the driven clock once in every step is enough, for time passes in steps."""
 WEEK = timedelta(weeks=1)
+SAY_SECONDS = 10.0
 STATUS = "status"
 
 log = logging.getLogger(__name__)
@@ -164,6 +165,7 @@ class Replay:
                 port=access.mqtt.port,
                 client_id=f"{entry.id}-replay",
                 boot=boot,
+                lasting=False,
             )
             for entry in entries
         }
@@ -233,7 +235,7 @@ class Replay:
         self.result.since, self.result.until = start, start + self.recording.length
 
     async def _steps(self, clock: DrivenClock, step: timedelta) -> None:
-        now, day = self.recording.start, 0
+        now, said = self.recording.start, time.monotonic()
         due = self._due()
         following = next(due, None)
         while now < self.result.until:
@@ -245,9 +247,9 @@ class Replay:
             await self._acknowledged(sent)
             await clock.advance(now)
             self.result.steps += 1
-            if (now - self.recording.start).days > day:
-                day = (now - self.recording.start).days
-                log.info("day %d of %d: %s", day, self.recording.length.days, dict(self.result.sent))
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                log.info("%s until %s: %s", now, self.result.until, dict(self.result.sent))
 
     def _due(self) -> Iterator[_Due]:
         """All readings and heartbeats in the order of time."""

@@ -16,6 +16,15 @@ _WORDS: dict[str, tuple[str, str]] = {
     "load": ("generate load and measure acknowledgements", "产生负载并测量确认时间"),
     "access": ("the access file (default: PINGAN_DATA/access.json)", "访问文件（默认：PINGAN_DATA/access.json）"),
     "climate": ("how bad the network is: fair, poor, storm", "网络状况：fair 良好、poor 较差、storm 恶劣"),
+    "pace": (
+        "how long the telephone network's lengths take (1: real time, 0.02: a fiftieth)",
+        "电话网络的时间比例（1 为真实时间，0.02 为五十分之一）",
+    ),
+    "habits": ("how everybody takes calls", "所有人的接听习惯"),
+    "phones_only": (
+        "only the telephone network, no devices: beside a replay on the driven clock",
+        "只运行电话网络，不运行设备：与受控时钟回放配合使用",
+    ),
     "home": ("the home, for example H001", "住户编号，例如 H001"),
     "kind": ("kind of alarm", "报警种类"),
     "test": ("mark the press as a test", "标记为测试"),

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 class Connection:
     """One client with its credentials. `on_message(topic, payload)` and `on_connected()` run on the loop.
 
+    `lasting`: the broker keeps our session and what comes for us; not for visitors who would never fetch it.
     It reconnects by itself for as long as it is open, at most every two seconds. All its methods belong to the loop's
     thread.
     """
@@ -50,6 +51,7 @@ class Connection:
         on_message: Callable[[str, bytes], None] | None = None,
         on_connected: Callable[[], None] | None = None,
         weather: Weather | None = None,
+        lasting: bool = True,
     ) -> None:
         self.user = user
         self.connected = asyncio.Event()
@@ -68,10 +70,10 @@ class Connection:
         self._answered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._acks: dict[int, asyncio.Future[None]] = {}
-        self._client = self._make_client(client_id, password)
+        self._client = self._make_client(client_id, password, lasting)
 
-    def _make_client(self, client_id: str, password: str) -> Client:
-        client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, protocol=MQTTv311)
+    def _make_client(self, client_id: str, password: str, lasting: bool) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not lasting, protocol=MQTTv311)
         client.username_pw_set(self.user, password)
         client.connect_timeout = CONNECT_TIMEOUT_SECONDS
         client.max_inflight_messages_set(MAX_INFLIGHT)

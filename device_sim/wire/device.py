@@ -35,6 +35,7 @@ class Device:
         boot: str | None = None,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         weather: Weather | None = None,
+        lasting: bool = True,
     ) -> None:
         self.id = device_id
         self.boot = boot or uuid.uuid4().hex[:12]
@@ -56,6 +57,7 @@ class Device:
             on_message=self._message,
             on_connected=self.on_connected,
             weather=weather,
+            lasting=lasting,
         )
 
     def open(self) -> None:
