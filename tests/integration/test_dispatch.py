@@ -1,6 +1,7 @@
 """Dispatch against a real database and real phones: alarms become incidents, incidents become calls, calls answers."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from device_sim.phone.people import Habit
 from device_sim.phone.signature import sign
 from dispatch import incident as core
+from dispatch.channels import Channel, Send
 from dispatch.desk import Desk
 from dispatch.journal import broken_at
 from dispatch.views import sql as views_sql
@@ -265,6 +267,54 @@ async def test_dispatch_dies_between_dialling_and_recording_and_the_call_is_foun
 
         await until(found)
         assert len(this.calls_to(LI)) == 1
+
+
+class Witness:
+    """A channel beside which somebody looks into the database at the moment of the request."""
+
+    def __init__(self, channel: Channel, this: Room) -> None:
+        self._channel, self._this = channel, this
+        self.repeatable = channel.repeatable
+        self.seen: list[str] = []
+
+    async def send(self, send: Send) -> str | None:
+        rows = await self._this.rows("select state from sends where id = %s", send.id)
+        self.seen += [row["state"] for row in rows]
+        return await self._channel.send(send)
+
+    async def find(self, send: Send) -> Sequence[str]:
+        return await self._channel.find(send)
+
+
+async def test_about_to_send_is_committed_before_the_request(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    """Were it recorded after the request, a death between the two would call again without anyone's knowing."""
+    async with room(database, driven) as this:
+        witness = Witness(this.channels["twilio_voice"], this)
+        this.channels["twilio_voice"] = witness
+        await this.press()
+        await until(this.the_incident)
+        this.pass_seconds(10)
+        await until(lambda: this.calls_to(LI))
+        assert witness.seen == ["dialling"]
+
+
+async def test_a_deadline_outlives_the_process_that_set_it(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    """A timer in memory would begin anew with the process, and whoever restarts it often enough is never called."""
+    async with room(database, driven) as this:
+        await this.press()
+        await until(this.the_incident)
+        for _ in range(3):
+            await this.stop()
+            this.pass_seconds(3)
+            this.desk = Desk(database, driven)
+            this.start()
+        assert not this.calls_to(LI), "nine seconds of ten"
+        this.pass_seconds(1)
+        await until(lambda: this.calls_to(LI))
 
 
 async def test_two_homes_share_a_helper_and_each_finds_its_own_call_again(

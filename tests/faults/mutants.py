@@ -1,0 +1,297 @@
+"""Planted bugs: each must make a test fail, or the tests prove nothing.
+
+    python -m tests.faults.mutants [--only WORD]
+
+Each mutant is applied in a copy of the tree, never in the tree itself, and the tests named beside it are run there. It
+is caught when a test fails; a mutant which lives, whose text is not found any more, or whose tests fail without it, is
+an error.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
+TEST_SECONDS = 150
+INTEGRATION = "tests/integration"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    file: str
+    text: str
+    """Stands in the file exactly once."""
+    instead: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "the device is told before the append",
+        "ingest/lane.py",
+        """            await self._append(items)
+            self._done(items)
+            for item in items:
+                if item.then is not None:
+                    item.then()
+""",
+        """            for item in items:
+                if item.then is not None:
+                    item.then()
+            await self._append(items)
+            self._done(items)
+""",
+        (f"{INTEGRATION}/test_ingest_bridge.py::test_nothing_is_acknowledged_before_the_append",),
+    ),
+    Mutant(
+        "the broker is told before the append",
+        "ingest/lane.py",
+        """            await self._append(items)
+            self._done(items)
+""",
+        """            self._done(items)
+            await self._append(items)
+""",
+        (f"{INTEGRATION}/test_ingest_bridge.py::test_nothing_is_acknowledged_before_the_append",),
+    ),
+    Mutant(
+        "the broker is told by itself",
+        "ingest/bridge.py",
+        "            manual_ack=True,\n",
+        "            manual_ack=False,\n",
+        (f"{INTEGRATION}/test_ingest_bridge.py::test_nothing_is_acknowledged_before_the_append",),
+    ),
+    Mutant(
+        "the lane's session dies with its bridge",
+        "ingest/bridge.py",
+        "            manual_ack=True,\n",
+        "            manual_ack=True,\n            clean_session=True,\n",
+        (f"{INTEGRATION}/test_ingest_bridge.py::test_the_standby_takes_over_and_whoever_wakes_does_no_harm",),
+    ),
+    Mutant(
+        "urgent: position before the alarm",
+        "alerting/urgent.py",
+        """            await self._raise(works)
+            await self._tell(works)
+            await self._store(works)
+""",
+        """            await self._store(works)
+            await self._raise(works)
+            await self._tell(works)
+""",
+        (f"{INTEGRATION}/test_alerting_urgent.py::test_mutant_position_before_the_effect_would_lose_this_press",),
+    ),
+    Mutant(
+        "alerting: the checkpoint passes alarms that are not committed",
+        "alerting/checkpoint.py",
+        "        return self.position > self.stored and not self.unwritten\n",
+        "        return self.position > self.stored\n",
+        (f"{INTEGRATION}/test_alerting_runner.py::test_mutant_position_before_the_effect_would_lose_this_alarm",),
+    ),
+    Mutant(
+        "archive: position before the rows",
+        "ingest/archive.py",
+        """                async with self._database.transaction() as connection:
+                    await write(connection, rows, merge=merge)
+                    for partition, part in self._open.items():
+                        await self._consumer.store(connection, partition, part.position)
+                return
+""",
+        """                async with self._database.transaction() as connection:
+                    for partition, part in self._open.items():
+                        await self._consumer.store(connection, partition, part.position)
+                async with self._database.transaction() as connection:
+                    await write(connection, rows, merge=merge)
+                return
+""",
+        (f"{INTEGRATION}/test_ingest_archive.py::test_a_position_is_stored_with_its_rows_and_not_before",),
+    ),
+    Mutant(
+        "alarm clock: deadlines count from the process's start",
+        "dispatch/desk.py",
+        """            row = await (await connection.execute(sql.due, {"now": self._clock.now()})).fetchone()
+""",
+        """            self.born = getattr(self, "born", self._clock.now())
+            query = sql.due.replace("wake_at <= ", "greatest(wake_at, %(born)s + interval '10 s') <= ")
+            row = await (await connection.execute(query, {"now": self._clock.now(), "born": self.born})).fetchone()
+""",
+        (f"{INTEGRATION}/test_dispatch.py::test_a_deadline_outlives_the_process_that_set_it",),
+    ),
+    Mutant(
+        "detection: a timer in memory",
+        "alerting/checkpoint.py",
+        "        time = Time(**found) if found else Time()\n",
+        "        time = Time()\n",
+        (f"{INTEGRATION}/test_alerting_runner.py::test_mutant_a_timer_in_memory_would_forget_this_silence",),
+    ),
+    Mutant(
+        "all presses of a button are one alarm",
+        "pingan/messages.py",
+        'f"reported\\0{device}\\0{event_id}"',
+        'f"reported\\0{device}"',
+        (f"{INTEGRATION}/test_alerting_urgent.py::test_every_press_is_its_own_alarm_and_a_retry_is_none",),
+    ),
+    Mutant(
+        "a retry is a new alarm",
+        "alerting/reported.py",
+        "        id=reported_alarm_id(event.device, event.id),\n",
+        '        id=reported_alarm_id(event.device, f"{event.id}/{event.attempt}"),\n',
+        (f"{INTEGRATION}/test_alerting_urgent.py::test_every_press_is_its_own_alarm_and_a_retry_is_none",),
+    ),
+    Mutant(
+        "a webhook's signature is not looked at",
+        "dispatch/api/webhooks.py",
+        "        if not genuine(",
+        "        if False and not genuine(",
+        (f"{INTEGRATION}/test_dispatch.py::test_forged_and_stray_webhooks_have_no_effect",),
+    ),
+    Mutant(
+        "a send is recorded after its request",
+        "dispatch/outbox.py",
+        """            rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+""",
+        """            rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+            for row in rows:
+                sent = await self._channels[row["channel"]].send(_send(row))
+                done = {"send": row["id"], "state": "sent", "provider_id": sent, "result": None, "due_at": None}
+                await connection.execute(sql.settle, {**done, "finished_at": None})
+            rows = []
+""",
+        (f"{INTEGRATION}/test_dispatch.py::test_about_to_send_is_committed_before_the_request",),
+    ),
+    Mutant(
+        "what is unclear is sent again without looking",
+        "dispatch/outbox.py",
+        "                candidates = await channel.find(_send(row))\n",
+        "                candidates = ()\n",
+        (f"{INTEGRATION}/test_dispatch.py::test_the_provider_falters_and_the_daughter_is_called_once",),
+    ),
+    Mutant(
+        "another incident's call is taken for ours",
+        "dispatch/outbox.sql",
+        "where not exists (select from sends where provider_id = given.id) order by given.number",
+        "order by given.number",
+        (f"{INTEGRATION}/test_dispatch.py::test_two_homes_share_a_helper_and_each_finds_its_own_call_again",),
+    ),
+    Mutant(
+        "a send that woke too late is sent",
+        "dispatch/outbox.py",
+        "            if now >= send.deadline_at:\n",
+        "            if False:\n",
+        (f"{INTEGRATION}/test_dispatch.py::test_a_send_that_woke_too_late_is_abandoned_before_the_request",),
+    ),
+    Mutant(
+        "calls go on after the answer",
+        "dispatch/desk.py",
+        "        if decision.stop_calling:\n",
+        "        if False:\n",
+        (f"{INTEGRATION}/test_dispatch.py::test_an_answer_withdraws_calls_that_still_wait",),
+    ),
+    Mutant(
+        "the fence does not look at the epoch",
+        "pingan/lease.sql",
+        "where name = %(name)s and partition = %(partition)s and epoch = %(epoch)s for update",
+        "where name = %(name)s and partition = %(partition)s for update",
+        (f"{INTEGRATION}/test_log_contract.py::test_a_stopped_consumer_is_taken_over_and_can_do_no_harm_when_it_wakes",),
+    ),
+    Mutant(
+        "a position is stored whatever the epoch",
+        "pingan/lease.sql",
+        """update leases set position = greatest(position, %(position)s)
+where name = %(name)s and partition = %(partition)s and epoch = %(epoch)s
+""",
+        """update leases set position = greatest(position, %(position)s)
+where name = %(name)s and partition = %(partition)s
+""",
+        (f"{INTEGRATION}/test_log_contract.py::test_a_stopped_consumer_is_taken_over_and_can_do_no_harm_when_it_wakes",),
+    ),
+    Mutant(
+        "the journal's hashes do not cover what came before",
+        "dispatch/journal.py",
+        "hashlib.sha256(before + _canonical.encode(fields))",
+        "hashlib.sha256(_canonical.encode(fields))",
+        ("tests/unit/test_journal.py",),
+    ),
+    Mutant(
+        "a commit does not wait for the disk",
+        "pingan/local/postgres.py",
+        '    "synchronous_commit": "on",\n',
+        '    "synchronous_commit": "off",\n',
+        (f"{INTEGRATION}/test_local_postgres.py::"
+         "test_the_database_is_made_and_keeps_what_is_committed_through_a_clean_stop",),
+    ),
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 when every mutant is caught."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.mutants", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--only", default="", help="mutants whose name or file has this in it")
+    only = parser.parse_args(argv).only
+    chosen = [mutant for mutant in MUTANTS if only in mutant.name or only in mutant.file]
+    with tempfile.TemporaryDirectory(prefix="pingan-mutants-", dir="/var/tmp") as outer:
+        Path(outer).chmod(0o711)  # PostgreSQL's user passes through
+        tree = Path(outer) / "tree"
+        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        wanted = sorted({test for mutant in chosen for test in mutant.tests})
+        verdict, seconds, said = _run(tree, wanted)
+        _say(f"without a mutant: {verdict} ({seconds:.0f} s)")
+        if verdict != "passed":
+            _say(said)
+            return 1
+        lived = [mutant for mutant in chosen if not _try(tree, mutant)]
+    _say(f"{len(chosen) - len(lived)} of {len(chosen)} caught")
+    return 1 if lived else 0
+
+
+def _try(tree: Path, mutant: Mutant) -> bool:
+    path = tree / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.text) != 1:
+        _say(f"  ✗ {mutant.name}: its text stands {text.count(mutant.text)} times in {mutant.file}")
+        return False
+    path.write_text(text.replace(mutant.text, mutant.instead), encoding="utf-8")
+    try:
+        verdict, seconds, said = _run(tree, mutant.tests)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    caught = verdict == "failed"
+    why = re.findall(r"^E +(.*)", said, re.MULTILINE)
+    reason = why[0][:90] if caught and why else verdict
+    _say(f"  {'✓' if caught else '✗'} {mutant.name:<62} {seconds:4.0f} s  {reason}")
+    return caught
+
+
+def _run(tree: Path, tests: Sequence[str]) -> tuple[str, float, str]:
+    """passed, failed (a test said no) or broken (it could not be asked); seconds; the tests' words."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PINGAN_")}
+    # Before the editable install, also in the processes that the tests start.
+    environment["PYTHONPATH"] = str(tree)
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider",
+         f"--timeout={TEST_SECONDS}", *tests],
+        cwd=tree, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    failed = re.search(r"^FAILED ", done.stdout, re.MULTILINE)
+    verdict = "passed" if done.returncode == 0 else "failed" if done.returncode == 1 and failed else "broken"
+    return verdict, time.monotonic() - began, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
