@@ -62,6 +62,8 @@ class Access(msgspec.Struct, frozen=True):
     twilio: TwilioAccount | None = None
     simulator: str = "http://127.0.0.1:8363"
     clock: Clock | None = None
+    console: str | None = None
+    token: str | None = None
 
     def device(self, home: str, kind: str) -> Device:
         """The first device of that kind in that home. AccessError when there is none."""

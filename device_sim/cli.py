@@ -99,6 +99,7 @@ def _add_replay(subparsers: Subparsers) -> None:
     replay.add_argument("--step-minutes", type=float, help=say("step"))
     replay.add_argument("--heartbeat-seconds", type=float, help=say("heartbeat"))
     replay.add_argument("--everybody", action="store_true", help=say("everybody"))
+    replay.add_argument("--nobody", action="store_true", help=say("nobody"))
     replay.add_argument("--boot", help=say("boot"))
     replay.add_argument("--data", type=Path, default=DEFAULT_DATA, help=say("data"))
 
@@ -210,6 +211,7 @@ def _cable(arguments: argparse.Namespace) -> None:
 
 
 def _replay(arguments: argparse.Namespace) -> None:
+    from device_sim.operator import Operator
     from device_sim.replay import ReplayError, replay_driven, replay_live
 
     access = access_of(arguments)
@@ -223,7 +225,9 @@ def _replay(arguments: argparse.Namespace) -> None:
         recording = _recording(arguments)
         if arguments.driven:
             step = timedelta(minutes=arguments.step_minutes) if arguments.step_minutes else None
-            play = replay_driven(access, recording, arguments.home, step=step, **how)
+            attended = not arguments.nobody and access.console and access.token
+            desk = Operator(access.console, access.token) if attended else None
+            play = replay_driven(access, recording, arguments.home, step=step, desk=desk, **how)
         else:
             play = replay_live(access, recording, arguments.home, speed=arguments.speed, **how)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

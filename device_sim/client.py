@@ -17,10 +17,11 @@ class Refused(Exception):
 
 
 class SimulatorClient:
-    """Speaks JSON with the simulator at `base_url`."""
+    """Speaks JSON with the simulator at `base_url`, or with the platform under a bearer token."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, token: str | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        self._token = token
         # No proxies: the simulator is on loopback, and an inherited http_proxy would send us astray.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -33,6 +34,8 @@ class SimulatorClient:
     def _ask(self, method: str, path: str, body: bytes | None) -> Any:
         request = urllib.request.Request(f"{self.base_url}{path}", data=body, method=method)  # noqa: S310 - our address
         request.add_header("Content-Type", "application/json")
+        if self._token is not None:
+            request.add_header("Authorization", f"Bearer {self._token}")
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
                 return json.load(response)

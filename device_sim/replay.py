@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from device_sim.access import Access, AccessError
+from device_sim.client import NotRunning
+from device_sim.operator import Operator
 from device_sim.recordings import Recorded, Recording
 from device_sim.wire import protocol
 from device_sim.wire.connection import Connection
@@ -59,6 +61,8 @@ class Result:
     sent: Counter[str] = field(default_factory=Counter)
     steps: int = 0
     seconds: float = 0.0
+    incidents: dict[str, int] = field(default_factory=dict)
+    """Those that the operator has closed, by what they were opened for."""
 
     def as_json(self) -> dict[str, Any]:
         readings = sum(count for kind, count in self.sent.items() if kind != STATUS)
@@ -73,6 +77,7 @@ class Result:
             "readings": readings,
             "steps": self.steps,
             "seconds": round(self.seconds, 3),
+            "incidents": dict(sorted(self.incidents.items())),
         }
 
 
@@ -137,6 +142,7 @@ class Replay:
     """One recording played into one home, with the heartbeats of all of the home's devices on the recording's time.
 
     `everybody`: the heartbeats of every device of the access file, so that no other home's device is missed.
+    `desk`: who answers and closes what the recording opens; None: nobody, and the platform asks helper after helper.
     `movable`: a clock that is elsewhere gets the recording there; else it is walked to where the recording begins.
     """
 
@@ -150,8 +156,10 @@ class Replay:
         heartbeat: timedelta | None = None,
         everybody: bool = False,
         movable: bool = True,
+        desk: Operator | None = None,
     ) -> None:
         self.recording = recording
+        self._desk = desk
         self._heartbeat = heartbeat
         self._movable = movable
         player = access.device(home, recording.device_kind)
@@ -192,6 +200,8 @@ class Replay:
         finally:
             await self._close([clock.connection])
         self.result.seconds = time.monotonic() - began
+        if self._desk is not None:
+            self.result.incidents = dict(self._desk.closed)
         return self.result
 
     async def play(self, speed: float) -> Result:
@@ -246,6 +256,11 @@ class Replay:
                 following = next(due, None)
             await self._acknowledged(sent)
             await clock.advance(now)
+            if self._desk is not None:
+                try:
+                    await asyncio.to_thread(self._desk.attend)
+                except NotRunning:
+                    raise ReplayError(f"the console at {self._desk.console} does not answer") from None
             self.result.steps += 1
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()

@@ -86,6 +86,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "send the heartbeats of every device of the access file, not only of this home's",
         "为访问文件中的所有设备（不只是本户）发送心跳",
     ),
+    "nobody": (
+        "nobody at the desk: what the recording opens stays open, and helper after helper is called (driven only)",
+        "值班台无人：触发的事件无人结案，平台会依次呼叫救援人员（仅受控时钟）",
+    ),
     "linger": ("wait so long after the end for missing acknowledgements", "结束后等待剩余确认的秒数"),
     "boot": ("boot id: the same one makes a repeat a duplicate", "启动编号：相同则视为重复数据"),
     "data": ("the folder of the recordings", "录制数据目录"),
