@@ -99,7 +99,7 @@ def _add_replay(subparsers: Subparsers) -> None:
     replay.add_argument("--step-minutes", type=float, help=say("step"))
     replay.add_argument("--heartbeat-seconds", type=float, help=say("heartbeat"))
     replay.add_argument("--everybody", action="store_true", help=say("everybody"))
-    replay.add_argument("--nobody", action="store_true", help=say("nobody"))
+    replay.add_argument("--nobody", action="store_true", help=say("no_operator"))
     replay.add_argument("--boot", help=say("boot"))
     replay.add_argument("--data", type=Path, default=DEFAULT_DATA, help=say("data"))
 
@@ -225,8 +225,9 @@ def _replay(arguments: argparse.Namespace) -> None:
         recording = _recording(arguments)
         if arguments.driven:
             step = timedelta(minutes=arguments.step_minutes) if arguments.step_minutes else None
-            attended = not arguments.nobody and access.console and access.token
-            desk = Operator(access.console, access.token) if attended else None
+            desk = None
+            if access.console and access.token and not arguments.nobody:
+                desk = Operator(access.console, access.token)
             play = replay_driven(access, recording, arguments.home, step=step, desk=desk, **how)
         else:
             play = replay_live(access, recording, arguments.home, speed=arguments.speed, **how)

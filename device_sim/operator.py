@@ -13,7 +13,7 @@ CAUSES = {"sos", "fall", "inactivity", "smoke", "gas", "water", "co", "vitals", 
 
 
 class Operator:
-    """Works with the bearer token of the access file. `closed` counts incidents by the cause that they were opened for."""
+    """Works with the access file's bearer token. `closed` counts incidents by what they were opened for."""
 
     def __init__(self, console: str, token: str) -> None:
         self.console = console

@@ -86,7 +86,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "send the heartbeats of every device of the access file, not only of this home's",
         "为访问文件中的所有设备（不只是本户）发送心跳",
     ),
-    "nobody": (
+    "no_operator": (
         "nobody at the desk: what the recording opens stays open, and helper after helper is called (driven only)",
         "值班台无人：触发的事件无人结案，平台会依次呼叫救援人员（仅受控时钟）",
     ),
