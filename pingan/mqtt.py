@@ -16,15 +16,22 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from pingan.packet_socket import PacketSocket
+
 log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS = 5
 CONNECT_SECONDS = 3.0
 BACKOFF_SECONDS = (0.05, 1.0)
 """The first wait before connecting again, doubled up to the last."""
-PACKETS_AT_ONCE = 500
+PACKETS_AT_ONCE = 200
 """How many packets one turn of the loop reads at most: acknowledgements and the rest of the process want their turn."""
 INFLIGHT_MAX = 10_000
+
+
+class _Client(Client):
+    def _create_socket_connection(self) -> socket.socket:
+        return PacketSocket(super()._create_socket_connection())
 
 
 class Mqtt:
@@ -59,7 +66,9 @@ class Mqtt:
         self._client_id, self._user, self._password = client_id, user, password
         self._manual_ack, self._clean_session = manual_ack, clean_session
         self._loop = asyncio.get_running_loop()
-        self._socket: socket.socket | None = None
+        self._socket: PacketSocket | None = None
+        self._welcome = False
+        self._heard_at = 0.0
         self._watched: int | None = None
         self._paused = False
         self._check_after = 0.0
@@ -97,7 +106,8 @@ class Mqtt:
     def ack(self, ticket: int) -> bool:
         """Tell the broker that the message is safe. False: its connection is gone, and it will come again."""
         connection, mid = divmod(ticket, 65536)
-        if connection != self.connections or not self.connected:
+        # Not `connected`: what waited in the broker comes before its answer to the subscription.
+        if connection != self.connections or not self._welcome:
             return False
         if mid:
             self._client.ack(mid, 1)
@@ -113,6 +123,7 @@ class Mqtt:
         # What the broker answered while we did not read stands behind the messages: it gets time to be read.
         self._check_after = self._loop.time() + KEEPALIVE_SECONDS
         self._read(True)
+        self._loop.call_soon(self._readable)
 
     def drop(self, reason: str) -> None:
         """Close the line at once, without a goodbye; it will be made again."""
@@ -120,10 +131,11 @@ class Mqtt:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._unwatch()
+        self._welcome = False
         self._state(reason)
 
     def _make_client(self) -> Client:
-        client = Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=self._clean_session,
@@ -149,6 +161,7 @@ class Mqtt:
     async def _connect(self) -> bool:
         try:
             # Opening the socket blocks, for seconds if the broker's machine is away.
+            self._welcome = False
             await asyncio.to_thread(self._client.reconnect)
         except OSError as error:
             self._state(f"waiting for the broker at {self._host}:{self._port}: {error.strerror or error}")
@@ -159,7 +172,7 @@ class Mqtt:
 
     async def _stay(self) -> None:
         """Return when the connection is lost, or has not become one in time. Raises what `on_message` raised."""
-        began = self._loop.time()
+        self._heard_at = self._loop.time()
         while not self._lost.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
@@ -169,9 +182,12 @@ class Mqtt:
             if self._paused:
                 # We do not read, so paho must not count the broker's answers as missing; but it must hear from us.
                 self.send(f"pingan/v1/{self._user}/up/alive", b"", qos=0)
-            elif self._loop.time() > self._check_after:
+                continue
+            if self._loop.time() > self._check_after:
                 self._client.loop_misc()
-            if not self.connected and self._loop.time() - began > CONNECT_SECONDS:
+            # Counted from what was last heard: two thousand messages may stand before the broker's answer, and whoever
+            # gives up meanwhile, on a slow machine, will hear the same ones again, for ever.
+            if not self.connected and self._loop.time() - self._heard_at > CONNECT_SECONDS:
                 self.drop(f"waiting for the broker at {self._host}:{self._port}: it does not answer")
         if self._failure is not None:
             raise self._failure
@@ -181,6 +197,7 @@ class Mqtt:
             self._client.disconnect()
             self._client.loop_write()
         self._unwatch()
+        self._welcome = False
         self.connected = False
 
     def _state(self, reason: str | None) -> None:
@@ -230,25 +247,39 @@ class Mqtt:
             self._loop.remove_writer(self._watched)
 
     def _readable(self) -> None:
+        reading = self._socket
+        if reading is None or self._paused:
+            return
+        self._heard_at = self._loop.time()
         try:
             for _ in range(PACKETS_AT_ONCE):
                 before = self._packets
                 self._client.loop_read()
-                if self._packets == before or self._paused:
+                if self._socket is not reading or self._paused:
+                    return
+                if self._packets == before and not reading.ahead:
                     return
         except Exception as error:
             # In a callback of the loop it would only be logged, and the message be gone until the next connection.
             self._failure = error
             self._lost.set()
+            return
+        if reading.ahead:
+            self._loop.call_soon(self._readable)
 
     def _writable(self) -> None:
         self._client.loop_write()
+        # What a lost line did not take, reading will tell.
+        with contextlib.suppress(OSError):
+            if self._socket is not None and not self._socket.flush() and self._watched is not None:
+                self._loop.add_writer(self._watched, self._writable)
 
     # What the broker says.
 
     def _welcomed(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        self._welcome = not reason.is_failure
         if reason.is_failure:
             self.drop(f"the broker refuses {self._user}: {reason}")
         elif self._subscriptions:
@@ -267,6 +298,7 @@ class Mqtt:
     def _disconnected(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        self._welcome = False
         self._state(f"the broker's connection was lost: {reason}")
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
