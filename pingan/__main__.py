@@ -1,6 +1,7 @@
 """The command line: the only file that knows every room."""
 
 import importlib
+import os
 import sys
 
 COMMANDS = {
@@ -21,6 +22,9 @@ COMMANDS = {
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
+TYPED_BY_PEOPLE = ("migrate", "register", "sim")
+"""These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
+
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
@@ -31,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] not in COMMANDS:
         sys.stderr.write(f"pingan: there is no command {argv[0]!r}; `pingan help` lists them\n")
         return 2
+    if argv[0] in TYPED_BY_PEOPLE:
+        importlib.import_module("pingan.local.shell").complete(os.environ)
     module, function, _ = COMMANDS[argv[0]]
     # A room is imported only when it is asked for: each process holds in memory what it uses.
     return int(getattr(importlib.import_module(module), function)(argv[1:]) or 0)

@@ -84,6 +84,11 @@ def test_services_are_told_where_everything_is_and_no_secret(running: House) -> 
     assert "PINGAN_MQTT_USER" not in json.loads((running.data / "told-two.json").read_text())
 
 
+def test_a_fresh_shell_needs_the_data_folder_only(running: House) -> None:
+    done = running.pingan("migrate")
+    assert done.stdout == "0 applied\n", done.stderr
+
+
 @pytest.mark.parametrize("name", ["one", "console", "mosquitto", "postgres"])
 def test_what_is_killed_is_started_again(running: House, name: str) -> None:
     before = running.processes()
