@@ -1,7 +1,8 @@
 """A home in which nobody has moved for a fixed number of hours. PURE.
 
 A first, plain rule: issue 5 replaces it by what is usual for this home at this hour. It is off until somebody sets the
-home's hours. Silence is counted in time heard, and begins anew when a pause (`Away`) ends: so the return is checked.
+home's hours, and until anything of the home was heard at all: a home that is registered but not yet installed is not
+a silent person. Silence is counted in time heard, and begins anew when a pause (`Away`) ends: so the return is checked.
 """
 
 from typing import ClassVar, Self
@@ -34,6 +35,8 @@ class State(msgspec.Struct, array_like=True):
     episode: str = ""
     raised: bool = False
     deadline: int | None = None
+    heard: bool = False
+    """Whether anything of this home was ever heard."""
 
 
 class Inactivity:
@@ -58,13 +61,17 @@ class Inactivity:
         elif (window := _window(state.away, now)) is not None:
             self._begin(_away_episode(window), now.at_ms)
         state.limit_ms, state.away = limit_ms, settings.away
-        state.deadline = None if limit_ms is None else now.heard_ms
+        state.deadline = None if limit_ms is None or not state.heard else now.heard_ms
 
     def _begin(self, episode: str, at_ms: int) -> None:
         state = self._state
         state.since, state.since_ms, state.last, state.episode, state.raised = None, at_ms, None, episode, False
 
     def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
+        if not self._state.heard:
+            self._state.heard = True
+            if self._state.limit_ms is not None:
+                self._state.deadline = now.heard_ms
         if heard.kind not in MOVEMENTS or (heard.kind in PRESENCES and not getattr(heard, "value", True)):
             return ()
         state = self._state
@@ -81,7 +88,7 @@ class Inactivity:
         state = self._state
         findings = []
         window = _window(state.away, now)
-        if state.limit_ms is None:
+        if state.limit_ms is None or not state.heard:
             state.deadline = None
             return []
         if window is not None:

@@ -39,7 +39,7 @@ class Device(msgspec.Struct, array_like=True):
     level_ms: int | None
     """How often it should be heard; None until the register has named it: then its silence is not judged."""
     last: tuple[str, int, str]
-    """Boot, seq and event id of what it said last; before it was ever heard: -1, and which settings named it."""
+    """Boot, seq and event id of what it said last; seq is -1 before it was ever heard."""
     at_ms: int
     since: int | None = None
     """heard_ms from which its silence counts; None until the tick after it was heard."""
@@ -70,8 +70,7 @@ class Supervision:
         devices = {}
         for named in settings.devices[:DEVICES_MAX]:
             level_ms = named.heartbeat_seconds * 1000
-            unheard = ("", -1, f"settings/{settings.revision}")
-            device = self._devices.get(named.id) or Device(level_ms, unheard, now.at_ms)
+            device = self._devices.get(named.id) or Device(level_ms, ("", -1, ""), now.at_ms)
             device.level_ms = level_ms
             devices[named.id] = device
         self._devices = devices
@@ -141,7 +140,9 @@ def _newer(device: Device, status: Reading, known: Said) -> bool:
 
 def _heartbeat(name: str, device: Device, now: Now) -> Iterator[Finding]:
     boot, seq, event = device.last
-    last = reading_id(name, boot, seq) if not event else f"{name}/event/{event}" if seq >= 0 else f"{name}/{event}"
+    if seq < 0:  # never heard: it is not installed yet, which is no loss; the register's pages list it
+        return
+    last = reading_id(name, boot, seq) if not event else f"{name}/event/{event}"
     if device.since is None:
         device.since = now.heard_ms
         if device.lost is not None:

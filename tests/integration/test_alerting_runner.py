@@ -193,6 +193,7 @@ async def test_two_runners_share_and_one_takes_over(database: Database, driven: 
     async with support.watching(database.url, driven, "a") as first, support.watching(database.url, driven, "b"):
         await until(shared)
         await log.append([place(settings(DeviceSettings(f"{home}-hub", "hub"), home=home)) for home in homes])
+        await log.append([place(status(1, device=f"{home}-hub", home=home)) for home in homes])
         await everywhere([Tick(START_MS + 1000 * n, 1000, 1) for n in range(0, 100)])
         await first.kill()
         await everywhere([Tick(START_MS + 1000 * n, 1000, 1) for n in range(100, 300)])

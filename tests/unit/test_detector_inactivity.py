@@ -14,6 +14,7 @@ def watched(hours: float | None = 8, *away: Away) -> Timeline:
     line = Timeline()
     line.tick(1)
     line.hear(settings(hours=hours, away=away))
+    line.hear(reading(1, "temperature", device="H1-thermometer"))
     line.tick(1)
     return line
 
@@ -41,7 +42,16 @@ def test_so_many_hours_without_a_movement() -> None:
     assert len({alarm.id for alarm in line.alarms}) == 2
 
 
-def test_a_home_without_any_movement_is_counted_from_its_settings() -> None:
+def test_a_home_of_which_nothing_was_ever_heard_is_not_installed_yet_and_not_silent() -> None:
+    line = Timeline()
+    line.tick(1)
+    line.hear(settings(hours=8))
+    assert line.ticks(48 * HOUR, every=HOUR) == []
+    line.hear(status(1))
+    assert kinds(line.ticks(9 * HOUR, every=HOUR)) == ["inactivity"], "a sign of life from any device begins the watch"
+
+
+def test_a_home_that_is_heard_and_never_moved_is_counted_from_its_settings() -> None:
     [alarm] = watched().ticks(8 * HOUR + MINUTE, every=MINUTE)
     assert (alarm.evidence["readings"], alarm.evidence["counted_from"]) == ([], "settings/1")
 

@@ -57,10 +57,11 @@ def test_anything_that_a_device_says_is_life_and_restores_it(life: object) -> No
     assert len({alarm.id for alarm in line.alarms}) == len(line.alarms), "a new episode is a new alarm"
 
 
-def test_a_device_that_was_never_heard_is_lost_from_when_the_register_named_it() -> None:
+def test_a_device_that_was_never_heard_is_not_installed_yet_and_not_lost() -> None:
     line = told()
-    [lost] = line.ticks(300)
-    assert (lost.kind, lost.evidence["readings"]) == ("heartbeat_lost", ["H1-hub/settings/1"])
+    assert line.ticks(3000, every=10) == []
+    line.hear(status(1))
+    assert kinds(line.ticks(300)) == ["heartbeat_lost"]
 
 
 def test_a_device_that_the_register_has_not_named_is_heard_but_its_silence_is_not_judged() -> None:

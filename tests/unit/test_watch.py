@@ -69,7 +69,7 @@ def test_an_event_in_the_log_is_context_and_rings_no_second_time() -> None:
 def test_a_tick_touches_only_homes_whose_deadline_it_reached() -> None:
     line = Timeline()
     for number in range(50):
-        line.hear(settings(hours=1 + number, home=f"H{number}"))
+        line.hear(settings(hours=1 + number, home=f"H{number}"), reading(1, device=f"H{number}-hub", home=f"H{number}"))
     line.tick(1)
     line.partition.changed.clear()
     line.ticks(3000, every=60)
@@ -127,6 +127,7 @@ def test_a_detector_whose_state_cannot_be_read_begins_anew_alone() -> None:
     assert watch.fresh == ("supervision",)
     line.partition = Partition(line.partition.time, {"H1": watch})
     line.alarms.clear()
+    line.hear(status(3))
     line.ticks(1800, every=60)
     assert sorted(kinds(line.alarms)) == ["heartbeat_lost", "inactivity"], "the one relearns, the other has counted on"
 
