@@ -49,12 +49,20 @@ class RealHouse(House):
         self.platform = installations.load(self.data, {})
         self.access: dict[str, Any] = json.loads((self.data / "access.json").read_text(encoding="utf-8"))
 
+    def supervise(self, **environ: str) -> subprocess.Popen[bytes]:
+        """Only the supervisor, which waits for nothing: for a start at which something is missing. End it by `fall`."""
+        self.data.mkdir(mode=0o711)
+        with (self.outer / "supervisor.log").open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "pingan", "supervise"], env=self.environ | environ, stdout=log, stderr=log
+            )
+
     def fall(self, *, keep: bool) -> None:
         """Stop it. `keep` leaves its folder behind, for whoever wants to know why."""
         self.pingan("down")
         if keep:
             return
-        if (self.data / "secrets").exists():
+        if (self.data / "postgres").exists():  # else its database is another's
             self.database().remove()
         shutil.rmtree(self.outer)
 
