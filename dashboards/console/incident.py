@@ -20,7 +20,7 @@ from .access import person
 from .acts import KEYS, Act, acts
 from .language import known, say
 from .page import Pages
-from .sentences import entry, instruction, outcome_of_send, shown_people, status, tone
+from .sentences import Teller, instruction, outcome_of_send, shown_people, status, tone
 
 Me = Annotated[Principal, Depends(person)]
 IncidentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -62,7 +62,9 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             raise Problem(404, "not_found", f"there is no act {act}")
         row = await load(incident_id, me)
         helper = _helper(row, person)
-        if act in ("accept", "moving", "on_scene") and helper is None and row["helper"] is None:
+        if helper is None and act != "accept" and row["helper"] is not None:
+            helper = core.Helper(**row["helper"])
+        if act in ("accept", "moving", "on_scene") and helper is None:
             return _said(pages, request, incident_id, "refused.nobody_there", refused=True)
         event = _event(act, me, helper, person, text, cause, outcome, as_of)
         decision = await desk.act(incident_id, event)
@@ -124,6 +126,8 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
     times = pages.times(reader.language)
     t = say(reader.language)
     names = {one["id"]: one["name"] for one in row["people"]}
+    devices = {row["device"], *(alarm["device"] for alarm in row["alarms"])}
+    teller = Teller(names, devices, reader.language, times)
     todo: list[Act] = acts(row, me.id)
     return {
         "row": row,
@@ -133,11 +137,7 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
         "acts": todo,
         "next_act": next((act for act in todo if act.next), None),
         "journal": [
-            {
-                **one,
-                "text": entry(one, names, t, reader.language, times),
-                "refused": known(reader.language, f"refused.{one['decision']}"),
-            }
+            {**one, "text": teller.tell(one), "refused": known(reader.language, f"refused.{one['decision']}")}
             for one in reversed(row["journal"])
         ],
         "people": shown_people(row),

@@ -1,4 +1,4 @@
-"""A row of the board, ready to be read: what the view gives, and how it looks now. PURE."""
+"""A row of the board, ready to be read: what the view gives, and how it looks now."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

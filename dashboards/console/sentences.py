@@ -1,13 +1,14 @@
-"""What happens, in sentences that a tired person understands. PURE.
+"""What happens, in sentences that a tired person understands.
 
 A sentence is a key of the words and what stands in its blanks; the template says it, and marks up names and times.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
-from .language import Say, named
+from .language import Say, known, named, say
 from .times import Times
 
 SOON_SECONDS = 60
@@ -48,7 +49,7 @@ def due(row: Row, language: str) -> Sentence:
     values = {"names": row["awaited"], "helper": _helper(row)}
     if row["state"] == "closed":
         return Sentence("due.closed", values)
-    if row["calling"]:
+    if row["calling"] or row["state"] == "waiting":
         if row["awaited"]:
             return Sentence("due.calling", {**values, "then": then})
         if row["state"] != "waiting":
@@ -65,7 +66,7 @@ def instruction(row: Row) -> Sentence:
     state = row["state"]
     if state == "closed":
         return Sentence("now.closed", values)
-    if row["ringing"]:
+    if row["ringing"] or state == "waiting":
         if row["operator"] is not None or row["helper"] is not None:
             return Sentence("now.again", values)
         if row["awaited"]:
@@ -82,54 +83,60 @@ def _helper(row: Row) -> str:
     return row["helper"]["name"] if row["helper"] else ""
 
 
-def kind_word(kind: str, language: str) -> str:
-    return named(language, "kind", kind)
+class Teller:
+    """Tells an incident's journal. `names`: the people of its home, by id; `devices`: those that raised it."""
 
+    def __init__(self, names: Mapping[str, str], devices: Collection[str], language: str, times: Times) -> None:
+        self._names = names
+        self._devices = devices
+        self._language = language
+        self._times = times
+        self._t = say(language)
 
-def entry(one: Row, names: Mapping[str, str], t: Say, language: str, times: Times) -> str:
-    """An entry of the journal as a sentence. `names`: the people of the home, by id."""
-    detail = one["detail"]
-    values = _blanks(one, names, t, language, times)
-    decision = one["decision"]
-    if f"refused.{decision}" in _known(language):
-        why = t(f"refused.{decision}", who=values["who"] or t("somebody"))
-        return t("journal.refused", act=named(language, "act", one["event"]), why=why, **values)
-    key = f"journal.{one['event']}" if decision == "recorded" else f"journal.{decision}"
-    if decision == "on_scene" and detail.get("reported_by") is None:
-        key = "journal.on_scene_shown"
-    if key not in _known(language):
-        return t("journal.other", what=decision.replace("_", " "), **values)
-    text = t(key, **values)
-    if detail.get("asked"):
-        text = t("join", first=text, second=t("journal.asked", names=listed(detail["asked"], t)))
-    if decision == "closed" and detail.get("reason"):
-        text = t("join", first=text, second=t("journal.reason", reason=detail["reason"]))
-    if detail.get("helper", {}).get("eta"):
-        text = t("join", first=text, second=t("journal.eta", eta=times.minute(detail["helper"]["eta"])))
-    return text
+    def tell(self, one: Row) -> str:
+        """An entry as a sentence."""
+        t, detail, decision = self._t, one["detail"], one["decision"]
+        values = self._blanks(one)
+        if known(self._language, f"refused.{decision}"):
+            why = t(f"refused.{decision}", who=values["who"] or t("somebody"))
+            return t("journal.refused", **{**values, "act": named(self._language, "act", one["event"]), "why": why})
+        key = self._key(one)
+        if not known(self._language, key):
+            return t("journal.other", **values, what=decision.replace("_", " "))
+        parts = [t(key, **values)]
+        if detail.get("asked"):
+            parts.append(t("journal.asked", names=listed(detail["asked"], t)))
+        if decision == "closed" and detail.get("reason"):
+            parts.append(t("journal.reason", reason=detail["reason"]))
+        if (detail.get("helper") or {}).get("eta"):
+            parts.append(t("journal.eta", eta=self._times.minute(detail["helper"]["eta"])))
+        return reduce(lambda first, second: t("join", first=first, second=second), parts)
 
+    def _key(self, one: Row) -> str:
+        decision = one["decision"]
+        if decision == "recorded":
+            return f"journal.{one['event']}"
+        if decision == "on_scene" and one["detail"].get("reported_by") is None:
+            return "journal.on_scene_shown"
+        if decision in ("opened", "rang_again") and one["actor"] not in self._devices:
+            return f"journal.{decision}_for_caller"
+        return f"journal.{decision}"
 
-def _known(language: str) -> Mapping[str, str]:
-    from .language import words
-
-    return words(language)
-
-
-def _blanks(one: Row, names: Mapping[str, str], t: Say, language: str, times: Times) -> dict[str, Any]:
-    detail = one["detail"]
-    person = detail.get("person", "")
-    helper = detail.get("helper") or {}
-    return {
-        "actor": names.get(one["actor"], one["actor"]),
-        "kind": kind_word(detail.get("kind", ""), language),
-        "who": detail.get("who") or helper.get("name", ""),
-        "helper": helper.get("name") or detail.get("who") or t("somebody"),
-        "person": names.get(person, person),
-        "text": detail.get("text", ""),
-        "why": outcome_of_send(detail.get("why", ""), t, language),
-        "cause": kind_word(detail.get("cause", ""), language),
-        "outcome": named(language, "outcome", detail.get("outcome", "")),
-    }
+    def _blanks(self, one: Row) -> dict[str, Any]:
+        detail, language = one["detail"], self._language
+        person = detail.get("person", "")
+        helper = detail.get("helper") or {}
+        return {
+            "actor": self._names.get(one["actor"], one["actor"]),
+            "kind": named(language, "kind", detail.get("kind", "")),
+            "who": detail.get("who") or helper.get("name", ""),
+            "helper": helper.get("name") or detail.get("who") or self._t("somebody"),
+            "person": self._names.get(person, person),
+            "text": detail.get("text", ""),
+            "why": outcome_of_send(detail.get("why", ""), self._t, language),
+            "cause": named(language, "kind", detail.get("cause", "")),
+            "outcome": named(language, "outcome", detail.get("outcome", "")),
+        }
 
 
 def outcome_of_send(why: str, t: Say, language: str) -> str:

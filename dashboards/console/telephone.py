@@ -4,7 +4,7 @@ import re
 
 
 def read_aloud(number: str | None) -> str:
-    """138 0000 0149 for +8613800000149; +44 2079 4600 18 for a number abroad; whatever else as it is."""
+    """138 0000 0149 for +8613800000149, +4420 7946 0018 for a number abroad; whatever else as it is."""
     if not number:
         return ""
     if mobile := re.fullmatch(r"\+86(1\d{2})(\d{4})(\d{4})", number):
@@ -12,7 +12,7 @@ def read_aloud(number: str | None) -> str:
     # Area codes of China have two digits (10, 20 … 29) or three.
     if fixed := re.fullmatch(r"\+86(10|2\d|[3-9]\d{2})(\d{3,4})(\d{4})", number):
         return "0" + " ".join(fixed.groups())
-    if abroad := re.fullmatch(r"(\+\d{1,3}?)(\d{8,11})", number):
-        code, rest = abroad.groups()
-        return " ".join([code, *re.findall(r"\d{1,4}", rest)])
-    return number
+    if near := re.fullmatch(r"(\+85[23]|\+886)(\d{4})(\d{4,5})", number):
+        return " ".join(near.groups())
+    # How long another country's code is we do not know.
+    return "+" + " ".join(re.findall(r"\d{1,4}", number)) if re.fullmatch(r"\+\d{8,15}", number) else number

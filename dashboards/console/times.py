@@ -1,4 +1,4 @@
-"""Times as people read them: the clock of the centre, and how long. PURE."""
+"""Times as people read them: the clock of the centre, and how long."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo

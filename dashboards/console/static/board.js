@@ -73,16 +73,19 @@ export function start(changed) {
   setInterval(() => { if (waiting && !moving()) settle().then(changed); }, 200);
 }
 
-// A answers what has rung longest and opens it; arrows choose.
-export async function key(code) {
+async function answer(row) {
+  const path = `/incidents/${row.dataset.id}`;
+  const response = await post(`${path}/answer`, {});
+  const { said } = response.ok ? await response.json() : { said: "" };
+  location.assign(said ? `${path}?said=${encodeURIComponent(said)}` : path);
+}
+
+// A answers what has rung longest and opens it; arrows choose. True: the key was ours.
+export function key(code) {
   if (code === "KeyA") {
     const first = board.querySelector('.row[data-ringing="1"]');
-    if (!first) return false;
-    const path = `/incidents/${first.dataset.id}`;
-    const answer = await post(`${path}/answer`, {});
-    const { said } = answer.ok ? await answer.json() : { said: "" };
-    location.assign(said ? `${path}?said=${encodeURIComponent(said)}` : path);
-    return true;
+    if (first) answer(first).catch(() => {});
+    return Boolean(first);
   }
   if (code === "ArrowDown" || code === "ArrowUp") {
     const links = [...board.querySelectorAll(".row-link")];

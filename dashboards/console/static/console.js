@@ -37,7 +37,7 @@ async function refresh() {
   changed();
 }
 
-document.addEventListener("keydown", async (event) => {
+document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   if (document.querySelector("dialog[open]")) return;
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
@@ -46,9 +46,9 @@ document.addEventListener("keydown", async (event) => {
   // Enter on a button or a link is that button's or link's.
   if (pressable && event.code === "Enter") return;
   const page = onBoard ? board : onIncident ? incident : null;
-  // The physical key: an input method for Chinese would otherwise swallow it.
-  if (page && ["KeyA", "ArrowDown", "ArrowUp"].includes(event.code) && onBoard) event.preventDefault();
-  await page?.key(event.code);
+  // The physical key: an input method for Chinese would otherwise swallow it. And what was ours is nobody else's: a
+  // key that opens a form must not be typed into it.
+  if (page?.key(event.code)) event.preventDefault();
 });
 
 clocks.start();

@@ -12,7 +12,8 @@ const said = document.getElementById("said");
 const path = incident && `/incidents/${incident.dataset.id}`;
 const signatures = new Map();
 const dialogs = ["ask-person", "ask-note", "ask-close"].map((id) => document.getElementById(id));
-let busy = false;
+const waiting = new Set();
+let queue = Promise.resolve();
 
 export async function refresh() {
   const page = await fetchPage(path);
@@ -47,20 +48,26 @@ function tell(text, refused) {
   said.hidden = !text;
 }
 
-async function send(act, values) {
-  if (busy) return false;
-  busy = true;
+// One after the other, in the order of the keys: a quick second key is not lost, and the same key twice is one act.
+function send(act, values) {
+  if (waiting.has(act)) return Promise.resolve(false);
+  waiting.add(act);
+  queue = queue.then(() => deliver(act, values)).finally(() => waiting.delete(act));
+  return queue;
+}
+
+// True: done. Otherwise why not has been said.
+async function deliver(act, values) {
   try {
     const answer = await post(`${path}/${act}`, values);
     if (!answer.ok) throw new Error(String(answer.status));
     const { said: words, refused } = await answer.json();
     tell(words, refused);
-    return refused ? words : true;
+    return !refused;
   } catch {
     tell(say("failed"), true);
     return false;
   } finally {
-    busy = false;
     look();
   }
 }
@@ -90,7 +97,7 @@ async function submit(dialog, form, submitter) {
   const name = new URL(form.action).pathname.split("/").pop();
   const done = await send(name, values);
   const refused = dialog.querySelector("#close-refused");
-  if (done === true || !refused) {
+  if (done || !refused) {
     dialog.close();
     form.reset();
   } else {

@@ -49,7 +49,7 @@ function connect() {
 }
 
 async function heard() {
-  const blind = !banner.hidden;
+  const blind = mark.dataset.live !== "yes";
   heardAt = performance.now();
   // Only when everything has been looked at again is the page what it says.
   if (blind && (await look()) && performance.now() - heardAt < STALE_MS) show(false);
@@ -67,7 +67,11 @@ function watch() {
     since.textContent = say("not_live", { d: lasting(silent) });
     show(true);
     // A connection may be dead without our being told; and one that was refused is not tried again by itself.
-    if (performance.now() - openedAt > RETRY_MS) connect();
+    // Looking as well finds out whether we are still signed in.
+    if (performance.now() - openedAt > RETRY_MS) {
+      connect();
+      look();
+    }
   }
 }
 

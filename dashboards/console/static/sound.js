@@ -71,7 +71,7 @@ function play() {
 export function start() {
   context.addEventListener("statechange", show);
   const wake = () => isOn() || context.resume().catch(() => {});
-  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, wake, { capture: true });
+  for (const kind of ["pointerdown", "pointerup", "keydown", "keyup"]) document.addEventListener(kind, wake, { capture: true });
   button.addEventListener("click", () => context.resume().then(ring));
   band.addEventListener("click", wake);
   setInterval(play, 250);

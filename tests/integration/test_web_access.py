@@ -1,0 +1,209 @@
+"""Deny by default: every route of the web process, for nobody, for the wrong role, and from another site."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute, APIRouter
+from starlette.routing import BaseRoute, Mount, Route
+
+from tests.integration.web_support import HOST, Site, site
+
+OPEN = {("GET", "/healthz"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/preferences")}
+"""All that a stranger reaches, and /static."""
+ANYBODY = {("POST", "/sign-out"), ("GET", "/api/v1/openapi.json"), *OPEN}
+"""What needs a session and no role."""
+MACHINES = re.compile(r"/api/v1/")
+
+EXAMPLES = {
+    "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
+    "away_from": "2026-01-01T00:00:00Z",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def web(postgres_url: str) -> AsyncIterator[Site]:
+    async with site(postgres_url) as one:
+        await one.furnish()
+        yield one
+
+
+def leaves(routes: list[BaseRoute]) -> Iterator[Route | APIRoute]:
+    for route in routes:
+        if isinstance(route, Route | APIRoute):
+            yield route
+        elif isinstance(route, Mount):
+            continue  # files: there is one, and it is open
+        elif isinstance(included := getattr(route, "original_router", None), APIRouter):
+            yield from leaves(included.routes)
+        else:
+            raise AssertionError(f"what is {route!r}? The guard must be tried on it")
+
+
+def requests(web: Site) -> list[tuple[str, str, str]]:
+    """(method, path as it is declared, path to try) of every route."""
+    found = []
+    for route in leaves(web.app.routes):
+        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda name: EXAMPLES[name[1]], route.path)
+        found += [(method, route.path, path) for method in sorted((route.methods or set()) - {"HEAD"})]
+    assert len(found) > 50
+    assert {("GET", "/"), ("POST", "/incidents/{incident_id}/{act}")} <= {one[:2] for one in found}
+    return found
+
+
+def is_refusal(answer: httpx.Response) -> bool:
+    signs_in = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
+    return answer.status_code == 401 or signs_in
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+async def test_nobody_reaches_nothing(web: Site, accept: str) -> None:
+    wrong = []
+    async with web.client(accept=accept, origin=HOST) as client:
+        for method, declared, path in requests(web):
+            answer = await client.request(method, path)
+            if is_refusal(answer) == ((method, declared) in OPEN):
+                wrong.append((method, declared, answer.status_code))
+    assert not wrong
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "a" * 5000])
+async def test_a_made_up_session_or_token_is_nobody(web: Site, token: str) -> None:
+    async with web.client(authorization=f"Bearer {token}") as machine, web.client() as browser:
+        browser.cookies.set("pingan_session", token)
+        for client in (machine, browser):
+            assert (await client.get("/api/v1/incidents")).status_code == 401
+
+
+@pytest.mark.parametrize("role", ["auditor", "responder"])
+async def test_roles_that_do_not_sit_at_the_desk_reach_no_personal_data(web: Site, role: str) -> None:
+    wrong = []
+    client = await web.signed_in(role)
+    async with client:
+        for method, declared, path in requests(web):
+            if (method, declared) in ANYBODY:
+                continue
+            answer = await client.request(method, path)
+            if answer.status_code != 403:
+                wrong.append((method, declared, answer.status_code))
+    assert not wrong
+
+
+async def test_an_operator_changes_nothing_in_the_register(web: Site) -> None:
+    wrong = []
+    client = await web.signed_in("operator")
+    async with client:
+        for method, declared, path in requests(web):
+            writes = method != "GET" or declared.endswith(("/import", "/export"))
+            if "/register" in declared and writes:
+                answer = await client.request(method, path)
+                if answer.status_code != 403:
+                    wrong.append((method, declared, answer.status_code))
+    assert not wrong
+
+
+async def test_machines_use_the_api_and_no_pages(web: Site) -> None:
+    wrong = []
+    client = await web.machine("operator")
+    async with client:
+        for method, declared, path in requests(web):
+            if (method, declared) in ANYBODY or MACHINES.match(declared):
+                continue
+            answer = await client.request(method, path)
+            if answer.status_code != 403:
+                wrong.append((method, declared, answer.status_code))
+        assert (await client.get("/api/v1/incidents")).status_code == 200
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "http://elsewhere.test"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": HOST},
+        {"sec-fetch-site": "none", "origin": HOST},
+    ],
+)
+async def test_nothing_is_done_for_another_site(web: Site, headers: dict[str, str]) -> None:
+    wrong = []
+    token = await web.session("administrator")
+    async with web.client(**headers) as client:
+        client.cookies.set("pingan_session", token)
+        for method, declared, path in requests(web):
+            if method == "GET":
+                continue
+            answer = await client.request(method, path)
+            if answer.status_code != 403 or answer.json()["title"] != "other_origin":
+                wrong.append((method, declared, answer.status_code))
+        assert (await client.get("/", headers={"accept": "text/html"})).status_code == 200
+    assert not wrong
+
+
+async def test_a_page_of_ours_and_a_machine_may_act(web: Site) -> None:
+    body = {"home": "H001", "cause": "fall"}
+    client = await web.signed_in("operator")
+    async with client:
+        assert (await client.post("/api/v1/incidents", json=body)).status_code == 201
+    machine = await web.machine("operator")
+    async with machine:
+        assert (await machine.post("/api/v1/incidents", json=body)).status_code == 201
+
+
+async def test_an_area_ends_where_it_ends(web: Site) -> None:
+    here = await web.signed_in("operator", "440703")
+    there = await web.signed_in("administrator", "440704")
+    async with here, there:
+        opened = await here.post("/open", data={"home": "H001", "cause": "sos"})
+        path = opened.headers["location"]
+        assert opened.status_code == 303
+        assert (await here.get(path)).status_code == 200
+        assert "陈秀英" in (await here.get("/")).text
+        for answer in [
+            await there.get(path),
+            await there.post(f"{path}/close", data={"cause": "sos", "outcome": "accidental"}),
+            await there.post("/open", data={"home": "H001"}),
+            await there.get("/register/homes/H001"),
+            await there.post("/register/homes/H001/homes/H001", data={"address": "elsewhere"}),
+            await there.post("/shown", data={"console": "9f0f35d2-5a49-4f3c-8b5f-5b1ff28a1f10", "incident": 1}),
+        ]:
+            assert answer.status_code == 404
+        for page in ("/", "/rows", "/rows?form=edge", "/open?words=", "/register?words="):
+            assert "陈秀英" not in (await there.get(page)).text
+
+
+async def test_a_redirect_leads_nowhere_else(web: Site) -> None:
+    async with web.client(origin=HOST, accept="text/html") as client:
+        for elsewhere in ("//evil.test", "https://evil.test", "/\\evil.test", "javascript:alert(1)", "/%0d\n//x", ""):
+            answer = await client.post("/preferences", data={"language": "en", "back": elsewhere})
+            assert answer.headers["location"] == "/"
+            page = await client.get("/sign-in", params={"next": elsewhere})
+            assert 'name="next" value="/"' in page.text
+        answer = await client.post("/preferences", data={"language": "xx", "theme": "<b>", "back": "/open"})
+        assert (answer.headers["location"], answer.headers.get("set-cookie")) == ("/open", None)
+
+
+async def test_cookies_are_kept_from_scripts_and_from_plain_connections(web: Site) -> None:
+    await web.accounts.add("somebody", "x", "operator", "lamps over the lake")
+    async with web.client(origin=HOST) as client:
+        form = {"account": "somebody", "password": "lamps over the lake"}
+        answer = await client.post("/sign-in", data=form)
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert "Max-Age=43200" in cookie
+        again = await client.post("/sign-in", data=form)
+        assert again.headers["set-cookie"] != cookie  # another session at every sign-in
+        first = re.search(r"pingan_session=([^;]+)", cookie)
+        assert first is not None
+        assert await web.accounts.who(first[1], web.process.clock.now()) is None
+
+
+async def test_signing_in_is_throttled(web: Site) -> None:
+    async with web.client(origin=HOST) as client:
+        form = {"account": "operator", "password": "wrong"}
+        answers = [(await client.post("/sign-in", data=form)).status_code for _ in range(7)]
+    assert answers == [401] * 5 + [429] * 2

@@ -1,0 +1,158 @@
+"""Whatever happens to an incident can be said, in both languages."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from string import Formatter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboards.console import acts, rows, sentences
+from dashboards.console.language import LANGUAGES, named, say, words
+from dashboards.console.telephone import read_aloud
+from dashboards.console.times import Times
+from dispatch import incident as core
+from dispatch import views
+from dispatch.desk import policies
+from dispatch.policy import TECHNICAL, Person
+from pingan.messages import ANSWERS, RINGING
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PEOPLE = (
+    Person("C1", "李梅", "contacts", 1, "family", "+8613800000101", "zh"),
+    Person("R1", "赵志愿", "responders", 1, "volunteer", "+8613800000201", "zh"),
+)
+LI = core.Helper("C1", "李梅", "family", NOW + timedelta(minutes=20))
+
+EVENTS: tuple[core.Event, ...] = (
+    core.Raised("sos"), core.ResidentAnswered("ok"), core.Restored("mains_restored"), core.Due(), core.Shown("x"),
+    core.Answer("a", "王芳"), core.Answer("b", "林志强"), core.Contact("a", "王芳"), core.NoContact("a", "王芳"),
+    core.Assign("a", "王芳", "C1"), core.Assign("a", "王芳", "nobody"), core.Accept(LI),
+    core.Accept(core.Helper("R1", "赵志愿", "volunteer")), core.Decline("C1"), core.Decline("R1"),
+    core.Unreached("C1", "twilio_voice: busy"), core.Moving(LI, "王芳"), core.Moving(None), core.OnScene(LI),
+    core.OnScene(None, "王芳"), core.Safe("王芳"), core.Note("王芳", "{curly} <b>"),
+    core.Close("a", "王芳", "sos", "accidental", 99), core.Close("a", "王芳", "sos", "accidental", 99, "a reason"),
+)  # fmt: skip
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_the_languages_have_the_same_phrases_with_the_same_blanks() -> None:
+    zh, en = words("zh"), words("en")
+    assert zh.keys() == en.keys()
+    assert not [key for key in zh if placeholders(zh[key]) != placeholders(en[key])]
+    assert not [key for key, text in en.items() if re.search(r"[\u4e00-\u9fff]", text) and key != "head.language"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_name_of_the_domain_has_a_word(language: str) -> None:
+    phrases = words(language)
+    kinds = {*core.CAUSES, *TECHNICAL, *RINGING, *ANSWERS}
+    names = {f"kind.{kind}" for kind in kinds} | {f"outcome.{outcome}" for outcome in core.OUTCOMES}
+    names |= {f"stamp.{stamp}" for stamp in core.STAMPS} | {f"act.{act}" for act in acts.KEYS}
+    assert not names - phrases.keys()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 900)), max_size=12),
+    st.sampled_from(LANGUAGES),
+    st.sampled_from(["sos", "battery_low"]),
+)
+def test_every_incident_can_be_shown(happened: list[tuple[core.Event, int]], language: str, kind: str) -> None:
+    t, at, danger = say(language), NOW, kind == "sos"
+    decision = core.open_incident(
+        home="H1", device="b", cause=kind, danger=danger, test=False,
+        policy=policies()["danger" if danger else "technical"], press=None, t0=NOW, t1=NOW, people=PEOPLE, now=NOW,
+    )  # fmt: skip
+    incident = decision.incident
+    for event, seconds in [(None, 0), *happened]:
+        at += timedelta(seconds=seconds)
+        if event is not None:
+            decision = core.decide(incident, event, PEOPLE, at)
+            incident = decision.incident
+            look_at_the_journal(event, decision, language, at)
+        row = shown(incident)
+        one = rows.shown(row, at, language)
+        for sentence in (one.due, sentences.instruction(row)):
+            values = {**sentence.values, "names": "", "since": ""}
+            assert "{" not in t(sentence.key, **values)
+            if "then" in values:
+                assert t(values["then"])
+        assert t(one.status)
+        todo = acts.acts(row, "a")
+        assert [act.name for act in todo] == list(acts.KEYS)
+        assert sum(act.next for act in todo) <= 1
+        for act in todo:
+            assert act.why_not is None or t(f"refused.{act.why_not}", who=act.who)
+
+
+def shown(incident: core.Incident) -> dict[str, Any]:
+    """The incident as the views give it."""
+    names = {person.id: person.name for person in PEOPLE}
+    row = {
+        "id": 1, "version": incident.version, "state": incident.state.value, "cause": incident.cause,
+        "danger": incident.danger, "test": incident.test, "opened_at": incident.opened_at, "home": incident.home,
+        "wake_at": incident.wake_at, "device": incident.device, "body": msgspec.to_builtins(incident), "names": names,
+    }  # fmt: skip
+    return views._shown(row)
+
+
+def look_at_the_journal(event: core.Event, decision: core.Decision, language: str, at: datetime) -> None:
+    detail = {key: value for key, value in msgspec.to_builtins(event).items() if key != "type" and value is not None}
+    if decision.asks:
+        detail["asked"] = [ask.person.name for ask in decision.asks]
+    if decision.who:
+        detail["who"] = decision.who
+    entry = {"event": core.tag(event), "decision": decision.name, "actor": "王芳", "detail": detail, "at": at}
+    times = Times(ZoneInfo("Asia/Shanghai"), say(language), at)
+    text = sentences.Teller({"C1": "李梅"}, {"b"}, language, times).tell(entry)
+    other = say(language)("journal.other", actor="王芳", what=decision.name.replace("_", " "))
+    assert text != other, f"nobody wrote a sentence for {decision.name}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_telephone_says_is_said_in_words(language: str) -> None:
+    text = sentences.outcome_of_send("twilio_voice: busy", say(language), language)
+    assert text == {"zh": "电话：占线", "en": "telephone: busy"}[language]
+    assert named(language, "kind", "new_kind") == "new kind"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "zh", "en", "count"),
+    [
+        (0, "0 秒", "0 s", "0:00"), (48, "48 秒", "48 s", "0:48"), (60, "1 分", "1 min", "1:00"),
+        (125, "2 分 5 秒", "2 min 5 s", "2:05"), (3723, "1 小时 2 分", "1 h 2 min", "1:02:03"),
+        (180_000, "2 天 2 小时", "2 d 2 h", "50:00:00"), (-3, "0 秒", "0 s", "0:00"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float, zh: str, en: str, count: str) -> None:
+    at = [Times(ZoneInfo("Asia/Shanghai"), say(language), NOW) for language in ("zh", "en")]
+    assert [times.lasting(seconds) for times in at] == [zh, en]
+    assert at[0].count(seconds) == count
+
+
+def test_times_are_the_centres() -> None:
+    times = Times(ZoneInfo("Asia/Shanghai"), say("zh"), NOW)
+    assert times.clock(NOW) == "20:00:00"
+    assert times.clock(NOW + timedelta(hours=5)) == "03-02 01:00:00"
+    assert times.age("1941-03-02") == 84
+    assert times.age("1941-03-01") == 85
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("+8613800000149", "138 0000 0149"), ("+867503001234", "0750 300 1234"), ("+8675030012345", "0750 3001 2345"),
+        ("+861012345678", "010 1234 5678"), ("+85221234567", "+852 2123 4567"), ("+442079460018", "+4420 7946 0018"),
+        ("120", "120"), (None, ""),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_aloud_in_groups(number: str | None, said: str) -> None:
+    assert read_aloud(number) == said
