@@ -24,6 +24,8 @@ PYTHON = (sys.executable, "-P", "-m", "pingan")
 class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may be set for `pingan up`. Everything has a default."""
 
+    http_host: Text = "127.0.0.1"
+    """Where the console listens. From elsewhere it is reached through a proxy that speaks TLS."""
     http_port: Port = 8360
     mqtt_port: Port = 8361
     sim_port: Port = 8363
@@ -34,6 +36,7 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: Text | None = None
     """Somebody else's PostgreSQL. Without it we start our own."""
     public_url: Text | None = None
+    timezone: Text = "Asia/Shanghai"
     alerting_processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     twilio_base_url: Text | None = None
     twilio_account_sid: Text | None = None
@@ -42,6 +45,8 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES = tuple(f"PINGAN_{field.name.upper()}" for field in msgspec.structs.fields(PlatformSettings))
+OURS = {*NAMES, "PINGAN_MQTT_USER", "PINGAN_MQTT_PASSWORD", "PINGAN_SECRET"}
+"""What a process is told by us and never by the shell in which `up` happened to be typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,14 @@ class Platform:
     settings: PlatformSettings
 
     @property
+    def console_host(self) -> str:
+        """Where the console is reached from this machine."""
+        host = self.settings.http_host
+        return HOST if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104 - compared, not listened on
+
+    @property
     def console(self) -> str:
-        return f"http://{HOST}:{self.settings.http_port}"
+        return f"http://{self.console_host}:{self.settings.http_port}"
 
     @property
     def simulator(self) -> str:
@@ -90,11 +101,14 @@ class Platform:
     def environment(self, name: str, database_url: str, mqtt_user: str | None) -> dict[str, str]:
         """What the process `name` is told. Secrets are told as the names of files."""
         secrets = Secrets(self.data)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PINGAN_")}
+        # What we do not know ourselves is a room's own setting (PINGAN_LOG_LEVEL …) and passes through.
+        environment = {key: value for key, value in os.environ.items() if key.removesuffix("_FILE") not in OURS}
         environment |= {
             "PINGAN_NAME": name,
             "PINGAN_DATA": str(self.data),
             "PINGAN_DATABASE_URL": database_url,
+            "PINGAN_HTTP_HOST": self.settings.http_host,
+            "PINGAN_TIMEZONE": self.settings.timezone,
             "PINGAN_HTTP_PORT": str(self.settings.http_port),
             "PINGAN_MQTT_HOST": HOST,
             "PINGAN_MQTT_PORT": str(self.settings.mqtt_port),

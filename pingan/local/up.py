@@ -187,7 +187,7 @@ def unready(data: Path) -> dict[str, str]:
 
 def console_answers(platform: Platform) -> bool:
     """Whether `/healthz` says 200."""
-    connection = http.client.HTTPConnection(HOST, platform.settings.http_port, timeout=2)
+    connection = http.client.HTTPConnection(platform.console_host, platform.settings.http_port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
