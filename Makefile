@@ -7,7 +7,7 @@ INSTALL := sh pingan/local/install.sh
 TYPED := pingan $(wildcard ingest/codecs alerting/detectors alerting/watch.py dispatch/incident.py dispatch/policy.py \
 	device_sim/household device_sim/weather.py)
 
-.PHONY: help up down doctor test check format bench faults schema lock clean installed installed-for-tests
+.PHONY: help up down doctor test check format bench faults mutants schema lock clean installed installed-for-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ bench: installed-for-tests ## Measure speed and size on this machine
 
 faults: installed-for-tests ## Kill and hold every process in turn while presses are made
 	$(PYTHON) -m tests.faults
+
+mutants: installed-for-tests ## Plant bugs in a copy, and see that the tests find each
+	$(PYTHON) -m tests.faults.mutants
 
 schema: installed-for-tests ## Write pingan/schema.sql anew from the migrations
 	$(PYTHON) -m tests.schema

@@ -43,6 +43,7 @@ ONE_SECONDS, ALL_SECONDS = 10.0, 15.0
 """The promise: from the hit until a press is acknowledged and on an incident, and until all is well."""
 PATIENCE_SECONDS = 40.0
 CALM_SECONDS = 60.0
+PROVIDER_SECONDS = 0.8
 HABITS = ("accept", "decline", "voicemail", "busy", "no_answer")
 PROBE_HOME = "H020"
 
@@ -120,6 +121,9 @@ class Campaign:
         self.report.seconds = round(time.monotonic() - began, 1)
 
     def _give_habits(self) -> None:
+        # A provider that takes its time: a kill then finds calls that are placed and not yet answered for.
+        slow = {"respond": "slow", "seconds": PROVIDER_SECONDS, "methods": ["POST"]}
+        self._house.phones("/sim/faults", slow)
         for number, phone in enumerate(self._house.access["phones"]):
             # In turn, then shuffled by home through the numbers: each habit is there whatever the seed.
             kind = HABITS[(number + self._random.randrange(2)) % len(HABITS)]
@@ -242,6 +246,7 @@ class Campaign:
             "messages": len(messages),
             "sends": {f"{channel} {state}": count for (channel, state), count in sorted(
                 Counter((send["channel"], send["state"]) for send in sends).items())},
+            "found by number and time": sum(send["result"] == "found by number and time" for send in sends),
             "declared repeats": sum(send["repeat"] > 0 for send in sends),
             "parked": house.rows("select count(*) as count from parked")[0]["count"],
             "restarts": sum(_starts(house).values()),

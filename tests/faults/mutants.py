@@ -9,6 +9,7 @@ an error.
 
 import argparse
 import os
+import queue
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,34 +239,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0 when every mutant is caught."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.mutants", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", default="", help="mutants whose name or file has this in it")
-    only = parser.parse_args(argv).only
-    chosen = [mutant for mutant in MUTANTS if only in mutant.name or only in mutant.file]
+    parser.add_argument("--jobs", type=int, default=4, help="how many at a time: they mostly wait for what never comes")
+    given = parser.parse_args(argv)
+    chosen = [mutant for mutant in MUTANTS if given.only in mutant.name or given.only in mutant.file]
     with tempfile.TemporaryDirectory(prefix="pingan-mutants-", dir="/var/tmp") as outer:
         Path(outer).chmod(0o711)  # PostgreSQL's user passes through
-        tree = Path(outer) / "tree"
-        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
-        wanted = sorted({test for mutant in chosen for test in mutant.tests})
-        verdict, seconds, said = _run(tree, wanted)
-        _say(f"without a mutant: {verdict} ({seconds:.0f} s)")
-        if verdict != "passed":
-            _say(said)
-            return 1
-        lived = [mutant for mutant in chosen if not _try(tree, mutant)]
-    _say(f"{len(chosen) - len(lived)} of {len(chosen)} caught")
-    return 1 if lived else 0
+        trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(given.jobs):
+            trees.put(Path(shutil.copytree(ROOT, Path(outer) / f"tree-{number}", ignore=LEFT_OUT)))
+        with ThreadPoolExecutor(given.jobs) as pool:
+            # A test that fails anyway would seem to catch everything.
+            sound = pool.submit(_without, trees, sorted({test for mutant in chosen for test in mutant.tests}))
+            caught = list(pool.map(lambda mutant: _try(trees, mutant), chosen))
+    _say(f"{sum(caught)} of {len(chosen)} caught")
+    return 0 if all(caught) and sound.result() else 1
 
 
-def _try(tree: Path, mutant: Mutant) -> bool:
+def _without(trees: "queue.SimpleQueue[Path]", tests: Sequence[str]) -> bool:
+    tree = trees.get()
+    verdict, seconds, said = _run(tree, tests)
+    trees.put(tree)
+    _say(f"  {'✓' if verdict == 'passed' else '✗'} {'without a mutant':<62} {seconds:4.0f} s  {verdict}")
+    if verdict != "passed":
+        _say(said)
+    return verdict == "passed"
+
+
+def _try(trees: "queue.SimpleQueue[Path]", mutant: Mutant) -> bool:
+    tree = trees.get()
     path = tree / mutant.file
     text = path.read_text(encoding="utf-8")
-    if text.count(mutant.text) != 1:
-        _say(f"  ✗ {mutant.name}: its text stands {text.count(mutant.text)} times in {mutant.file}")
-        return False
-    path.write_text(text.replace(mutant.text, mutant.instead), encoding="utf-8")
     try:
+        if text.count(mutant.text) != 1:
+            _say(f"  ✗ {mutant.name}: its text stands {text.count(mutant.text)} times in {mutant.file}")
+            return False
+        path.write_text(text.replace(mutant.text, mutant.instead), encoding="utf-8")
         verdict, seconds, said = _run(tree, mutant.tests)
     finally:
         path.write_text(text, encoding="utf-8")
+        trees.put(tree)
     caught = verdict == "failed"
     why = re.findall(r"^E +(.*)", said, re.MULTILINE)
     reason = why[0][:90] if caught and why else verdict
