@@ -275,7 +275,7 @@ class Replay:
 
     def _beats(self) -> Iterator[datetime]:
         at = self.recording.start
-        while at < self.result.until:
+        while at <= self.result.until:
             yield at
             at += self._heartbeat or HEARTBEAT
 

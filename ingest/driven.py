@@ -122,7 +122,9 @@ class DrivenSteps(_Steps):
         if isinstance(step, str):
             self._answer(msgspec.json.encode({"error": step}))
         elif reason := refusal(step, self._clock.now_ms()):
-            self._answer(msgspec.json.encode({"error": reason, "step": step.step}))
+            # Our own time goes with it, so that whoever drives knows where to begin.
+            at = from_ms(self._clock.now_ms())
+            self._answer(msgspec.json.encode({"error": reason, "step": step.step, "at": at}))
         else:
             await self._take(step)
 

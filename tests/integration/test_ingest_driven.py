@@ -156,7 +156,9 @@ async def test_time_does_not_go_backward_nor_leap_and_rubbish_is_named(
     simulator: Wire, database: Database, until: Until
 ) -> None:
     await step(simulator, until, 1, BEGIN)
-    assert "backward" in (await step(simulator, until, 2, BEGIN - timedelta(seconds=1)))["error"]
+    refused = await step(simulator, until, 2, BEGIN - timedelta(seconds=1))
+    assert "backward" in refused["error"]
+    assert datetime.fromisoformat(refused["at"]) == BEGIN, "where to begin instead"
     assert "one hour" in (await step(simulator, until, 3, BEGIN + timedelta(hours=2)))["error"]
     await simulator.say("clock", b"noon")
     await until(lambda: any("error" in one and "step" not in one for one in simulator.heard["clock"]))
