@@ -279,8 +279,8 @@ def _try(trees: "queue.SimpleQueue[Path]", mutant: Mutant) -> bool:
         path.write_text(text, encoding="utf-8")
         trees.put(tree)
     caught = verdict == "failed"
-    why = re.findall(r"^E +(.*)", said, re.MULTILINE)
-    reason = why[0][:90] if caught and why else verdict
+    why = [line for line in re.findall(r"^E +(.*)", said, re.MULTILINE) if "CancelledError" not in line]
+    reason = why[0][:60] if caught and why else verdict
     _say(f"  {'✓' if caught else '✗'} {mutant.name:<62} {seconds:4.0f} s  {reason}")
     return caught
 
