@@ -248,6 +248,7 @@ class Campaign:
                 Counter((send["channel"], send["state"]) for send in sends).items())},
             "found by number and time": sum(send["result"] == "found by number and time" for send in sends),
             "declared repeats": sum(send["repeat"] > 0 for send in sends),
+            "repeated though placed": checkers.repeated_though_placed(sends, calls, messages),
             "parked": house.rows("select count(*) as count from parked")[0]["count"],
             "restarts": sum(_starts(house).values()),
         }  # fmt: skip

@@ -95,6 +95,14 @@ def nobody_is_contacted_twice(sends: Sequence[Row], calls: Sequence[Row], messag
     return wrong
 
 
+def repeated_though_placed(sends: Sequence[Row], calls: Sequence[Row], messages: Sequence[Row]) -> int:
+    """How many declared repeats were needless: the forerunner had reached the provider, and was not found there."""
+    placed = {send_of(record) for record in [*calls, *messages]}
+    keys = {_key(send): send for send in sends}
+    before = [keys.get(_key(send, send["repeat"] - 1)) for send in sends if send["repeat"]]
+    return sum(one is not None and one["id"] in placed for one in before)
+
+
 def send_of(record: Row) -> int | None:
     """Which send a call or message was placed for: its callback names it, and the phone network keeps that."""
     callback = record["request"]["status_callback"]

@@ -92,6 +92,8 @@ def call(number: int = 1) -> dict[str, Any]:
 def test_one_call_a_send_and_a_declared_repeat_are_as_promised() -> None:
     sends = [send(1, "unclear"), send(2, repeat=1)]
     assert not checkers.nobody_is_contacted_twice(sends, [call(1), call(2)], [])
+    assert checkers.repeated_though_placed(sends, [call(1), call(2)], []) == 1
+    assert checkers.repeated_though_placed(sends, [call(2)], []) == 0
 
 
 @pytest.mark.parametrize(
