@@ -1,6 +1,6 @@
 """How many home-sensor readings a second the watches of one partition take on one core.
 
-`python -m tests.bench.bench_watch` prints JSON.
+`python -m tests.bench.bench_watch [READINGS]` prints JSON.
 
 1,600 homes (100,000 over 64 partitions), each with a button, a hub and a watch. Of 20 readings 15 are movements, 4 are
 vital signs, one is a heartbeat; a tick comes after every simulated second's worth. Decoding is measured apart and
@@ -20,7 +20,7 @@ from alerting.partition import Partition
 from pingan.messages import DeviceSettings, HomeSettings, Message, Reading, Tick, decode, encode
 
 HOMES = 1_600
-READINGS = 200_000
+READINGS = int(sys.argv[1]) if sys.argv[0].endswith("bench_watch.py") and len(sys.argv) > 1 else 200_000
 A_SECOND = 800
 """Readings between two ticks: each home speaks every two seconds, which is twenty times a real one."""
 START_MS = 1_790_000_000_000
