@@ -1,0 +1,153 @@
+"""One press, end to end, on the whole platform: button, broker, log, desk, phone, lamp, closing."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.conftest import Until
+from tests.faults.house import RealHouse
+from tests.stories.support import WIDE
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+DAUGHTER = "+8613800000101"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[RealHouse]:
+    house = RealHouse()
+    try:
+        house.rise()
+        yield house
+    finally:
+        house.fall(keep=False)
+
+
+def lamp(house: RealHouse, event: str) -> dict[str, Any]:
+    """What the button of the simulated home shows: stage → when and by whom."""
+    told = house.phones(f"/sim/events/{event}")
+    return {stage["stage"]: stage for stage in told["stages"]}
+
+
+async def test_from_the_press_to_the_closing(house: RealHouse, browser: Browser, until: Until, tmp_path: Path) -> None:
+    context = await browser.new_context(viewport=WIDE, locale="zh-CN")
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    console, operator = house.access["console"], house.access["operator"]
+    await page.goto(console)
+    await page.fill("input[name=account]", operator["user"])
+    await page.fill("input[type=password]", operator["password"])
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{console}/")
+    await page.keyboard.press("Shift")  # a browser lets no page sound before somebody has touched it
+
+    told = house.pingan("sim", "press", "--home", "H001", "--wait", "received").stdout
+    event = re.search(r"[0-9a-f-]{36}", told)
+    assert event, told
+    await expect(page.get_by_role("link", name="陈秀英").first).to_be_visible()
+    (opened,) = house.api("/api/v1/incidents")
+    number = opened["id"]
+
+    async def drawn() -> Any:
+        return house.api(f"/api/v1/incidents/{number}")["stamps"]["t2"]["at"]
+
+    await until(drawn)
+    if folder := os.environ.get("PINGAN_SCREENSHOTS"):
+        await page.screenshot(path=f"{folder}/board.png")
+
+    await page.goto(f"{console}/incidents/{number}")
+    await page.keyboard.press("a")
+    await until(lambda: house.api(f"/api/v1/incidents/{number}")["state"] == "answered")
+    await page.keyboard.press("x")  # nobody speaks: it escalates by itself
+    await until(lambda: house.phones(f"/sim/phones/{DAUGHTER}")["state"] == "ringing")
+    house.pingan("sim", "phone", DAUGHTER, "answer")
+    house.pingan("sim", "phone", DAUGHTER, "press", "1")
+    await until(lambda: house.api(f"/api/v1/incidents/{number}")["state"] == "accepted")
+    house.pingan("sim", "phone", DAUGHTER, "press", "12#")
+    await until(lambda: "on_the_way" in lamp(house, event[0]))
+    shown = lamp(house, event[0])
+    assert shown["accepted"]["by"] == "李梅" or "李梅" in json.dumps(shown, ensure_ascii=False)
+    if folder := os.environ.get("PINGAN_SCREENSHOTS"):
+        await page.screenshot(path=f"{folder}/incident.png")
+
+    await page.keyboard.press("o")
+    await until(lambda: house.api(f"/api/v1/incidents/{number}")["state"] == "on_scene")
+    await page.keyboard.press("f")
+    await until(lambda: house.api(f"/api/v1/incidents/{number}")["state"] == "safe")
+    version = house.api(f"/api/v1/incidents/{number}")["version"]
+    closing = {"cause": "sos", "outcome": "family_attended", "as_of": version}
+    house.api(f"/api/v1/incidents/{number}/close", closing)
+    await until(lambda: "closed" in lamp(house, event[0]))
+    await context.close()
+
+    closed = house.api(f"/api/v1/incidents/{number}")
+    stamps = closed["stamps"]
+    assert [name for name, stamp in stamps.items() if not (stamp["at"] or stamp["absent"])] == []
+    assert {name for name, stamp in stamps.items() if stamp["at"]} == {f"t{n}" for n in range(10)}
+    times = {name: datetime.fromisoformat(stamp["at"]) for name, stamp in stamps.items()}
+    assert sorted(times, key=times.__getitem__) == sorted(times), "in this story each comes after the one before"
+    assert stamps["t7"]["reported"], "an arrival that the home itself has not shown says so"
+    calls = [call for call in house.phones("/sim/calls") if call["to"] == DAUGHTER]
+    assert len(calls) == 1
+    assert not errors, errors
+
+
+def test_a_device_of_ones_own_is_ten_lines(house: RealHouse) -> None:
+    """The script of the README, as it stands there."""
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert "pingan." not in script.replace("pingan/v1", "")
+    device = next(one for one in house.access["devices"] if one["id"] == "H004-button")
+    mqtt = house.access["mqtt"]
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "DEVICE": device["id"], "PASSWORD": device["password"], "HOST": mqtt["host"],
+             "PORT": str(mqtt["port"])},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert "'stage': 'received'" in told.stdout
+    assert any(row["home"] == "H004" for row in house.api("/api/v1/incidents"))
+
+
+def replay(house: RealHouse, *arguments: str) -> Any:
+    """What `pingan sim replay` says that it has sent."""
+    told = subprocess.run(
+        [sys.executable, "-m", "pingan", "sim", "replay", *arguments],
+        env=house.environ, capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not SHARED.exists(), reason="the recordings (../shared/data) are not on this machine")
+def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incidents() -> None:
+    house = RealHouse()
+    try:
+        house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0")
+        driven = ("--home", "H001", "--driven", "--data", str(SHARED))
+        home = replay(house, "--tihm", "0d5ef", "--days", "14", "--step-minutes", "30", *driven)
+        assert home["readings"] > 6000
+        assert home["incidents"].get("inactivity", 0) >= 1, "the home's silences raise incidents"
+        trials = replay(house, "--falls", "weda", "--trials", "10", *driven)
+        assert trials["sent"]["accel"] >= 10
+        stored = {row["kind"]: row["n"] for row in house.rows("select kind, count(*) n from readings group by kind")}
+        sent: dict[str, int] = {}
+        for told in (home, trials):
+            for kind, count in told["sent"].items():
+                sent[kind] = sent.get(kind, 0) + count
+        assert stored == sent, "counted in = counted stored"
+        causes = {row["cause"] for row in house.rows("select cause from incidents")}
+        assert "inactivity" in causes
+    finally:
+        house.fall(keep=False)
