@@ -1,5 +1,6 @@
 """The runner on a real PostgreSQL and a driven clock: alarms at once, checkpoints after, and nothing lost between."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,11 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
+import pytest
 
+from alerting import checkpoint
+from alerting.checkpoint import Slot
+from alerting.partition import Partition
 from alerting.watch import VERSION
 from pingan.clock import DrivenClock, SystemClock, from_ms
 from pingan.database import Database
-from pingan.log import Record
+from pingan.log import Fenced, Record
 from pingan.messages import DeviceSettings, Message, Tick, decode, encode, partition_of
 from pingan.postgres_log import PostgresLog
 from tests import alerting_support as support
@@ -174,6 +179,44 @@ async def test_a_stopped_runner_that_wakes_does_no_harm(database: Database, driv
     line = Timeline()
     line.hear(*(decode(encode(message)) for message in messages))
     assert home["state"] == line.partition.watches["H1"].snapshot()
+
+
+async def test_a_checkpoint_of_a_partition_that_was_lost_is_refused(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    """Also when it has been taken again since: what was known before is not what the database holds by now."""
+    consumer = PostgresLog("readings", database, driven).consumer("alerting", "a")
+    keeping = asyncio.create_task(consumer.run())
+
+    async def kept() -> list[dict[str, Any]]:
+        return [*await support.rows(database, "select * from detection_partitions, detection_homes")]
+
+    try:
+        await until(lambda: consumer.epoch(HOME))
+        slot = Slot(HOME, consumer.epoch(HOME) or 0, Partition(), 0, 0, 0.0)
+        for slot.position, message in enumerate(silent_home()[:6], 1):
+            slot.detection.feed(message)
+        await checkpoint.save(database, consumer, [slot])
+        before = await kept()
+        assert before
+        assert await support.position(database, "readings", "alerting", HOME) == 6
+
+        slot.detection.feed(silent_home()[6])
+        slot.position = 7
+        async with database.connection() as connection:
+            await connection.execute("update leases set epoch = epoch + 1, owner = 'another'")
+        with pytest.raises(Fenced):
+            await checkpoint.save(database, consumer, [slot])
+        async with database.connection() as connection:
+            await connection.execute("update leases set owner = null")
+        await until(lambda: (consumer.epoch(HOME) or 0) > slot.epoch)
+        with pytest.raises(Fenced):
+            await checkpoint.save(database, consumer, [slot])
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    assert await kept() == before
+    assert await support.position(database, "readings", "alerting", HOME) == 6
 
 
 async def test_two_runners_share_and_one_takes_over(database: Database, driven: DrivenClock, until: Until) -> None:

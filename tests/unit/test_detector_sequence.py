@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.detectors import Now
@@ -42,6 +42,7 @@ def test_a_device_is_reported_once_a_day() -> None:
     assert len({alarm.id for alarm in reports}) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=GAPS_MAX - 1), st.randoms())
 def test_the_order_makes_no_difference_and_repeats_are_known(heard: list[int], chance: Random) -> None:
     shuffled = list(heard)
