@@ -176,7 +176,8 @@ MUTANTS = (
         "dispatch/outbox.py",
         "                candidates = await channel.find(_send(row))\n",
         "                candidates = ()\n",
-        (f"{INTEGRATION}/test_dispatch.py::test_the_provider_falters_and_the_daughter_is_called_once",),
+        (f"{INTEGRATION}/test_dispatch.py::"
+         "test_dispatch_dies_between_dialling_and_recording_and_the_call_is_found",),
     ),
     Mutant(
         "another incident's call is taken for ours",
@@ -204,7 +205,8 @@ MUTANTS = (
         "pingan/lease.sql",
         "where name = %(name)s and partition = %(partition)s and epoch = %(epoch)s for update",
         "where name = %(name)s and partition = %(partition)s for update",
-        (f"{INTEGRATION}/test_log_contract.py::test_a_stopped_consumer_is_taken_over_and_can_do_no_harm_when_it_wakes",),
+        (f"{INTEGRATION}/test_lease_stray.py::"
+         "test_whoever_does_not_know_yet_that_it_has_lost_a_partition_is_fenced",),
     ),
     Mutant(
         "a position is stored whatever the epoch",

@@ -160,7 +160,7 @@ async def test_voicemail_never_counts_and_the_next_is_called(
 
         async def over() -> bool:
             return any(
-                "no key" in str(entry["detail"]) or "voicemail" in str(entry["detail"])
+                "no_key" in str(entry["detail"]) or "voicemail" in str(entry["detail"])
                 for entry in (await this.incident(opened["id"]))["journal"]
             )
 
@@ -263,7 +263,7 @@ async def test_dispatch_dies_between_dialling_and_recording_and_the_call_is_foun
 
         async def found() -> Any:
             rows = await this.rows("select result from sends where channel = 'twilio_voice' and state = 'sent'")
-            return rows and rows[0]["result"] == "found by number and time"
+            return rows and rows[0]["result"] == "found_by_lookup"
 
         await until(found)
         assert len(this.calls_to(LI)) == 1
@@ -384,6 +384,8 @@ async def test_an_answer_withdraws_calls_that_still_wait(database: Database, dri
         this.pass_seconds(10)
         assert await this.desk.wake_due()
         await this.desk.act(opened["id"], core.Answer("op", "陈班长"))
+        states = await this.rows("select distinct state from sends where purpose = 'help'")
+        assert [row["state"] for row in states] == ["withdrawn"]
         this.start()
         await until(lambda: ("accepted", "陈班长") in this.lamp.stages)
         assert not this.calls_to(LI)
