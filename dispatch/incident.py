@@ -469,6 +469,8 @@ def _no_contact(incident: Incident, event: Event, people: tuple[Person, ...], no
         going_on = _replace(silent, calling=True, awaited=incident.awaited, wake_at=incident.wake_at)
         return Decision("no_contact_escalates", going_on)
     number = incident.step
+    if incident.policy.step(number).who != "desk":  # who was asked in this step has been asked
+        number += 1
     while number < len(incident.policy.steps) - 1 and incident.policy.step(number).who == "desk":
         number += 1
     return _run("no_contact_escalates", silent, number, people, now)

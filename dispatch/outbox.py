@@ -171,7 +171,7 @@ class Outbox:
             return
         settled: dict[str, Any] = {"send": row["id"], "provider_id": None, "due_at": None, "finished_at": None}
         if channel.repeatable:
-            await connection.execute(sql.settle, {**settled, "state": "waiting", "result": "sent again", "due_at": now})
+            await connection.execute(sql.settle, {**settled, "state": "waiting", "result": "sent_again", "due_at": now})
             return
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -184,13 +184,13 @@ class Outbox:
         # Neighbours share a volunteer: a call to the same number may be another incident's, and that one is known.
         found = await (await connection.execute(sql.unknown, {"ids": list(candidates)})).fetchone()
         if found is not None:
-            told = {"state": "sent", "result": "found by number and time", "provider_id": found["id"]}
+            told = {"state": "sent", "result": "found_by_lookup", "provider_id": found["id"]}
             await connection.execute(sql.settle, {**settled, **told})
             return
         again = row["danger"] and row["open"] and row["purpose"] == "help" and now < row["deadline_at"]
         if again:
             await connection.execute(sql.repeat, {"send": row["id"], "now": now})
-        result = "not known to the provider; " + ("a declared repeat follows" if again else "not sent again")
+        result = "unknown_repeated" if again else "unknown_not_repeated"
         await connection.execute(sql.settle, {**settled, "state": "unclear", "result": result, "finished_at": now})
 
 

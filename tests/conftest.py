@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from pingan.clock import DrivenClock, SystemClock
 from pingan.database import Database
 from pingan.local.mosquitto import Mosquitto
+from pingan.local.places import remove_kept
 from pingan.local.postgres import Postgres
 from pingan.migrate import migrate
 from tests.support import free_port
@@ -90,6 +91,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     finally:
         process.terminate()
         process.wait(10)
+        remove_kept(tmp_path / "broker-data")
 
 
 Until = Callable[[Callable[[], Awaitable[object] | object]], Awaitable[object]]

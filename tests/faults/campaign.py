@@ -246,7 +246,7 @@ class Campaign:
             "messages": len(messages),
             "sends": {f"{channel} {state}": count for (channel, state), count in sorted(
                 Counter((send["channel"], send["state"]) for send in sends).items())},
-            "found by number and time": sum(send["result"] == "found by number and time" for send in sends),
+            "found_by_lookup": sum(send["result"] == "found_by_lookup" for send in sends),
             "declared repeats": sum(send["repeat"] > 0 for send in sends),
             "repeated though placed": checkers.repeated_though_placed(sends, calls, messages),
             "parked": house.rows("select count(*) as count from parked")[0]["count"],

@@ -200,6 +200,15 @@ def test_macauley_silence_on_the_line_escalates_by_itself_and_closing_needs_a_re
     assert t.at(71, close(reason="the neighbour has just seen her in the garden")) == "closed"
 
 
+def test_contact_that_is_lost_again_asks_the_next_and_nobody_twice_in_one_step() -> None:
+    t = Timeline()
+    t.at(5, core.NoContact("op", "陈"))
+    assert t.asked == ["李梅"]
+    t.at(10, core.Contact("op", "陈"))
+    assert t.at(15, core.NoContact("op", "陈")) == "no_contact_escalates"
+    assert t.asked == ["王强"]
+
+
 def test_a_new_press_always_rings_again() -> None:
     t = Timeline()
     t.at(5, core.Answer("op", "陈"))

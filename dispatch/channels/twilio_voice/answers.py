@@ -36,14 +36,14 @@ class Answers:
         if digit == "1":
             return await self._accepted(send, form)
         if digit == "2":
-            await self._progress(send, "answered", "key 2: cannot go", form)
+            await self._progress(send, "answered", "key_cannot_go", form)
             await self._desk.act(send["incident"], Decline(send["recipient"]))
             return farewell(language, "declined")
         prefix = "" if digit == "9" else words("twilio_voice", language)("not_understood")
         return question(self._twilio, send["id"], language, send["body"], prefix)
 
     async def _accepted(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
-        await self._progress(send, "answered", "key 1: going", form)
+        await self._progress(send, "answered", "key_going", form)
         decision = await self._desk.act(send["incident"], Accept(_helper(send)))
         if decision.name == "accepted_second":
             return farewell(send["language"], "second", who=decision.who or "")
@@ -68,7 +68,7 @@ class Answers:
             await self._unreached(send, ENDED[status], status, form)
         elif status == "completed":
             machine = form.get("AnsweredBy", "").startswith("machine")
-            await self._unreached(send, "unanswered", "voicemail" if machine else "no key was pressed", form)
+            await self._unreached(send, "unanswered", "voicemail" if machine else "no_key", form)
         elif status in ("initiated", "queued", "ringing", "in-progress", "answered"):
             await self._progress(send, "sent", status, form)
 
