@@ -191,6 +191,7 @@ async def test_a_press_while_somebody_is_closing_must_be_seen_first(house: House
     await keys.press("Control+Enter")
     await expect(page.locator("#close-refused")).to_contain_text("您打开之后又有呼叫")
     await keys.press("Escape")
+    await expect(page.locator("#ask-close")).to_be_hidden()
     await keys.press("a")
     await expect(page.locator(".title-status")).to_contain_text("已接听")
     await keys.press("z")

@@ -22,7 +22,7 @@ function changed() {
   sound.ringing(dangers.length, ringing.size - dangers.length);
   document.title = (ringing.size ? say("title_ringing", { n: ringing.size }) : "") + title;
   const fresh = presence.unheard([...ringing.values()].map((one) => one.dataset.key).filter(Boolean));
-  const newest = [...ringing.values()].filter((one) => fresh.includes(one.dataset.key)).pop();
+  const newest = [...ringing.values()].filter((one) => fresh.includes(one.dataset.key) && one.id !== "incident").pop();
   if (newest) {
     const text = (selector) => newest.querySelector(selector)?.textContent.trim() ?? "";
     announcement.textContent = say("announce", { what: text(".what, b + b"), who: text(".who-name, .chip-who") });

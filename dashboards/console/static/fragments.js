@@ -1,9 +1,16 @@
 // Pieces of pages from the server, and putting them in place with nothing else moved.
 
+// A connection that is half dead answers nothing for minutes; asking again is better than waiting for it.
+const PATIENCE_MS = 8000;
+
 export class SignedOut extends Error {}
 
 export async function fetchPage(path) {
-  const answer = await fetch(path, { headers: { Accept: "text/html" }, cache: "no-store" });
+  const answer = await fetch(path, {
+    headers: { Accept: "text/html" },
+    cache: "no-store",
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
   if (answer.redirected && new URL(answer.url).pathname === "/sign-in") {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
     throw new SignedOut();

@@ -3,12 +3,13 @@
 import * as sound from "./sound.js";
 
 const BEAT_MS = 5000;
+const PATIENCE_MS = 8000;
 const me = document.body.dataset.console;
 const confirmed = new Set();
 const known = new Set();
 
 export async function post(path, values, options = {}) {
-  return fetch(path, { method: "POST", body: new URLSearchParams(values), headers: { Accept: "application/json" }, ...options });
+  return fetch(path, { method: "POST", body: new URLSearchParams(values), headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE_MS), ...options });
 }
 
 function beat() {
