@@ -48,7 +48,7 @@ class Partition:
             return self._tick(message)
         home = message.home
         if home is None:
-            # A device that is bound to no home: here its watch will stand (issue 4, adoption). Its SOS has rung.
+            # A device that is bound to no home: here its watch will stand, once it can be adopted. Its SOS has rung.
             return []
         watch = self.watches.get(home)
         if watch is None:

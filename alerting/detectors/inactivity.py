@@ -1,6 +1,6 @@
 """A home in which nobody has moved for a fixed number of hours. PURE.
 
-A first, plain rule: issue 5 replaces it by what is usual for this home at this hour. It is off until somebody sets the
+A first, plain rule, to be replaced by what is usual for this home at this hour. It is off until somebody sets the
 home's hours, and until anything of the home was heard at all: a home that is registered but not yet installed is not
 a silent person. Silence is counted in time heard, and begins anew when a pause (`Away`) ends: so the return is checked.
 """
