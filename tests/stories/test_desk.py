@@ -231,8 +231,11 @@ async def test_nothing_jumps_while_a_hand_is_moving(house: House, sit: Sit) -> N
     before = await row.bounding_box()
     # A hand that goes on moving over the row while a new call comes in.
     await page.evaluate(
-        """() => { let n = 0; window.hand = setInterval(() => document.body.dispatchEvent(
-            new PointerEvent('pointermove', { bubbles: true, clientX: 600, clientY: 150 + (n++ % 3) })), 50); }"""
+        """() => { let n = 0;
+            const move = () => document.body.dispatchEvent(
+                new PointerEvent('pointermove', { bubbles: true, clientX: 600, clientY: 150 + (n++ % 3) }));
+            move();
+            window.hand = setInterval(move, 50); }"""
     )
     second = await house.press("H003")
     await expect(page.locator(f"#e-{second}")).to_contain_text("Margaret Wilson")
