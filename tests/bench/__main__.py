@@ -133,8 +133,8 @@ def floods(bench: Bench, table: Table, effort: Effort) -> None:
     found: list[throughput.Flood] = []
     compared: dict[str, list[dict[str, float]]] = {"loop": [], "insert": []}
     try:
-        for _ in range(effort.floods):
-            found.append(throughput.flood(bench, effort.flood_seconds))
+        for number in range(1, effort.floods + 1):
+            found.append(throughput.flood(bench, effort.flood_seconds, watched=number == effort.floods))
             for mode, runs in compared.items():
                 runs.append(peers.run(mode, effort.peer_messages, bench))
     finally:
@@ -142,6 +142,7 @@ def floods(bench: Bench, table: Table, effort: Effort) -> None:
     ours = throughput.median(found, "stored_per_second")
     table.at_least("readings stored, one a message", ours, "/s", 5_000)
     table.add("  drained after the last was sent", throughput.median(found, "drain_seconds"), "s")
+    table.add("  watched, and checkpointed, after the last was sent", found[-1].watched_seconds, "s")
     lost = sum(one.sent - one.stored for one in found)
     table.add("  acknowledged and not stored", lost, "", "0", lost == 0)
     cost = throughput.median(found, "cpu_per_message")

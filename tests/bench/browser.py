@@ -1,6 +1,7 @@
 """A press, until its row stands on the board of a real browser: Chromium, headless, driven by Playwright."""
 
 import asyncio
+import os
 import time
 from typing import Any
 
@@ -9,7 +10,8 @@ from playwright.async_api import Page, async_playwright
 from device_sim.access import Access
 from device_sim.load import LoadButton
 from device_sim.wire.press import RetryPlan
-from tests.bench.platform import Bench
+from tests.bench.machine import descendants
+from tests.bench.platform import Bench, prefer
 from tests.bench.press import Timed
 
 CHROMIUM = "/usr/bin/chromium"
@@ -51,6 +53,9 @@ async def _press(bench: Bench, access: Access, homes: list[str], presses: Timed)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
+            if bench.nice:  # the browser has sessions of its own
+                for pid in descendants(os.getpid()):
+                    prefer(pid, bench.nice)
             page = await browser.new_page(viewport={"width": 1366, "height": 1800})
             await _sign_in(page, bench)
             for button in buttons:

@@ -76,6 +76,11 @@ def _children(pid: int) -> list[int]:
     return [one for one in every if (found := _stat(one)) is not None and int(found[1]) == pid]
 
 
+def descendants(pid: int) -> list[int]:
+    """Every process that it has started, and those that they have."""
+    return [below for child in _children(pid) for below in (child, *descendants(child))]
+
+
 def memory_mb(pid: int) -> tuple[float, float]:
     """Resident, and proportional: what is shared with others is divided among them."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")

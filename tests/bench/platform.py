@@ -45,7 +45,8 @@ def prefer(pid: int, nice: int) -> None:
     """Give a process and its session that priority. Linux shares its cores among sessions first, then within each."""
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
-    os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
 
 
 @dataclass

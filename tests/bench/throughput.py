@@ -70,8 +70,8 @@ class Flood:
         }
 
 
-def flood(bench: Bench, seconds: float) -> Flood:
-    """Send for `seconds` as fast as the broker takes them, wait until all is stored and watched."""
+def flood(bench: Bench, seconds: float, *, watched: bool) -> Flood:
+    """Send for `seconds` as fast as the broker takes them, wait until all is stored, and watched if that is asked."""
     [(rows_before,)] = bench.query("select count(*) from readings where kind = 'motion'")
     box, cpu = Box.now(), bench.cpu()
     command = bench.load(max=True, seconds=seconds, connections=CONNECTIONS, window=WINDOW, linger_seconds=30)
@@ -89,7 +89,7 @@ def flood(bench: Bench, seconds: float) -> Flood:
     used = {name: value - cpu.get(name, 0.0) for name, value in bench.cpu().items()}
     generator = result["generator_cpu_seconds"]
     others = others_share(box, sum(used.values()) + generator)
-    while time.monotonic() - ended < DRAIN_SECONDS:
+    while watched and time.monotonic() - ended < DRAIN_SECONDS:
         if bench.query(STATE)[0][2] >= end_of_log:
             watched_seconds = time.monotonic() - ended
             break
