@@ -8,7 +8,7 @@ the request, also by a process that slept between the record and the request.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -29,7 +29,10 @@ AT_ONCE = 16
 UNCLEAR_SECONDS = 5.0
 """A danger waits this long for clarity before it is sent again."""
 
-LONG_SECONDS = SEND_SECONDS + 4.0
+BEGIN_SECONDS = 4.0
+"""An attempt that has not begun by then is left to the recovery: its process slept, and another may look it up."""
+
+LONG_SECONDS = SEND_SECONDS + BEGIN_SECONDS
 """An attempt older than this is nobody's any more, whoever began it."""
 
 NAP_SECONDS = 0.5
@@ -51,6 +54,8 @@ class Outbox:
         self._name = name
         self._worker = f"{name}#{uuid4().hex[:12]}"
         self._under_way: set[asyncio.Task[None]] = set()
+        # Of two attempts at one number, both would otherwise find the first one's call.
+        self._one_conclusion = asyncio.Lock()
 
     async def run(self, bell: Bell) -> None:
         """Send what is due until cancelled; what is under way then gets its time to be recorded."""
@@ -101,6 +106,9 @@ class Outbox:
             now = self._clock.now()
             if now >= send.deadline_at:
                 await self._end(row, "abandoned", f"late: due by {send.deadline_at:%H:%M:%S}")
+                return
+            if now - send.dialled_at > timedelta(seconds=BEGIN_SECONDS):
+                log.warning("send %s (%s) woke too late to begin", send.id, row["channel"])
                 return
             try:
                 async with asyncio.timeout(SEND_SECONDS):
@@ -153,7 +161,7 @@ class Outbox:
             await connection.execute(sql.settle, parameters)
 
     async def _recover(self) -> None:
-        """Look up attempts that nobody finished."""
+        """Look up attempts that nobody finished. One that cannot be cleared up holds up no other."""
         now = self._clock.now()
         parameters = {
             "before": now - timedelta(seconds=UNCLEAR_SECONDS),
@@ -161,37 +169,57 @@ class Outbox:
             "name": self._name,
             "worker": self._worker,
         }
-        async with self._database.transaction() as connection:
-            for row in await (await connection.execute(sql.unclear, parameters)).fetchall():
-                await self._clear_up(connection, row, now)
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(sql.unclear, parameters)).fetchall()
+        await asyncio.gather(*map(self._clear_up, rows))
 
-    async def _clear_up(self, connection: Any, row: dict[str, Any], now: datetime) -> None:
+    async def _clear_up(self, row: dict[str, Any]) -> None:
         channel = self._channels.get(row["channel"])
         if channel is None:
             return
-        settled: dict[str, Any] = {"send": row["id"], "provider_id": None, "due_at": None, "finished_at": None}
-        if channel.repeatable:
-            await connection.execute(sql.settle, {**settled, "state": "waiting", "result": "sent_again", "due_at": now})
-            return
+        try:
+            candidates = () if channel.repeatable else await self._look_up(channel, row)
+            if candidates is not None:
+                await self._conclude(row, candidates, sent_again=channel.repeatable)
+        except LOST as error:
+            log.debug("send %s: what became of it could not be recorded: %s", row["id"], error)
+        except Exception:
+            log.exception("send %s cannot be cleared up; it is tried again", row["id"])
+
+    async def _look_up(self, channel: Channel, row: dict[str, Any]) -> Sequence[str] | None:
+        """The provider's ids of what may be this send; None: ask again later."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                candidates = await channel.find(_send(row))
+                return await channel.find(_send(row))
         except (Refused, TryAgain, Unclear, TimeoutError) as error:
-            log.warning("send %s cannot be looked up yet: %s", row["id"], error)
-            if now < row["deadline_at"]:
+            log.warning("send %s cannot be looked up yet: %s", row["id"], error or type(error).__name__)
+            return None if self._clock.now() < row["deadline_at"] else ()
+
+    async def _conclude(self, row: dict[str, Any], candidates: Sequence[str], *, sent_again: bool) -> None:
+        now = self._clock.now()
+        settled: dict[str, Any] = {"send": row["id"], "provider_id": None, "due_at": None, "finished_at": None}
+        # Nothing was locked while the provider was asked: a key that is pressed must not wait for a lookup that hangs.
+        async with self._one_conclusion, self._database.transaction() as connection:
+            found = await connection.execute(sql.still_unclear, {"send": row["id"], "dialled_at": row["dialled_at"]})
+            incident = await found.fetchone()
+            if incident is None:
                 return
-            candidates = ()
-        # Neighbours share a volunteer: a call to the same number may be another incident's, and that one is known.
-        found = await (await connection.execute(sql.unknown, {"ids": list(candidates)})).fetchone()
-        if found is not None:
-            told = {"state": "sent", "result": "found_by_lookup", "provider_id": found["id"]}
-            await connection.execute(sql.settle, {**settled, **told})
-            return
-        again = row["danger"] and row["open"] and row["purpose"] == "help" and now < row["deadline_at"]
-        if again:
-            await connection.execute(sql.repeat, {"send": row["id"], "now": now})
-        result = "unknown_repeated" if again else "unknown_not_repeated"
-        await connection.execute(sql.settle, {**settled, "state": "unclear", "result": result, "finished_at": now})
+            if sent_again:
+                told = {"state": "waiting", "result": "sent_again", "due_at": now}
+                await connection.execute(sql.settle, {**settled, **told})
+                return
+            # Neighbours share a volunteer: a call to the same number may be another incident's, and that one is known.
+            unknown = await (await connection.execute(sql.unknown, {"ids": list(candidates)})).fetchone()
+            if unknown is not None:
+                told = {"state": "sent", "result": "found_by_lookup", "provider_id": unknown["id"]}
+                await connection.execute(sql.settle, {**settled, **told})
+                return
+            # Whoever has answered meanwhile has ended the calling: then nobody is called for it once more.
+            again = incident["danger"] and incident["calling"] and row["purpose"] == "help" and now < row["deadline_at"]
+            if again:
+                await connection.execute(sql.repeat, {"send": row["id"], "now": now})
+            result = "unknown_repeated" if again else "unknown_not_repeated"
+            await connection.execute(sql.settle, {**settled, "state": "unclear", "result": result, "finished_at": now})
 
 
 def _send(row: dict[str, Any]) -> Send:

@@ -25,11 +25,17 @@ where id = %(send)s and state = 'dialling'
 
 -- name: unclear
 -- Attempts whose outcome nobody recorded: their worker died, was stopped, or got no clear answer.
-select sends.*, incidents.danger, incidents.state <> 'closed' as open
-from sends join incidents on incidents.id = sends.incident
+select sends.* from sends join incidents on incidents.id = sends.incident
 where sends.state = 'dialling' and sends.dialled_at < %(before)s
   and (split_part(sends.worker, '#', 1) = %(name)s and sends.worker <> %(worker)s or sends.dialled_at < %(long_before)s)
-order by sends.id for update of sends skip locked limit 20
+order by incidents.danger desc, sends.id limit 20
+
+-- name: still_unclear
+-- The same attempt, if it has not become clear since; from here to the commit nobody else concludes it.
+select incidents.danger, (incidents.body->>'calling')::boolean as calling
+from sends join incidents on incidents.id = sends.incident
+where sends.id = %(send)s and sends.state = 'dialling' and sends.dialled_at = %(dialled_at)s
+for update of sends
 
 -- name: repeat
 -- A declared repeat: the one exception to "nobody is contacted twice for one step", and it says so.

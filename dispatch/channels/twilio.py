@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from requests import exceptions as http
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
@@ -76,7 +76,8 @@ class Twilio:
             # Refused before anything was said, or cut in the middle: only the first is certain.
             certain = "NewConnectionError" in str(error) or "Connection refused" in str(error)
             raise (TryAgain("no connection to the provider") if certain else Unclear(str(error))) from error
-        except http.RequestException as error:
+        except (http.RequestException, TwilioException, ValueError, KeyError) as error:
+            # A list that cannot be had, and an answer that is none, are no `TwilioRestException` in the SDK.
             raise Unclear(f"{type(error).__name__}: {error}") from error
 
     def webhook(self, path: str) -> str:

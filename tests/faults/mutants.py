@@ -174,8 +174,8 @@ MUTANTS = (
     Mutant(
         "what is unclear is sent again without looking",
         "dispatch/outbox.py",
-        "                candidates = await channel.find(_send(row))\n",
-        "                candidates = ()\n",
+        "                return await channel.find(_send(row))\n",
+        "                return ()\n",
         (f"{INTEGRATION}/test_dispatch.py::"
          "test_dispatch_dies_between_dialling_and_recording_and_the_call_is_found",),
     ),

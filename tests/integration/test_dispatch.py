@@ -11,9 +11,11 @@ import pytest
 from device_sim.phone.people import Habit
 from device_sim.phone.signature import sign
 from dispatch import incident as core
-from dispatch.channels import Channel, Send
+from dispatch.channels import Channel, Send, Unclear
 from dispatch.desk import Desk
 from dispatch.journal import broken_at
+from dispatch.outbox import Outbox
+from dispatch.outbox import sql as outbox_sql
 from dispatch.views import sql as views_sql
 from pingan.clock import DrivenClock
 from pingan.database import Database
@@ -267,6 +269,95 @@ async def test_dispatch_dies_between_dialling_and_recording_and_the_call_is_foun
 
         await until(found)
         assert len(this.calls_to(LI)) == 1
+
+
+async def test_a_provider_that_cannot_be_looked_up_holds_up_nobody_and_is_asked_again(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    """The SDK's list raises what its other calls do not: it once ended the whole process, alarm clock and all."""
+    async with room(database, driven) as this:
+        faults = {"respond": "500", "resource": "Calls", "methods": ["POST", "GET"], "count": 3}
+        async with httpx.AsyncClient(base_url=this.settings.twilio_base_url, trust_env=False) as control:
+            assert (await control.post("/sim/faults", json=faults)).is_success
+        await this.press()
+        await until(this.the_incident)
+        this.pass_seconds(10)
+
+        async def called() -> bool:
+            this.pass_seconds(0.1)
+            return bool(this.calls_to(LI))
+
+        await until(called)
+        assert not any(task.done() for task in this.tasks.values())
+
+
+class Hanging:
+    """A channel that cannot say what became of a call, and whose lookup takes as long as the test wants."""
+
+    repeatable = False
+
+    def __init__(self) -> None:
+        self.asked, self.let_go = asyncio.Event(), asyncio.Event()
+        self.calls = 0
+
+    async def send(self, send: Send) -> str | None:
+        self.calls += 1
+        raise Unclear("nobody knows")
+
+    async def find(self, send: Send) -> Sequence[str]:
+        self.asked.set()
+        await self.let_go.wait()
+        return ()
+
+
+async def test_a_key_that_is_pressed_waits_for_no_lookup_and_ends_the_calling(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        hanging = this.channels["twilio_voice"] = Hanging()
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        this.pass_seconds(10)
+        await until(lambda: hanging.calls)
+        this.pass_seconds(13)
+        await hanging.asked.wait()
+        (send,) = await this.rows("select id from sends where channel = 'twilio_voice'")
+        url = f"{this.settings.public_url}/webhooks/twilio/voice/{send['id']}/keys"
+        form = {"CallSid": "CA1", "Digits": "1"}
+        signed = sign(TOKEN, url, list(form.items()))
+        async with asyncio.timeout(3), httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.post(url, data=form, headers={"X-Twilio-Signature": signed})).status_code == 200
+        assert (await this.incident(opened["id"]))["state"] == "accepted"
+        await this.rows("update sends set state = 'dialling' where channel = 'twilio_voice' returning id")
+        hanging.let_go.set()
+        query = "select state, result from sends where channel = 'twilio_voice'"
+
+        async def concluded() -> Any:
+            rows = await this.rows(query)
+            return rows[0]["state"] == "unclear" and rows
+
+        assert await until(concluded) == [{"state": "unclear", "result": "unknown_not_repeated"}]
+        assert hanging.calls == 1, "it was answered: nobody is called for it once more"
+
+
+async def test_an_attempt_whose_process_slept_before_it_began_is_left_to_whoever_looks_it_up(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        await until(this.the_incident)
+        await this.stop()
+        this.pass_seconds(10)
+        assert await this.desk.wake_due()
+        slept = Outbox(database, driven, this.desk, this.channels, "dispatch-2")
+        async with database.transaction() as connection:
+            sends = await (await connection.execute(outbox_sql.claim, CLAIM | {"now": driven.now()})).fetchall()
+        this.pass_seconds(13)
+        await slept._attempt(sends[0])
+        assert not this.calls_to(LI), "another process may have placed it again by now"
+
+
+CLAIM = {"worker": "dispatch-2#1", "limit": 16, "channels": ["twilio_voice"]}
 
 
 class Witness:
