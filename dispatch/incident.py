@@ -210,7 +210,7 @@ Event = (
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
 TABLE = """
 event              waiting      answered     accepted     moving       on_scene     safe         closed
-raised             ring_again   ring_again   ring_again   ring_again   ring_again   ring_again   too_late
+raised             ring_again   ring_again   ring_again   ring_again   ring_again   reopen       too_late
 resident_answered  record       record       record       record       record       record       record
 restored           record       record       record       record       record       record       record
 due                wake         wake         wake         wake         wake         remind       too_late
@@ -219,8 +219,8 @@ answer             answer       answer       answer       answer       answer   
 contact            contact      contact      contact      contact      contact      contact      too_late
 no_contact         no_contact   no_contact   no_contact   no_contact   record       record       too_late
 assign             assign       assign       assign       assign       assign       assign       too_late
-accept             accept       accept       second       second       second       too_late     too_late
-decline            decline      decline      record       record       record       record       record
+accept             accept       accept       relieve      relieve      second       relieve      too_late
+decline            decline      decline      decline      decline      decline      decline      record
 unreached          record       record       record       record       record       record       record
 moving             move         move         move         move         too_late     too_late     too_late
 on_scene           arrive       arrive       arrive       arrive       too_late     too_late     too_late
@@ -377,13 +377,23 @@ def _too_late(incident: Incident, event: Event, people: tuple[Person, ...], now:
 def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Raised)
     presses = (*incident.presses, event.press) if event.press else incident.presses
-    ringing = _replace(incident, raised=incident.raised + 1, presses=presses[-PRESSES_KEPT:], ringing=True)
+    ringing = _replace(
+        incident, raised=incident.raised + 1, presses=presses[-PRESSES_KEPT:], ringing=True,
+        # Whoever was well when we spoke may not be now: they must be spoken with again.
+        contact=None if incident.contact == "made" else incident.contact,
+    )  # fmt: skip
     if incident.calling:  # the running step goes on: a press is never answered by starting over
         return Decision("rang_again", ringing)
     first = incident.policy.step(0)
     soon = now + timedelta(seconds=first.wait_seconds)
     due = min(incident.wake_at, soon) if incident.wake_at else soon
     return Decision("rang_again", _replace(ringing, calling=True, awaited=(), wake_at=due))
+
+
+def _reopen(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """It was called safe and is not: whoever is asked now may accept, go and arrive as at the beginning."""
+    decision = _ring_again(incident, event, people, now)
+    return _replace(decision, incident=_replace(decision.incident, state=State.WAITING))
 
 
 def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -398,7 +408,7 @@ def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
 def _remind(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     if incident.wake_at is None or now < incident.wake_at:
         return _refuse("not_due", incident)
-    if incident.calling:  # pressed again after it was called safe
+    if incident.calling:  # somebody was sent after it was called safe, and has not answered
         return _run("next_step", incident, incident.step + 1, people, now)
     return Decision("reminded", _replace(incident, ringing=True, wake_at=after(now, incident.policy.close_seconds)))
 
@@ -438,7 +448,9 @@ def _promised(incident: Incident, now: datetime) -> Incident:
     """When the state that the incident is in is doubted, if nothing more is heard."""
     policy = incident.policy
     if incident.state is State.MOVING and incident.helper and incident.helper.eta:
-        return _replace(incident, wake_at=max(incident.helper.eta, now) + timedelta(seconds=policy.grace_seconds))
+        # Nobody's word, nor a slip on the keypad, buys more time than a way may take: then it is asked about.
+        arrival = min(max(incident.helper.eta, now), after(now, policy.arrive_seconds))
+        return _replace(incident, wake_at=after(arrival, policy.grace_seconds))
     seconds = {
         State.ANSWERED: policy.decide_seconds if incident.contact == "made" else policy.contact_seconds,
         State.ACCEPTED: policy.move_seconds,
@@ -463,11 +475,11 @@ def _contact(incident: Incident, event: Event, people: tuple[Person, ...], now: 
 def _no_contact(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, NoContact)
     silent = _stamped(_held(_replace(incident, contact="none"), event.operator, event.name, now), "t4", now)
-    if incident.state in (State.ACCEPTED, State.MOVING):  # somebody is on the way already
-        return Decision("no_contact", silent)
     if incident.calling and incident.awaited:  # people are being asked: let them answer, and go on from there
         going_on = _replace(silent, calling=True, awaited=incident.awaited, wake_at=incident.wake_at)
         return Decision("no_contact_escalates", going_on)
+    if incident.state in (State.ACCEPTED, State.MOVING):  # somebody is on the way already
+        return Decision("no_contact", silent)
     number = incident.step
     if incident.policy.step(number).who != "desk":  # who was asked in this step has been asked
         number += 1
@@ -503,6 +515,17 @@ def _accept(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     )
 
 
+def _relieve(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """While people are being asked, whoever accepts is the one we count on: the first was not heard from again, or
+    the button was pressed again, or more were sent. While nobody is, there is a first already, or it is over.
+    """
+    assert isinstance(event, Accept)
+    if not incident.calling:
+        return (_too_late if incident.state is State.SAFE else _second)(incident, event, people, now)
+    beside = tuple(helper for helper in (*incident.seconds, incident.helper) if helper and helper.id != event.helper.id)
+    return _accept(_replace(incident, seconds=beside), event, people, now)
+
+
 def _second(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Accept)
     first = incident.helper.name if incident.helper else None
@@ -510,7 +533,10 @@ def _second(incident: Incident, event: Event, people: tuple[Person, ...], now: d
         return _refuse("already_yours", incident, first)
     if any(helper.id == event.helper.id for helper in incident.seconds):
         return _refuse("already_yours", incident, first)
-    return Decision("accepted_second", _replace(incident, seconds=(*incident.seconds, event.helper)), who=first)
+    beside = _replace(incident, seconds=(*incident.seconds, event.helper))
+    if incident.calling:  # on scene, and more help was asked for: it has been found, and has its time to come
+        beside = _replace(beside, calling=False, awaited=(), wake_at=after(now, incident.policy.move_seconds))
+    return Decision("accepted_second", beside, stop_calling=incident.calling, who=first)
 
 
 def _decline(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -614,6 +640,7 @@ RULES: dict[str, Rule] = {
     "record": _record,
     "too_late": _too_late,
     "ring_again": _ring_again,
+    "reopen": _reopen,
     "wake": _wake,
     "remind": _remind,
     "show": _show,
@@ -622,6 +649,7 @@ RULES: dict[str, Rule] = {
     "no_contact": _no_contact,
     "assign": _assign,
     "accept": _accept,
+    "relieve": _relieve,
     "second": _second,
     "decline": _decline,
     "move": _move,

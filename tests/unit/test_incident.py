@@ -220,6 +220,97 @@ def test_a_new_press_always_rings_again() -> None:
     assert t.asked == ["李梅"]
 
 
+WANG_GOES = Helper("C2", "王强", "neighbour")
+
+
+def test_whoever_accepts_in_place_of_a_helper_who_is_not_heard_from_is_counted_on() -> None:
+    t = Timeline()
+    t.at(10, core.Due())
+    t.at(20, core.Accept(GOING))
+    assert t.at(320, core.Due()) == "stalled"
+    assert t.asked == ["王强"]
+    assert t.at(330, core.Accept(WANG_GOES)) == "accepted"
+    assert t.decision.stage == core.Stage("accepted", "王强")
+    assert t.decision.stop_calling
+    assert (t.incident.helper, t.incident.seconds) == (WANG_GOES, (GOING,)), "the first may still come"
+    assert (t.incident.ringing, t.incident.calling) == (False, False)
+    assert t.wakes_after == 330 + 300, "and is doubted in turn"
+
+
+def test_a_helper_who_is_asked_again_and_says_yes_again_has_promised_again() -> None:
+    t = Timeline((LI,))
+    t.at(10, core.Accept(GOING))
+    t.at(310, core.Due())
+    assert t.asked == ["李梅"]
+    assert t.at(320, core.Accept(GOING)) == "accepted"
+    assert t.incident.seconds == ()
+    assert t.wakes_after == 620
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_what_was_called_safe_and_is_not_finds_helpers_again(pressed: bool) -> None:
+    t = Timeline()
+    t.at(5, core.Answer("op", "陈"))
+    t.at(10, core.Safe("陈"))
+    assert t.at(11, core.Accept(GOING)) == "already_safe", "who answers a call of before is not needed"
+    if pressed:
+        assert t.at(20, core.Raised("sos")) == "rang_again"
+        assert t.at(40, core.Due()) == "next_step"
+    else:
+        assert t.at(20, core.Assign("op", "陈", "C1")) == "assigned"
+    assert t.asked == ["李梅"]
+    assert t.at(50, core.Accept(GOING)) == "accepted"
+    assert t.at(60, core.Moving(GOING)) == "moving"
+    assert t.at(70, core.OnScene(GOING, "陈")) == "on_scene"
+    assert t.at(80, core.Safe("陈")) == "safe"
+    assert t.incident.stamps["t8"] == NOON + timedelta(seconds=10), "the first of its kind counts"
+
+
+def test_more_help_that_is_found_for_whoever_is_on_scene_ends_the_calling() -> None:
+    t = Timeline()
+    t.at(5, core.OnScene(GOING, "陈"))
+    t.at(10, core.Raised("sos"))
+    t.at(30, core.Due())
+    assert t.at(40, core.Accept(WANG_GOES)) == "accepted_second"
+    assert (t.incident.state, t.incident.seconds, t.incident.calling) == (State.ON_SCENE, (WANG_GOES,), False)
+    assert t.incident.ringing, "nobody at the desk has heard the press yet"
+    assert t.wakes_after == 340
+
+
+def test_everyone_declines_in_place_of_a_helper_who_is_not_heard_from() -> None:
+    t = Timeline()
+    t.at(10, core.Due())
+    t.at(20, core.Accept(GOING))
+    t.at(320, core.Due())
+    assert t.at(330, core.Decline("C2")) == "declined_by_all"
+    assert t.asked == ["赵志愿"], "at once, as at the beginning"
+
+
+def test_no_contact_while_another_is_asked_for_a_silent_helper_goes_on_asking() -> None:
+    t = Timeline()
+    t.at(10, core.Due())
+    t.at(20, core.Accept(GOING))
+    t.at(320, core.Due())
+    assert t.at(325, core.NoContact("op", "陈")) == "no_contact_escalates"
+    assert (t.incident.calling, t.incident.awaited, t.wakes_after) == (True, ("C2",), 360)
+
+
+@pytest.mark.parametrize("minutes", [120, 60 * 24 * 365 * 7000])
+def test_a_promise_of_hours_is_asked_about_when_a_way_has_taken_long(minutes: int) -> None:
+    t = Timeline()
+    t.at(5, core.Moving(Helper("C1", "李梅", "family", NOON + timedelta(minutes=minutes))))
+    assert t.wakes_after == 5 + 1800 + 300
+
+
+def test_who_has_pressed_again_must_be_spoken_with_again() -> None:
+    t = Timeline()
+    t.at(5, core.Contact("op", "陈"))
+    assert t.wakes_after == 605
+    t.at(10, core.Raised("sos"))
+    t.at(15, core.Answer("op", "陈"))
+    assert t.wakes_after == 135
+
+
 def test_a_press_that_the_closer_has_not_seen_blocks_closing_and_nothing_else() -> None:
     t = Timeline()
     t.at(5, core.Answer("op", "陈"))
