@@ -51,6 +51,14 @@ class StuckAlarm(Exception):
         self.alarm = alarm
 
 
+class StuckIncident(Exception):
+    """An incident that could not be woken, by its number; the cause says why. It is still due."""
+
+    def __init__(self, incident: int) -> None:
+        super().__init__(f"incident {incident} could not be woken")
+        self.incident = incident
+
+
 class Desk:
     """Acts on incidents. Holds no state of its own: any number of them may work side by side."""
 
@@ -98,19 +106,25 @@ class Desk:
             await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
             return True
 
-    async def wake_due(self) -> bool:
-        """Wake one incident whose time has come; False if none is due."""
+    async def wake_due(self, beside: Collection[int] = ()) -> bool:
+        """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot."""
         async with self._database.transaction() as connection:
-            row = await (await connection.execute(sql.due, {"now": self._clock.now()})).fetchone()
+            parameters = {"now": self._clock.now(), "beside": list(beside)}
+            row = await (await connection.execute(sql.due, parameters)).fetchone()
             if row is None:
                 return False
-            await self._act(connection, row["id"], core.Due())
+            try:
+                await self._act(connection, row["id"], core.Due())
+            except LOST:
+                raise
+            except Exception as error:
+                raise StuckIncident(row["id"]) from error
             return True
 
-    async def soonest(self) -> datetime | None:
-        """When the next incident is due."""
+    async def soonest(self, beside: Collection[int] = ()) -> datetime | None:
+        """When the next incident, none of `beside`, is due."""
         async with self._database.connection() as connection:
-            row = await (await connection.execute(sql.soonest)).fetchone()
+            row = await (await connection.execute(sql.soonest, {"beside": list(beside)})).fetchone()
         return row["at"] if row else None
 
     async def _take(self, connection: Connection, alarm: dict[str, Any], now: datetime) -> int | None:
@@ -151,7 +165,9 @@ class Desk:
                 device=alarm["device"],
                 cause=alarm["kind"],
                 danger=danger,
-                test=alarm["test"],
+                # A device's word alone makes no test: it counts while a window is open, and there are none yet. What is
+                # taken for a test rings softly, and a press would join it.
+                test=False,
                 policy=named or self._policies["danger" if danger else "technical"],
                 press=press,
                 t0=alarm["at"],

@@ -71,7 +71,7 @@ update sends set state = 'withdrawn', finished_at = %(now)s
 where incident = %(incident)s and purpose = 'help' and state = 'waiting'
 
 -- name: due
-select id from incidents where wake_at <= %(now)s order by danger desc, wake_at for update skip locked limit 1
+select id from incidents where wake_at <= %(now)s and id <> all(%(beside)s::bigint[]) order by danger desc, wake_at for update skip locked limit 1
 
 -- name: soonest
-select min(wake_at) as at from incidents where wake_at is not null
+select min(wake_at) as at from incidents where wake_at is not null and id <> all(%(beside)s::bigint[])

@@ -13,7 +13,7 @@ from dispatch.channels.device.send import DeviceChannel
 from dispatch.channels.twilio import TwilioSettings
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
-from dispatch.desk import Desk, StuckAlarm
+from dispatch.desk import Desk, StuckAlarm, StuckIncident
 from dispatch.outbox import Outbox
 from pingan import process
 from pingan.clock import Clock
@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 
 NAP_SECONDS = 0.5
 """No loop sleeps longer: a lost notification, or a moved deadline, costs half a second at the most."""
+
+
+STUCK_SECONDS = 5.0
+"""How long an incident that cannot be woken is passed over."""
 
 
 async def intake(desk: Desk, bell: Bell) -> None:
@@ -52,15 +56,21 @@ async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
     """Wake incidents whose time has come, until cancelled.
 
     1. Wake what is due, one transaction each; repeat while there is one.
-    2. Sleep until the soonest deadline, or until an incident changes, but never long.
+    2. One that cannot be woken is passed over for a while, so that it holds up nobody.
+    3. Sleep until the soonest deadline, or until an incident changes, but never long.
     """
+    stuck: dict[int, float] = {}
     while True:
         try:
-            while await desk.wake_due():
+            stuck = {incident: until for incident, until in stuck.items() if until > clock.monotonic()}
+            while await desk.wake_due(beside=stuck):
                 pass
-            soonest = await desk.soonest()
+            soonest = await desk.soonest(beside=stuck)
             wait = NAP_SECONDS if soonest is None else (soonest - clock.now()).total_seconds()
             await bell.wait(min(NAP_SECONDS, max(0.002, wait)))
+        except StuckIncident as error:
+            log.exception("%s; it is tried again", error)
+            stuck[error.incident] = clock.monotonic() + STUCK_SECONDS
         except LOST as error:
             log.debug("the alarm clock waits for the database: %s", error)
             await bell.wait(NAP_SECONDS)

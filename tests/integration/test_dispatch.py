@@ -357,6 +357,37 @@ async def test_an_attempt_whose_process_slept_before_it_began_is_left_to_whoever
         assert not this.calls_to(LI), "another process may have placed it again by now"
 
 
+async def test_an_incident_that_cannot_be_woken_holds_up_no_other(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press("e1", device="H002-button", home="H002")
+        await until(this.the_incident)
+        await this.press("e2")
+
+        async def both_opened() -> bool:
+            return len(await this.incidents()) == 2
+
+        await until(both_opened)
+        await this.rows("update incidents set body = body || '{\"step\": \"third\"}' where home = 'H002' returning id")
+        this.pass_seconds(10)
+        await until(lambda: this.calls_to(LI))
+        assert not any(task.done() for task in this.tasks.values())
+
+
+async def test_a_device_that_says_test_rings_like_any_other(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.stop()
+        alarm = await this.press()
+        await this.rows("update alarms set test = true where id = %s returning id", alarm)
+        this.start()
+        opened: Any = await until(this.the_incident)
+        assert not opened["test"], "no window is open: it must not ring softly"
+        assert (await this.incident(opened["id"]))["alarms"][0]["test"], "but what it said is shown"
+
+
 CLAIM = {"worker": "dispatch-2#1", "limit": 16, "channels": ["twilio_voice"]}
 
 
