@@ -1,5 +1,6 @@
 -- name: board
--- Everything open, what rings and has waited longest first.
+-- Everything open, what rings and has waited longest first; or what was closed last. Open ⇔ wake_at is set: that has an
+-- index, so that years of closed incidents cost the board nothing.
 select incidents.id, incidents.version, incidents.state, incidents.cause, incidents.danger, incidents.test,
        incidents.opened_at, incidents.wake_at, incidents.home, incidents.device, incidents.body,
        homes.address, areas.name as area_name,
@@ -11,9 +12,10 @@ select incidents.id, incidents.version, incidents.state, incidents.cause, incide
 from incidents
 left join homes on homes.id = incidents.home
 left join areas on areas.code = homes.area
-where (incidents.state <> 'closed') = %(open)s and (%(incident)s::bigint is null or incidents.id = %(incident)s)
+where (incidents.wake_at is not null) = %(open)s and (%(incident)s::bigint is null or incidents.id = %(incident)s)
   and (%(area)s::text is null or starts_with(homes.area, %(area)s))
-order by case when %(open)s then not (incidents.body->>'ringing')::boolean end, incidents.danger desc,
+order by case when %(open)s then not (incidents.body->>'ringing')::boolean end,
+         case when %(open)s then incidents.danger end desc,
          case when %(open)s then incidents.opened_at end, incidents.t9 desc
 limit %(limit)s
 

@@ -632,6 +632,8 @@ CREATE INDEX detection_homes_by_partition ON public.detection_homes USING btree 
 
 CREATE INDEX devices_by_home ON public.devices USING btree (home);
 
+CREATE INDEX incidents_by_end ON public.incidents USING btree (t9);
+
 CREATE INDEX incidents_by_home ON public.incidents USING btree (home, opened_at);
 
 CREATE INDEX incidents_due ON public.incidents USING btree (wake_at) WHERE (wake_at IS NOT NULL);
