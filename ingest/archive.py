@@ -175,9 +175,17 @@ async def keep_trimming(logs: Iterable[Log], keep_seconds: float) -> None:
         await asyncio.sleep(TRIM_SECONDS)
         for one in logs:
             try:
-                await one.trim(keep_seconds)
+                await trim_all(one, keep_seconds)
             except LOST as error:
                 log.debug("the log cannot be trimmed: %s", error)
+
+
+async def trim_all(one: Log, keep_seconds: float) -> int:
+    """Slice by slice until nothing is left to remove: a slice a minute is less than a busy minute appends."""
+    removed = 0
+    while some := await one.trim(keep_seconds):
+        removed += some
+    return removed
 
 
 async def run(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest.archive import Archive
+from ingest.archive import Archive, trim_all
 from pingan.clock import SystemClock, to_ms
 from pingan.database import Database
 from pingan.log import PARTITIONS, Consumer, Record
@@ -307,3 +307,17 @@ async def test_two_archives_share_the_work_and_store_everything_once(
 async def _work(archive: Archive) -> None:
     while True:
         await archive.once(0.05)
+
+
+async def test_trimming_goes_on_until_nothing_is_left(database: Database) -> None:
+    """One slice a minute was less than 500 readings a second append: the disk filled, and then no press was taken."""
+    async with database.connection() as connection:
+        await connection.execute(
+            "insert into log_batches (log, partition, last_position, count, appended_at, body)"
+            " select 'readings', 0, n, 1, '2026-01-01Z', '\\x90' from generate_series(1, 40001) n"
+        )
+        await connection.execute(
+            "insert into leases (name, partition, position)"
+            " values ('readings/archive', 0, 50000), ('readings/alerting', 0, 50000)"
+        )
+    assert await trim_all(PostgresLog("readings", database, SystemClock()), 0) == 40_001
