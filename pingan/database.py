@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
@@ -20,6 +21,16 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, ConnectionError)
 """What is raised when the database is away: wait, and try again. Anything else is a mistake of ours."""
+
+
+HALF_OPEN: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A database on another machine that vanishes without a word is lost after some ten seconds. The kernel's own patience
+is two hours for a connection that is silent, and a quarter of one for what was sent and never acknowledged."""
 
 
 class Queries:
@@ -51,6 +62,7 @@ class Database:
                 "connect_timeout": 5,
                 "autocommit": True,
                 "options": "-c timezone=UTC -c lock_timeout=10s",
+                **HALF_OPEN,
             },
             min_size=1,
             max_size=connections,
@@ -134,7 +146,7 @@ class Listener:
                     autocommit=True,
                     connect_timeout=5,
                     application_name=f"{self._database.application} listens",
-                    keepalives_idle=5,
+                    **HALF_OPEN,
                 )
                 async with connection:
                     for channel in self._heard:

@@ -45,9 +45,13 @@ class Stream:
                 except TimeoutError:
                     yield "event: alive\ndata: {}\n\n"
                     continue
+                try:
+                    visible = heard is not None and (area is None or await self._visible(heard, area))
+                except LOST:
+                    heard = None  # whether it may be told cannot be said now: a change must not be lost for it
                 if heard is None:
                     yield await self._everything(area)
-                elif area is None or await self._visible(heard, area):
+                elif visible:
                     yield _change(*heard.split())
         finally:
             self._readers.discard(reader)
@@ -63,11 +67,8 @@ class Stream:
         return "event: look\ndata: {}\n\n" + "".join(changes)
 
     async def _visible(self, heard: str, area: str) -> bool:
-        try:
-            async with self._database.connection() as connection:
-                return await views.visible(connection, int(heard.split()[0]), area)
-        except LOST:
-            return False
+        async with self._database.connection() as connection:
+            return await views.visible(connection, int(heard.split()[0]), area)
 
 
 def _change(incident: str, version: str) -> str:
