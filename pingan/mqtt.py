@@ -24,7 +24,7 @@ KEEPALIVE_SECONDS = 5
 CONNECT_SECONDS = 3.0
 BACKOFF_SECONDS = (0.05, 1.0)
 """The first wait before connecting again, doubled up to the last."""
-PACKETS_AT_ONCE = 200
+PACKETS_AT_ONCE = 100
 """How many packets one turn of the loop reads at most: acknowledgements and the rest of the process want their turn."""
 INFLIGHT_MAX = 10_000
 
