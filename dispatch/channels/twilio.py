@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 REQUEST_SECONDS = 5.0
 """The SDK's own default is to wait for ever."""
+
+REQUESTS_AT_ONCE = 32
+"""Threads of our own: a provider that hangs must not take those by which the process says that it lives."""
 
 NOT_PROCESSED = frozenset({20429, 429})
 """Twilio's codes for "not processed: try again later"."""
@@ -58,6 +62,7 @@ class Twilio:
         self.settings = settings
         # The SDK writes every request into the log, telephone numbers and account included: 16 lines a call.
         logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
+        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE, "twilio")
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token,
@@ -67,7 +72,7 @@ class Twilio:
     async def ask(self, request: Callable[[Client], T]) -> T:
         """Do a request of the SDK off the loop. Raises Refused, TryAgain or Unclear."""
         try:
-            return await asyncio.to_thread(request, self._client)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, request, self._client)
         except TwilioRestException as error:
             raise _in_our_words(error) from error
         except http.ConnectTimeout as error:
