@@ -1,7 +1,8 @@
 """The one place that asks the time.
 
-A process takes the wall's time once, at its start, and from then on counts the machine's boot time: a wall clock that
-jumps by an hour moves no deadline. `step_ms` says how far the wall has gone from us since, so that it can be alarmed.
+The wall's time is taken once, at the supervisor's start (or else at the process's), and from then on the machine's boot
+time is counted: a wall clock that jumps by an hour moves no deadline, not even for a process that begins after it.
+`step_ms` says how far the wall has gone from us since, so that it can be alarmed.
 All times are UTC; an `…_ms` is an integer of milliseconds since 1970.
 """
 
@@ -35,8 +36,10 @@ class SystemClock:
 
     driven = False
 
-    def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    def __init__(self, wall_minus_boottime_seconds: float | None = None) -> None:
+        """With the supervisor's own difference all its processes agree, whenever each of them was started."""
+        given = wall_minus_boottime() if wall_minus_boottime_seconds is None else wall_minus_boottime_seconds
+        self._offset_ns = round(given * 1e9)
 
     def now_ms(self) -> int:
         return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) + self._offset_ns) // 1_000_000

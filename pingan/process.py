@@ -109,7 +109,7 @@ class Process:
     """The things that each process has one of, and the tasks that it runs until one fails or it is told to stop."""
 
     def __init__(self, settings: Common, *, connections: int = 4) -> None:
-        self.clock: Clock = DrivenClock() if settings.clock == "driven" else SystemClock()
+        self.clock: Clock = DrivenClock() if settings.clock == "driven" else SystemClock(settings.wall_minus_boottime)
         self.database = Database(settings.database_url, connections=connections, application=settings.name)
         self.listener = Listener(self.database)
         self.state = State(settings.name, settings.data)

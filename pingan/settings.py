@@ -63,6 +63,8 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of this installation; the process writes its state to `run/<name>.json` below it."""
     clock: Annotated[str, msgspec.Meta(pattern="^(system|driven)$")] = "system"
     """`driven`: simulation only; the simulator publishes the time."""
+    wall_minus_boottime: float | None = None
+    """Seconds, from the supervisor: what all its processes add to the boot time. None: measured at the start."""
 
 
 class Mqtt(Common, frozen=True, kw_only=True):

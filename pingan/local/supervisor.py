@@ -122,7 +122,8 @@ class Supervisor:
         self._stop_requested = False
         self._woken, self._waker = socket.socketpair()
         self._last_state = self._last_bound = 0.0
-        self._wall_minus_boottime = wall_minus_boottime()
+        # The last supervisor's, if that was killed: what waits by its time must not wait an hour longer by ours.
+        self._wall_minus_boottime = float(recorded(self._data).get("wall_minus_boottime", wall_minus_boottime()))
 
     def run(self) -> None:
         """Prepare, start everything, look after it, stop everything. PlaceError, PostgresError when it cannot begin."""
@@ -171,7 +172,10 @@ class Supervisor:
                 return subprocess.Popen(
                     service.command,
                     cwd="/",
-                    env=self._platform.environment(service.name, url, service.mqtt_user),
+                    env={
+                        **self._platform.environment(service.name, url, service.mqtt_user),
+                        "PINGAN_WALL_MINUS_BOOTTIME": repr(self._wall_minus_boottime),
+                    },
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -156,6 +156,22 @@ def test_up_replaces_a_supervisor_that_is_held(running: House) -> None:
     assert running.supervisor() != supervisor
 
 
+def test_all_processes_count_from_one_moment_whenever_they_were_started(running: House) -> None:
+    """The wall clock may be moved between two starts: a deadline set by one would be an hour away for the other."""
+
+    def told() -> str:
+        return str(json.loads((running.data / "told-one.json").read_text())["PINGAN_WALL_MINUS_BOOTTIME"])
+
+    before, one = told(), running.processes()["one"]
+    assert float(before) == recorded(running.data)["wall_minus_boottime"]
+    supervisor = running.supervisor()
+    supervisor.send(signal.SIGKILL)
+    assert supervisor.wait_gone(5)
+    assert running.up().returncode == 0
+    assert running.processes()["one"] != one
+    assert told() == before
+
+
 def test_down_also_ends_what_a_killed_supervisor_left(running: House) -> None:
     before = running.processes()
     running.supervisor().send(signal.SIGKILL)
