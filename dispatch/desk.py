@@ -89,14 +89,16 @@ class Desk:
             incident_id = await self._raise(connection, alarm, now)
         return incident_id
 
-    async def take_alarm(self, beside: Collection[UUID] = ()) -> bool:
-        """Take one waiting alarm, none of `beside`, to its incident; False if none waits. StuckAlarm if it cannot."""
+    async def take_alarm(self, beside: Collection[UUID] = (), served: Collection[str] = ()) -> str | None:
+        """Take one waiting alarm, none of `beside`, to its incident; the home (or device) that it is of, None if none
+        waits. Homes of `served` only when no other waits. StuckAlarm if it cannot be taken.
+        """
         async with self._database.transaction() as connection:
             now = self._clock.now()
-            parameters = {"technical": list(TECHNICAL), "beside": list(beside)}
+            parameters = {"technical": list(TECHNICAL), "beside": list(beside), "served": list(served)}
             alarm = await (await connection.execute(sql.waiting_alarms, parameters)).fetchone()
             if alarm is None:
-                return False
+                return None
             try:
                 incident_id = await self._take(connection, alarm, now)
             except LOST:
@@ -104,7 +106,7 @@ class Desk:
             except Exception as error:
                 raise StuckAlarm(alarm["id"]) from error
             await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
-            return True
+            return str(alarm["whose"])
 
     async def wake_due(self, beside: Collection[int] = ()) -> bool:
         """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot."""

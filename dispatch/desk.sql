@@ -1,8 +1,9 @@
 -- name: waiting_alarms
--- The soonest first; a danger never stands behind a flat battery.
-select id, kind, home, device, at, device_at, clock, received_at, raised_at, test, evidence from alarms
+-- The soonest first, but one home after the other: a stuck button's thousand presses hold up nobody else's one. A danger
+-- never stands behind a flat battery.
+select id, coalesce(home, device, id::text) as whose, kind, home, device, at, device_at, clock, received_at, raised_at, test, evidence from alarms
 where taken_at is null and id <> all(%(beside)s::uuid[])
-order by kind = any(%(technical)s), raised_at
+order by kind = any(%(technical)s), coalesce(home, device, id::text) = any(%(served)s::text[]), raised_at
 for update skip locked limit 1
 
 -- name: taken

@@ -33,15 +33,19 @@ STUCK_SECONDS = 5.0
 async def intake(desk: Desk, bell: Bell) -> None:
     """Take alarms to their incidents, until cancelled.
 
-    1. Take the waiting alarm that matters most; repeat while there is one.
+    1. Take the waiting alarm that matters most, of each home in turn; repeat while there is one.
     2. One that cannot be taken is passed over and tried again later, so that it holds up nobody.
     3. Sleep until an alarm is raised.
     """
     stuck: set[UUID] = set()
+    served: set[str] = set()
     while True:
         try:
-            while await desk.take_alarm(beside=stuck):
-                pass
+            while (whose := await desk.take_alarm(beside=stuck, served=served)) is not None:
+                if whose in served:  # everyone who waits has had a turn
+                    served.clear()
+                served.add(whose)
+            served.clear()
             await bell.wait(NAP_SECONDS if not stuck else 5 * NAP_SECONDS)
             stuck.clear()
         except StuckAlarm as error:
