@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +24,9 @@ from device_sim.wire.press import STAGES
 from device_sim.words import say
 
 POLL_SECONDS = 0.1
-DEFAULT_WAIT_SECONDS = 120.0
+MACHINE_WAIT_SECONDS = 120.0
+PEOPLE_WAIT_SECONDS = 3600.0
+"""How long a press waits for its stage by default: `received` is a machine's word, every later one a person's."""
 DEFAULT_DATA = Path("../shared/data")
 HABITS = ("manual", "accept", "decline", "voicemail", "busy", "no_answer", "failed", "invalid")
 PHONE_ACTS = ("answer", "press", "hangup", "habit", "show")
@@ -52,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(error)
     except KeyboardInterrupt:
         _complain("")
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as `head` does; the interpreter must not try to flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 
@@ -67,7 +73,7 @@ def add_commands(subparsers: Subparsers) -> None:
     press.add_argument("--kind", default="sos", help=say("kind"))
     press.add_argument("--test", action="store_true", help=say("test"))
     press.add_argument("--wait", choices=STAGES, default="received", help=say("wait"))
-    press.add_argument("--wait-seconds", type=float, default=DEFAULT_WAIT_SECONDS, help=say("wait_seconds"))
+    press.add_argument("--wait-seconds", type=float, help=say("wait_seconds"))
     _command(subparsers, "phones", _phones)
     phone = _command(subparsers, "phone", _phone)
     phone.add_argument("number", help=say("number"))
@@ -153,7 +159,10 @@ def _press(arguments: argparse.Namespace) -> int:
     client = SimulatorClient(access_of(arguments).simulator)
     event = client.post(f"/sim/homes/{arguments.home}/press", kind=arguments.kind, test=arguments.test)
     _tell(say("pressed", home=arguments.home, id=event["id"]))
-    deadline = time.monotonic() + arguments.wait_seconds
+    patience = arguments.wait_seconds
+    if patience is None:
+        patience = MACHINE_WAIT_SECONDS if arguments.wait == "received" else PEOPLE_WAIT_SECONDS
+    deadline = time.monotonic() + patience
     shown = 0
     while True:
         for stage in event["stages"][shown:]:
@@ -162,14 +171,19 @@ def _press(arguments: argparse.Namespace) -> int:
         if any(stage["stage"] in (arguments.wait, "closed") for stage in event["stages"]):
             return 0
         if time.monotonic() > deadline:
-            raise CommandError(say("not_reached", stage=arguments.wait, seconds=arguments.wait_seconds))
+            raise CommandError(say("not_reached", stage=arguments.wait, seconds=patience))
         time.sleep(POLL_SECONDS)
         event = client.get(f"/sim/events/{event['id']}")
 
 
 def _stage_line(stage: dict[str, Any]) -> str:
-    by, eta = stage["by"] or say("nobody"), stage["eta"] or say("unknown_time")
-    return f"  {stage['at']}  {say('stage_' + stage['stage'], by=by, eta=eta)}"
+    by, eta = stage["by"] or say("nobody"), _clock(stage["eta"]) or say("unknown_time")
+    return f"  {_clock(stage['at'])}  {say('stage_' + stage['stage'], by=by, eta=eta)}"
+
+
+def _clock(at: str | None) -> str:
+    """A time as the console shows it."""
+    return datetime.fromisoformat(at).astimezone(CHINA).strftime("%H:%M:%S") if at else ""
 
 
 def _phones(arguments: argparse.Namespace) -> None:

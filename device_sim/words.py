@@ -29,7 +29,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "kind": ("kind of alarm", "报警种类"),
     "test": ("mark the press as a test", "标记为测试"),
     "wait": ("wait until the lamp shows this stage", "一直等到指示灯显示该阶段"),
-    "wait_seconds": ("give up after so many seconds", "最多等待的秒数"),
+    "wait_seconds": (
+        "give up after so many seconds (120 for received, 3600 for what people do)",
+        "最多等待的秒数（等中心收到为 120 秒，等人处理为 3600 秒）",
+    ),
     "number": ("the phone's number, for example +8613800000101", "电话号码，例如 +8613800000101"),
     "act": (
         "answer | press DIGITS | hangup | habit KIND | show",
