@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from care import register, registrar
 from care.changes import Refused
-from care.csv_files import BAD_ROWS_LIMIT, BadRow, read_cell, write_cell
+from care.csv_files import BAD_ROWS_LIMIT, BadRow, entity_for, read_cell, write_cell
 from care.principals import WRITERS, Principal
 from care.records import CONTACTS, HOMES, PEOPLE, Entity
 from care.refusal import Refusal
@@ -158,4 +158,7 @@ async def _content(files: list[UploadFile]) -> dict[str, bytes]:
 
 
 def _said(bad: BadRow, language: str) -> dict[str, Any]:
-    return {"file": bad.file, "line": bad.line, "column": bad.column or "", "why": explain(bad.refusal, language)}
+    entity, column = entity_for(bad.file), bad.column or ""
+    if language == "zh" and entity and column in entity.columns:
+        column = entity.columns[column].chinese
+    return {"file": bad.file, "line": bad.line, "column": column, "why": explain(bad.refusal, language)}

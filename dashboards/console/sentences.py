@@ -108,7 +108,7 @@ class Teller:
             parts.append(t("journal.asked", names=listed(detail["asked"], t)))
         if decision == "closed" and detail.get("reason"):
             parts.append(t("journal.reason", reason=detail["reason"]))
-        if (detail.get("helper") or {}).get("eta"):
+        if decision != "on_scene" and (detail.get("helper") or {}).get("eta"):
             parts.append(t("journal.eta", eta=self._times.minute(detail["helper"]["eta"])))
         return reduce(lambda first, second: t("join", first=first, second=second), parts)
 

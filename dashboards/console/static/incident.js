@@ -9,11 +9,13 @@ import { say } from "./words.js";
 
 const incident = document.getElementById("incident");
 const said = document.getElementById("said");
+const SAID_MS = 6000;
 const path = incident && `/incidents/${incident.dataset.id}`;
 const signatures = new Map();
 const dialogs = ["ask-person", "ask-note", "ask-close"].map((id) => document.getElementById(id));
 const waiting = new Set();
 let queue = Promise.resolve();
+let fading;
 
 export async function refresh() {
   const page = await fetchPage(path);
@@ -46,6 +48,13 @@ function tell(text, refused) {
   said.textContent = text;
   said.classList.toggle("refused", refused);
   said.hidden = !text;
+  fade();
+}
+
+// What was done is on the page by then; a refusal stays until the next act.
+function fade() {
+  clearTimeout(fading);
+  if (!said.classList.contains("refused")) fading = setTimeout(() => (said.hidden = true), SAID_MS);
 }
 
 // One after the other, in the order of the keys: a quick second key is not lost, and the same key twice is one act.
@@ -107,6 +116,7 @@ async function submit(dialog, form, submitter) {
 }
 
 export function start() {
+  fade();
   incident.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
     if (!button) return;
