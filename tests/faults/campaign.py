@@ -13,13 +13,14 @@ import json
 import logging
 import os
 import random
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,7 @@ class Campaign:
         self._acknowledged = house.outer / "acknowledged.jsonl"
         self._windows: list[Window] = []
         self._probed: list[dict[str, str]] = []
+        self._killed: set[int] = set()
         self.report = Report(seed)
 
     async def run(self) -> None:
@@ -177,6 +179,8 @@ class Campaign:
     async def _strike(self, strike: Strike, probe: Probe, began: float) -> Recovery:
         await asyncio.sleep(self._random.uniform(0.1, 0.6))  # the moment is the fault's, drawn from the seed
         done = await hit(self._house, strike)
+        if strike.fault == KILL:
+            self._killed.update(done.pids)
         answer, well = await asyncio.gather(
             probe.press(PATIENCE_SECONDS), self._well(done.at_seconds + PATIENCE_SECONDS, done.released)
         )
@@ -271,6 +275,8 @@ class Campaign:
             "repeated though placed": checkers.repeated_though_placed(sends, calls, messages),
             "parked": house.rows("select count(*) as count from parked")[0]["count"],
             "restarts": sum(_starts(house).values()),
+            "deaths that were not ours": _other_deaths(house, self._killed),
+            "errors in logs": _errors(house),
         }  # fmt: skip
 
     def _unacknowledged(self, acknowledged: int) -> list[str]:
@@ -288,6 +294,29 @@ def _starved(house: RealHouse, names: Sequence[str]) -> float:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 waited.append(int(Path(f"/proc/{found.pid}/schedstat").read_text().split()[1]) / 1e9)
     return round(max(waited), 2)
+
+
+ENDED = re.compile(r"supervisor: (\S+) \((\d+)\) ended: (.*);")
+
+
+def _other_deaths(house: RealHouse, killed: Collection[int]) -> list[str]:
+    """Who ended though nobody had killed them: replaced by the supervisor, or ended by an error of their own."""
+    found = ENDED.findall(house.log())
+    return [f"{name}: {how}" for name, pid, how in found if int(pid) not in killed]
+
+
+def _errors(house: RealHouse) -> dict[str, list[str]]:
+    """The first lines by which the services say that something went wrong which nobody had thought of."""
+    words = ("Traceback", " ERROR ")
+    logs = {
+        path.stem: path.read_text(encoding="utf-8", errors="replace") for path in (house.data / "log").glob("*.log")
+    }
+    found = {
+        name: [line[:200] for line in text.splitlines() if any(word in line for word in words)][:5]
+        for name, text in logs.items()
+        if name in house.names() and name not in ("postgres", "mosquitto")
+    }
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def _starts(house: RealHouse) -> dict[str, int]:

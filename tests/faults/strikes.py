@@ -44,6 +44,7 @@ class Hit:
     """What was hit, when (this machine's wall time, and monotonic seconds), and the task that lets it go again."""
 
     names: list[str]
+    pids: list[int]
     at: datetime
     at_seconds: float
     released: asyncio.Task[None] | None
@@ -69,7 +70,7 @@ async def hit(house: RealHouse, strike: Strike) -> Hit:
     for victim in victims:
         victim.send(signal.SIGKILL if strike.fault == KILL else signal.SIGSTOP)
     released = asyncio.create_task(_release(victims)) if strike.fault == HOLD else None
-    return Hit(names, at, at_seconds, released)
+    return Hit(names, [victim.pid for victim in victims], at, at_seconds, released)
 
 
 async def _release(victims: list[Identity]) -> None:
