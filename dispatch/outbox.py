@@ -23,8 +23,8 @@ from pingan.tasks import end
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "outbox.sql")
 
-AT_ONCE = 16
-"""Requests under way at a time, per process."""
+AT_ONCE = 8
+"""Requests under way at a time, per process and channel: a provider that hangs holds up its own channel alone."""
 
 UNCLEAR_SECONDS = 5.0
 """A danger waits this long for clarity before it is sent again."""
@@ -53,12 +53,14 @@ class Outbox:
         self._channels = channels
         self._name = name
         self._worker = f"{name}#{uuid4().hex[:12]}"
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, set[asyncio.Task[None]]] = {channel: set() for channel in channels}
+        self._bell: Bell | None = None
         # Of two attempts at one number, both would otherwise find the first one's call.
         self._one_conclusion = asyncio.Lock()
 
     async def run(self, bell: Bell) -> None:
         """Send what is due until cancelled; what is under way then gets its time to be recorded."""
+        self._bell = bell
         # Beside, not between: looking up at a provider that hangs must not hold up what is due now.
         recovering = asyncio.create_task(self._keep_recovering())
         try:
@@ -72,8 +74,8 @@ class Outbox:
             recovering.result()
         finally:
             await end([recovering])
-            if self._under_way:
-                await asyncio.wait(self._under_way, timeout=SEND_SECONDS)
+            if left := [task for tasks in self._under_way.values() for task in tasks]:
+                await asyncio.wait(left, timeout=SEND_SECONDS)
 
     async def _keep_recovering(self) -> None:
         while True:
@@ -84,21 +86,30 @@ class Outbox:
             await asyncio.sleep(NAP_SECONDS)
 
     async def _send_due(self) -> bool:
-        """Begin what is due now, as far as there is room; whether there was any."""
-        room = AT_ONCE - len(self._under_way)
+        """Begin what is due now, as far as each channel has room; whether there was any."""
+        began = [await self._begin(channel) for channel in self._under_way]
+        return any(began)
+
+    async def _begin(self, channel: str) -> bool:
+        under_way = self._under_way[channel]
+        room = AT_ONCE - len(under_way)
         if room <= 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-            return True
-        parameters = {
-            "now": self._clock.now(), "worker": self._worker, "limit": room, "channels": list(self._channels),
-        }  # fmt: skip
+            return False
+        parameters = {"now": self._clock.now(), "worker": self._worker, "limit": room, "channels": [channel]}
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(sql.claim, parameters)).fetchall()
         for row in rows:
             task = asyncio.create_task(self._attempt(row))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            if len(under_way) == AT_ONCE:  # whoever ends makes room for whoever waits
+                for other in under_way:
+                    other.add_done_callback(self._made_room)
         return bool(rows)
+
+    def _made_room(self, _task: asyncio.Task[None]) -> None:
+        if self._bell is not None:
+            self._bell.ring()
 
     async def _attempt(self, row: dict[str, Any]) -> None:
         send = _send(row)

@@ -1,5 +1,6 @@
 """What people and machines see of incidents: plain dicts, as the API and the console show them. Reads only."""
 
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from dispatch.desk import sql as desk_sql
 from dispatch.incident import Incident
 from pingan.database import Connection, Queries
 
+log = logging.getLogger(__name__)
 sql = Queries(__file__, "views.sql")
 
 BOARD_ROWS = 500
@@ -90,8 +92,13 @@ async def _rows(
 
 
 def _shown(row: Row) -> Row:
-    known = msgspec.convert(row.pop("body"), Incident)
     names = row.pop("names") or {}
+    try:
+        known = msgspec.convert(row.pop("body"), Incident)
+    except msgspec.ValidationError:
+        # Of another version, perhaps. One incident that cannot be read hides no other, and rings till somebody looks.
+        log.exception("incident %s cannot be read", row["id"])
+        return {**row, **_UNREADABLE}
     step = known.policy.step(known.step)
     return {
         **row,
@@ -112,6 +119,26 @@ def _shown(row: Row) -> Row:
         "closing": msgspec.to_builtins(known.closing) if known.closing else None,
         "presses": [msgspec.structs.asdict(press) for press in known.presses],
     }
+
+
+_UNREADABLE: Row = {
+    "ringing": True,
+    "calling": True,
+    "raised": 1,
+    "raised_version": 1,
+    "step": 0,
+    "step_who": "desk",
+    "next_who": "desk",
+    "awaited": [],
+    "operator": None,
+    "operator_name": None,
+    "helper": None,
+    "helpers_beside": [],
+    "contact": None,
+    "stamps": {stamp: {"at": None, "absent": None, "reported": False} for stamp in core.STAMPS},
+    "closing": None,
+    "presses": [],
+}
 
 
 def _stamp(known: Incident, stamp: str) -> Row:

@@ -564,3 +564,23 @@ async def test_forged_and_stray_webhooks_have_no_effect(database: Database, driv
                 answer = await client.post(url, data=form, headers={"X-Twilio-Signature": signed})
                 assert answer.status_code == 200
         assert (await journal(this, opened["id"])).count("accepted") == 1
+
+
+async def test_an_incident_that_cannot_be_read_hides_no_other(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        await this.press(device="H002-button", home="H002")
+
+        async def both() -> Any:
+            rows = await this.incidents()
+            return rows if len(rows) == 2 else None
+
+        rows: Any = await until(both)
+        shape = set(rows[0])
+        await this.stop()
+        await this.rows("update incidents set body = body - 'policy' where home = 'H001' returning id")
+        rows = await this.incidents()
+        assert {row["home"] for row in rows} == {"H001", "H002"}
+        assert all(row["ringing"] and set(row) == shape for row in rows)
