@@ -108,11 +108,14 @@ class Desk:
             await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
             return str(alarm["whose"])
 
-    async def wake_due(self, beside: Collection[int] = ()) -> bool:
-        """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot."""
+    async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
+        """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot.
+
+        `put_back`: one whose last step lies in the future instead.
+        """
         async with self._database.transaction() as connection:
-            parameters = {"now": self._clock.now(), "beside": list(beside)}
-            row = await (await connection.execute(sql.due, parameters)).fetchone()
+            parameters = {"now": self._clock.now(), "beside": list(beside), "tolerated": core.PUT_BACK_SECONDS}
+            row = await (await connection.execute(sql.put_back if put_back else sql.due, parameters)).fetchone()
             if row is None:
                 return False
             try:

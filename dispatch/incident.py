@@ -17,6 +17,9 @@ from dispatch.policy import Person, Policy, Step, asked
 ANSWER_LATE_SECONDS = 180
 """An answer later than this needs a written reason (UK TSA: 99 % within 180 s)."""
 
+PUT_BACK_SECONDS = 5
+"""A last step further in the future than this is a clock that was put back, not two clocks that differ a little."""
+
 PRESSES_KEPT = 20
 """How many of an incident's newest presses are told each stage."""
 
@@ -397,7 +400,7 @@ def _reopen(incident: Incident, event: Event, people: tuple[Person, ...], now: d
 
 
 def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
-    if incident.wake_at is None or now < incident.wake_at:
+    if _early(incident, now):
         return _refuse("not_due", incident)
     if incident.calling:
         return _run("next_step", incident, incident.step + 1, people, now)
@@ -405,12 +408,22 @@ def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
     return _run("stalled", _replace(incident, ringing=True), incident.step + 1, people, now)
 
 
+def _early(incident: Incident, now: datetime) -> bool:
+    """Whether it is not due. A last step that lies in the future means that the wall clock was put back while nothing
+    ran: nobody can tell by how much then, and early is the safe side.
+    """
+    put_back = incident.step_at is not None and incident.step_at > after(now, PUT_BACK_SECONDS)
+    return incident.wake_at is None or (now < incident.wake_at and not put_back)
+
+
 def _remind(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
-    if incident.wake_at is None or now < incident.wake_at:
+    if _early(incident, now):
         return _refuse("not_due", incident)
     if incident.calling:  # somebody was sent after it was called safe, and has not answered
         return _run("next_step", incident, incident.step + 1, people, now)
-    return Decision("reminded", _replace(incident, ringing=True, wake_at=after(now, incident.policy.close_seconds)))
+    return Decision(
+        "reminded", _replace(incident, ringing=True, step_at=now, wake_at=after(now, incident.policy.close_seconds))
+    )
 
 
 def _show(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:

@@ -64,14 +64,19 @@ async def intake(desk: Desk, bell: Bell) -> None:
 async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
     """Wake incidents whose time has come, until cancelled.
 
-    1. Wake what is due, one transaction each; repeat while there is one.
-    2. One that cannot be woken is passed over for a while, so that it holds up nobody.
-    3. Sleep until the soonest deadline, or until an incident changes, but never long.
+    1. At the start, wake what was done "in the future": the wall clock was put back while nothing ran.
+    2. Wake what is due, one transaction each; repeat while there is one.
+    3. One that cannot be woken is passed over for a while, so that it holds up nobody.
+    4. Sleep until the soonest deadline, or until an incident changes, but never long.
     """
     stuck: dict[int, float] = {}
+    starting = True
     while True:
         try:
             stuck = {incident: until for incident, until in stuck.items() if until > clock.monotonic()}
+            while starting and await desk.wake_due(beside=stuck, put_back=True):
+                pass
+            starting = False
             while await desk.wake_due(beside=stuck):
                 pass
             soonest = await desk.soonest(beside=stuck)

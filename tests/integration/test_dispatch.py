@@ -584,3 +584,18 @@ async def test_an_incident_that_cannot_be_read_hides_no_other(
         rows = await this.incidents()
         assert {row["home"] for row in rows} == {"H001", "H002"}
         assert all(row["ringing"] and set(row) == shape for row in rows)
+
+
+async def test_after_a_restart_on_a_clock_put_back_an_hour_the_daughter_is_called_at_once(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    later = DrivenClock(driven.now_ms() + 3_600_000)
+    async with room(database, later) as this:
+        await this.press()
+        await until(this.the_incident)
+    async with database.connection() as connection:
+        desk = Desk(database, driven)
+        assert await desk.wake_due(put_back=True)
+        assert not await desk.wake_due(put_back=True)
+        sends = await (await connection.execute("select name from sends where purpose = 'help'")).fetchall()
+    assert {send["name"] for send in sends} == {"李梅"}

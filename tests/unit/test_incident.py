@@ -116,6 +116,13 @@ def test_a_timer_that_comes_early_does_nothing() -> None:
     assert t.incident.version == 1
 
 
+def test_a_clock_that_was_put_back_while_nothing_ran_wakes_early_rather_than_an_hour_late() -> None:
+    t = Timeline()
+    assert t.at(-3600, core.Due()) == "next_step"
+    assert t.asked == ["李梅"]
+    assert t.at(-3599, core.Due()) == "not_due", "once, and then as ever"
+
+
 def test_a_screen_that_has_drawn_it_gets_the_desk_its_time() -> None:
     t = Timeline()
     assert t.at(0.1, core.Shown("console")) == "shown"
