@@ -115,7 +115,8 @@ class Desk:
         """
         async with self._database.transaction() as connection:
             parameters = {"now": self._clock.now(), "beside": list(beside), "tolerated": core.PUT_BACK_SECONDS}
-            row = await (await connection.execute(sql.put_back if put_back else sql.due, parameters)).fetchone()
+            query = sql.put_back if put_back else sql.due
+            row = await (await connection.execute(query, parameters)).fetchone()
             if row is None:
                 return False
             try:
