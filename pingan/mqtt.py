@@ -234,13 +234,25 @@ class Mqtt:
     def _read(self, on: bool) -> None:
         if self._watched is not None:
             if on:
-                self._loop.add_reader(self._watched, self._readable)
+                self._ask(self._loop.add_reader, self._readable)
             else:
                 self._loop.remove_reader(self._watched)
 
     def _want_write(self, _client: Client, _data: Any, _socket: Any) -> None:
         if self._watched is not None:
-            self._loop.add_writer(self._watched, self._writable)
+            self._ask(self._loop.add_writer, self._writable)
+
+    def _ask(self, add: Callable[[int, Callable[[], None]], None], then: Callable[[], None]) -> None:
+        """Have the loop watch our line. One that was reset is lost here and now.
+
+        uvloop closes its watch with the reset and tells the reader a turn later, or never while nobody reads: whoever
+        acknowledges in between would be told that the handler is closed, and the process would end for it.
+        """
+        assert self._watched is not None
+        try:
+            add(self._watched, then)
+        except RuntimeError:
+            self.drop("the broker's connection was lost: it was reset")
 
     def _written(self, _client: Client, _data: Any, _socket: Any) -> None:
         if self._watched is not None:
@@ -272,7 +284,7 @@ class Mqtt:
         # What a lost line did not take, reading will tell.
         with contextlib.suppress(OSError):
             if self._socket is not None and not self._socket.flush() and self._watched is not None:
-                self._loop.add_writer(self._watched, self._writable)
+                self._ask(self._loop.add_writer, self._writable)
 
     # What the broker says.
 

@@ -210,7 +210,13 @@ class Connection:
 
     def _want_write(self, _client: Client, _data: Any, sock: Any) -> None:
         if self._watched is not None and sock is self._watched:
-            self._loop.add_writer(sock, self._writable)
+            try:
+                self._loop.add_writer(sock, self._writable)
+            except RuntimeError:
+                # uvloop closes its watch when the line is reset, and tells the reader later or not at all: a button
+                # that presses in between must take the line for lost, and not lose its timer.
+                self._unwatch()
+                self._line_lost()
 
     def _written(self, _client: Client, _data: Any, sock: Any) -> None:
         if self._watched is not None and sock is self._watched:

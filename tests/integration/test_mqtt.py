@@ -2,9 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
+import uvloop
+
+from device_sim.wire.connection import Connection
 from pingan.mqtt import Mqtt
 from tests.conftest import Broker, Until
 
@@ -122,3 +128,84 @@ async def test_it_connects_only_when_it_may(broker: Broker, until: Until) -> Non
     await until(lambda: heard.mqtt.connected)
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+
+
+CONNACK, SUBACK = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01"
+
+
+class ResettingBroker:
+    """Grants a first subscription and resets the line with it, as one that is killed; the second line it keeps."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self.asked, self.cut = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> "ResettingBroker":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(20)
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with self._welcomed() as first:
+            first.sendall(SUBACK)
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.cut.set()
+        with self._welcomed() as second:
+            second.sendall(SUBACK)
+            second.settimeout(20)
+            while second.recv(4096):
+                pass
+
+    def _welcomed(self) -> socket.socket:
+        line, _ = self._listening.accept()
+        line.recv(4096)
+        line.sendall(CONNACK)
+        line.recv(4096)
+        self.asked.set()
+        return line
+
+
+async def grant_and_reset_at_once(broker: ResettingBroker) -> None:
+    """The loop stands still in between, so that both are there when it looks: it hears of the grant alone."""
+    while not broker.asked.is_set():  # noqa: ASYNC110 - set by a thread
+        await asyncio.sleep(0)
+    assert broker.cut.wait(10)
+    await asyncio.sleep(0.1)
+
+
+def test_a_line_that_was_reset_unheard_is_made_again_by_whoever_speaks() -> None:
+    """On the loop of our processes: uvloop then watches no more, and says so to whoever wants to write."""
+
+    async def live(broker: ResettingBroker) -> None:
+        mqtt = Mqtt(host="127.0.0.1", port=broker.port, user="u", password="p", client_id="c", subscriptions=["t"])
+        run = asyncio.create_task(mqtt.run())
+        await grant_and_reset_at_once(broker)
+        mqtt.send("t", b"x", qos=0)
+        async with asyncio.timeout(10):
+            while not (mqtt.connections == 2 and mqtt.connected):  # noqa: ASYNC110 - a counter of another's
+                await asyncio.sleep(0.01)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+    with ResettingBroker() as broker:
+        uvloop.run(live(broker))
+
+
+def test_a_simulated_device_s_line_too() -> None:
+    async def live(broker: ResettingBroker) -> None:
+        line = Connection(host="127.0.0.1", port=broker.port, user="u", password="p", client_id="c", subscribe="t")
+        line.open()
+        await grant_and_reset_at_once(broker)
+        line.publish("t", b"x")
+        async with asyncio.timeout(10):
+            while line.connects < 2:  # noqa: ASYNC110 - a counter of another's
+                await asyncio.sleep(0.01)
+        await line.close()
+
+    with ResettingBroker() as broker:
+        uvloop.run(live(broker))
