@@ -121,11 +121,11 @@ MUTANTS = (
     Mutant(
         "alarm clock: deadlines count from the process's start",
         "dispatch/desk.py",
-        """            row = await (await connection.execute(sql.due, {"now": self._clock.now()})).fetchone()
+        """            query = sql.put_back if put_back else sql.due
 """,
         """            self.born = getattr(self, "born", self._clock.now())
             query = sql.due.replace("wake_at <= ", "greatest(wake_at, %(born)s + interval '10 s') <= ")
-            row = await (await connection.execute(query, {"now": self._clock.now(), "born": self.born})).fetchone()
+            parameters["born"] = self.born
 """,
         (f"{INTEGRATION}/test_dispatch.py::test_a_deadline_outlives_the_process_that_set_it",),
     ),
