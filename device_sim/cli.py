@@ -183,7 +183,10 @@ def _stage_line(stage: dict[str, Any]) -> str:
 
 def _clock(at: str | None) -> str:
     """A time as the console shows it."""
-    return datetime.fromisoformat(at).astimezone(CHINA).strftime("%H:%M:%S") if at else ""
+    try:
+        return datetime.fromisoformat(at).astimezone(CHINA).strftime("%H:%M:%S") if at else ""
+    except ValueError:  # another platform's way of saying when: shown as it came
+        return str(at)
 
 
 def _phones(arguments: argparse.Namespace) -> None:

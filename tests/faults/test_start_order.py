@@ -76,9 +76,9 @@ def test_without_a_database_everybody_waits_and_says_so_and_goes_on_when_it_come
         found = processes(bare)
         for name in SERVICES:
             assert found[name]["state"] == "waiting"
-            assert "waiting for the database" in wait_for(lambda name=name: processes(bare)[name]["detail"])
+            wait_for(lambda name=name: "waiting for the database" in processes(bare)[name]["detail"])
         for name in ("urgent", "dispatch", "ingest-alarm-1"):
-            assert "waiting for the database" in bare.log(name)
+            wait_for(lambda name=name: "waiting for the database" in bare.log(name))
         started = {name: bare.process(name) for name in SERVICES}
 
         database = outside.start()
