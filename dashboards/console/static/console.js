@@ -40,8 +40,9 @@ async function refresh() {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   if (document.querySelector("dialog[open]")) return;
+  // The focus leaves a form some moments after it was closed: a quick key is for the page, not for a field out of sight.
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (typing) return;
+  if (typing && !typing.closest("dialog:not([open])")) return;
   const pressable = event.target.closest("a, button, summary");
   // Enter on a button or a link is that button's or link's.
   if (pressable && event.code === "Enter") return;
