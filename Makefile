@@ -49,9 +49,11 @@ schema: installed-for-tests ## Write pingan/schema.sql anew from the migrations
 
 lock: installed-for-tests ## Pin the dependencies of pyproject.toml anew, with hashes (UPGRADE=1: to the newest)
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \
-		--extra build --extra dev -o requirements/dev.txt pyproject.toml
+		--extra build --extra kafka --extra dev -o requirements/dev.txt pyproject.toml
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \
 		--extra build -c requirements/dev.txt -o requirements/run.txt pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \
+		--extra build --extra kafka -c requirements/dev.txt -o requirements/city.txt pyproject.toml
 
 clean: ## Remove what was installed and cached here; the platform's data is elsewhere and stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,72 @@
+"""Everything that a process counts and measures for Prometheus, each with its one name. docs/metrics.md explains them.
+
+Names end in their unit. Labels are bounded: kinds, reasons, states and names of ours, never a device, a home or a
+person. A process shows only what it has used, and what it cannot know it does not show.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_MS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+_RESPONSE = (5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1_200.0, 1_800.0, 2_700.0, 3_600.0)
+"""Seconds. The levels that we are held to are among them: 15, 20, 60, 180, 1 800, 2 700, 3 600."""
+
+# The line: is every press heard?
+RECEIVED = Counter("pingan_received_total", "Messages that came from the broker.", ["lane"])
+REJECTED = Counter("pingan_rejected_total", "Messages refused, or taken with a remark, by reason.", ["lane", "reason"])
+ACKNOWLEDGE_SECONDS = Histogram(
+    "pingan_acknowledge_seconds", "From the arrival of a message to its acknowledgement.", ["lane"], buckets=_MS
+)
+APPEND_SECONDS = Histogram("pingan_append_seconds", "One durable append to a log.", ["log"], buckets=_MS)
+HEARD = Gauge("pingan_heard", "1 while this process hears the broker as the active bridge of its lane.", ["lane"])
+LAG = Gauge("pingan_lag_entries", "Entries of a log on which a group has not yet acted for good.", ["log", "group"])
+TICK_AGE_SECONDS = Gauge(
+    "pingan_tick_age_seconds", "How far detection's time is behind, in the partition that is furthest behind."
+)
+ALARMS = Counter("pingan_alarms_total", "Alarms raised; source: reported by a device, or derived.", ["kind", "source"])
+RAISE_SECONDS = Histogram("pingan_raise_seconds", "From the arrival of a reported alarm to its commit.", buckets=_MS)
+PARKED = Counter("pingan_parked_total", "Entries set aside because they cannot be acted on.", ["log", "group"])
+PARTITIONS = Gauge("pingan_partitions", "Partitions of a log that this process owns in a group.", ["log", "group"])
+ARCHIVED = Counter("pingan_archived_rows_total", "Readings stored in the archive.")
+
+# The people: does somebody come?
+SHOWN_SECONDS = Histogram(
+    "pingan_shown_seconds", "t2−t1: from durable to drawn on a visible, sounding console.", buckets=(*_MS, 30.0, 60.0)
+)
+ANSWER_SECONDS = Histogram("pingan_answer_seconds", "t3−t1: from durable to a human's answer.", buckets=_RESPONSE)
+PRESS_TO_ANSWER_SECONDS = Histogram(
+    "pingan_press_to_answer_seconds", "t3−t0: from the press or detection to a human's answer.", buckets=_RESPONSE
+)
+DISPATCH_SECONDS = Histogram(
+    "pingan_dispatch_seconds", "t5−t3: from the answer to the first helper.", buckets=_RESPONSE
+)
+ARRIVAL_SECONDS = Histogram("pingan_arrival_seconds", "t7−t5: from the first helper to the door.", buckets=_RESPONSE)
+CLOSED = Counter("pingan_closed_total", "Incidents closed.", ["cause", "outcome"])
+INCIDENTS = Gauge("pingan_incidents", "Open incidents.", ["state", "danger"])
+UNANSWERED_SECONDS = Gauge(
+    "pingan_unanswered_seconds", "For how long the danger that has waited longest has had no human; 0: none waits."
+)
+ALARMS_WAITING = Gauge("pingan_alarms_waiting", "Alarms that are not on an incident yet.")
+CONSOLES = Gauge("pingan_consoles", "Console pages that are visible and can sound.")
+SENDS = Counter("pingan_sends_total", "Calls and messages that have come to an end, by how.", ["channel", "result"])
+SEND_LATE_SECONDS = Histogram(
+    "pingan_send_late_seconds", "How long after it was due a call or message was begun.", ["channel"], buckets=_MS
+)
+SENDS_OVERDUE = Gauge("pingan_sends_overdue", "Calls and messages that are due for over a second and have not begun.")
+DEADLINES_OVERDUE = Gauge("pingan_deadlines_overdue", "Open incidents whose deadline passed over a second ago.")
+
+# The machines
+READY = Gauge("pingan_ready", "1 when the process is well, 0 while it waits for something.")
+WAITING = Gauge("pingan_waiting", "1 for each part of the process that is not well.", ["part"])
+DATABASE_SECONDS = Gauge("pingan_database_seconds", "How long the database took for its last sign of life.")
+CLOCK_STEP_SECONDS = Gauge("pingan_clock_step_seconds", "How far the wall clock has been moved since the start.")
+DATABASE_BYTES = Gauge("pingan_database_bytes", "Size of the database.")
+TIMESCALE_JOB_FAILURES = Gauge("pingan_timescale_job_failures", "Failed runs of TimescaleDB's background jobs.")
+
+OTHER = "other"
+
+
+def bounded(value: str, known: Iterable[str]) -> str:
+    """`value` if it is one of ours; else the one label that stands for all that strangers may think of."""
+    return value if value in known else OTHER
