@@ -64,3 +64,4 @@ installed:
 
 installed-for-tests:
 	@$(INSTALL) dev
+	@$(INSTALL) tools

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Everything that the platform (`install.sh run`) or its tests (`install.sh dev`) need, and `install.sh link`, which puts
-# the command `pingan` on the PATH. Made for a fresh Debian-like machine; run again, it does nothing and takes no time.
+# Everything that the platform (`install.sh run`) or its tests (`install.sh dev`, `install.sh tools`) need, and
+# `install.sh link`, which puts the command `pingan` on the PATH. Made for a fresh Debian-like machine; run again, it does
+# nothing and takes no time.
 #
 # Settings: PINGAN_PYTHON (which Python makes the virtual environment), PINGAN_LINK=0 (leave the PATH alone).
 set -eu
@@ -83,6 +84,60 @@ install() {
     printf '%s\n' "$digest" >".venv/.installed-$want"
 }
 
+# What only tests and checks run: Apache Kafka, TimescaleDB as WebAssembly, linters, promtool. Below .venv/tools.
+# CI must have them all; elsewhere what cannot be had is named, and its tests say that they were skipped.
+tools() {
+    digest=$(cat tests/tools/package-lock.json tests/tools/pom.xml "$root/pingan/local/install.sh" | sha256sum)
+    [ "$(cat .venv/tools/.installed 2>/dev/null || true)" != "$digest" ] || return 0
+    rm -rf .venv/tools
+    mkdir -p .venv/tools
+    missing=""
+    command -v java >/dev/null || missing="$missing openjdk-17-jre-headless"
+    command -v mvn >/dev/null || missing="$missing maven"
+    command -v node >/dev/null || missing="$missing nodejs"
+    command -v npm >/dev/null || missing="$missing npm"
+    failed=""
+    # In a shell of its own: without these packages everything else can still be tested.
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$missing" ] || (install_packages $missing) || failed="$failed packages"
+    get_kafka || failed="$failed kafka"
+    get_npm_tools || failed="$failed npm"
+    get_promtool || failed="$failed promtool"
+    if [ -z "$failed" ]; then
+        printf '%s\n' "$digest" >.venv/tools/.installed
+    else
+        [ "${CI:-}" != true ] || fail "these tools of the tests cannot be had, and CI must have them:$failed"
+        say "These tools of the tests cannot be had now:$failed. What needs them will be skipped; it is tried again next time."
+    fi
+}
+
+get_kafka() {
+    say "Getting Apache Kafka for the tests …"
+    mvn -q -B -f tests/tools/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+        -DoutputDirectory="$root/.venv/tools/kafka" </dev/null >&2
+}
+
+get_npm_tools() {
+    say "Getting the npm packages of tests/tools …"
+    mkdir -p .venv/tools/npm
+    cp tests/tools/package.json tests/tools/package-lock.json tests/tools/.npmrc .venv/tools/npm/
+    (cd .venv/tools/npm && npm ci --silent </dev/null >&2)
+}
+
+# Out of Debian's package and not by installing it, which would start a server.
+get_promtool() {
+    say "Getting promtool …"
+    (
+        mkdir -p .venv/tools/deb && cd .venv/tools/deb
+        apt-get -q download prometheus </dev/null >&2 || { refresh_index && apt-get -q download prometheus </dev/null >&2; }
+        dpkg-deb -x prometheus_*.deb .
+    ) && mkdir -p .venv/tools/bin && mv .venv/tools/deb/usr/bin/promtool .venv/tools/bin/ && rm -rf .venv/tools/deb
+}
+
+refresh_index() {
+    if [ "$(id -u)" = 0 ]; then apt-get -q update </dev/null >&2; else sudo -n apt-get -q update </dev/null >&2; fi
+}
+
 link() {
     [ "${PINGAN_LINK:-1}" != 0 ] || return 0
     if [ -d /usr/local/bin ] && [ -w /usr/local/bin ]; then folder=/usr/local/bin; else folder=$HOME/.local/bin; fi
@@ -115,6 +170,7 @@ fi
 
 case ${1:-} in
 run | dev) install "$1" ;;
+tools) tools ;;
 link) link ;;
-*) fail "usage: install.sh run | dev | link" ;;
+*) fail "usage: install.sh run | dev | tools | link" ;;
 esac
