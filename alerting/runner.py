@@ -22,7 +22,6 @@ from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.log import PARTITIONS, Consumer, Entry, Fenced, Lease, Polled
 from pingan.messages import Alarm, decode
-from pingan.postgres_log import PostgresLog
 from pingan.process import Process, State
 from pingan.settings import Common
 
@@ -156,8 +155,7 @@ async def _insist(attempt: Callable[[], Awaitable[T]]) -> T:
 async def _main(settings: Common) -> None:
     process = Process(settings)
     process.state.expect("log")
-    readings = PostgresLog("readings", process.database, process.clock, process.listener)
-    consumer = readings.consumer("alerting", settings.name)
+    consumer = process.log("readings", wake=True).consumer("alerting", settings.name)
     await process.run(Runner(process.database, consumer, process.clock, process.state).run)
 
 

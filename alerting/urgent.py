@@ -19,7 +19,6 @@ from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.log import Batch, Consumer, Entry, Fenced, Log, Polled, Record
 from pingan.messages import Event, decode, partition_of
-from pingan.postgres_log import PostgresLog
 from pingan.process import Process, State
 from pingan.settings import Common
 
@@ -139,10 +138,8 @@ class Urgent:
 async def _main(settings: Common) -> None:
     process = Process(settings)
     process.state.expect("log")
-    consumer = PostgresLog("urgent", process.database, process.clock, process.listener).consumer(
-        "urgent", settings.name
-    )
-    readings = PostgresLog("readings", process.database, process.clock)
+    consumer = process.log("urgent", wake=True).consumer("urgent", settings.name)
+    readings = process.log("readings")
     await process.run(Urgent(process.database, consumer, readings, process.clock, process.state).run)
 
 

@@ -24,7 +24,6 @@ from pingan import process
 from pingan.database import LOST, Connection, Database, Queries
 from pingan.log import GROUPS, Batch, Consumer, Entry, Fenced, Log
 from pingan.messages import decode
-from pingan.postgres_log import PostgresLog
 from pingan.settings import Common, SettingsError, load
 
 log = logging.getLogger(__name__)
@@ -191,7 +190,7 @@ async def trim_all(one: Log, keep_seconds: float) -> int:
 async def run(settings: Settings) -> None:
     this = process.Process(settings)
     this.state.expect("log")
-    logs = [PostgresLog(name, this.database, this.clock, this.listener) for name in GROUPS]
+    logs = [this.log(name, wake=True) for name in GROUPS]
     readings = next(one for one in logs if one.name == "readings")
     consumer = readings.consumer("archive", settings.name)
     archive = Archive(this.database, consumer)

@@ -31,7 +31,6 @@ from pingan.lease import Leases
 from pingan.log import PARTITIONS, Record
 from pingan.messages import encode
 from pingan.mqtt import Mqtt
-from pingan.postgres_log import PostgresLog
 from pingan.settings import Mqtt as Settings
 from pingan.settings import SettingsError, load
 from pingan.tasks import end
@@ -60,7 +59,9 @@ class House:
         self.register = Register(self.database)
         self.clocks = DeviceClocks()
         self.rejections = Rejections(self.database, self.clock)
-        self.log = PostgresLog(LOGS[lane], self.database, self.clock)
+        self.log = self.process.log(LOGS[lane])
+        # Only a driven clock has to know whether all of them are read: in the order in which entries go through them.
+        self.logs = [self.process.log(name) for name in ("urgent", "readings")] if self.clock.driven else []
         self.leases = Leases(self.database, f"bridge/{lane}", settings.name, self.clock, 1, patience_seconds)
         self._register_bell = self.process.listener.bell("register")
         self.homes_bell = self.process.listener.bell("register")
@@ -181,7 +182,15 @@ class Bridge:
         if house.lane != TELEMETRY:
             return FollowedSteps(house.database, house.lane, self._lane.idle)
         answer = functools.partial(self._mqtt.send, f"pingan/v1/{SIMULATOR}/down/clock")
-        return DrivenSteps(house.database, clock, house.log, self._epoch, idle=self._lane.idle, answer=answer)
+        return DrivenSteps(
+            house.database,
+            clock,
+            house.log,
+            self._epoch,
+            logs=house.logs,
+            idle=self._lane.idle,
+            answer=answer,
+        )
 
     async def run(self) -> None:
         """Until cancelled. The broker keeps what was not acknowledged for whoever leads next."""

@@ -6,7 +6,7 @@ every process and to detection; and the answer goes out when nothing that this t
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -14,7 +14,7 @@ import msgspec
 
 from pingan.clock import DrivenClock, from_ms, to_ms
 from pingan.database import LOST, Database, Queries
-from pingan.log import GROUPS, Log, Record
+from pingan.log import Log, Record
 from pingan.messages import PARTITIONS, Tick, encode
 
 log = logging.getLogger(__name__)
@@ -111,12 +111,13 @@ class DrivenSteps(_Steps):
         readings: Log,
         epoch: int,
         *,
+        logs: Sequence[Log],
         idle: Idle,
         answer: Callable[[bytes], None],
     ) -> None:
         super().__init__()
         self._database, self._clock, self._readings, self._epoch = database, clock, readings, epoch
-        self._idle, self._answer = idle, answer
+        self._logs, self._idle, self._answer = logs, idle, answer
 
     async def _act(self, step: Step | str) -> None:
         if isinstance(step, str):
@@ -159,13 +160,18 @@ class DrivenSteps(_Steps):
         return None if row is not None and row["there"] else "the alarm lane"
 
     async def _undrained(self) -> str | None:
-        parameters = {
-            "logs": [name for name, groups in GROUPS.items() for _ in groups],
-            "groups": [group for groups in GROUPS.values() for group in groups],
-            "now": self._clock.now(),
-        }
+        """What is still to be done, in the order of its way; first of all what may put something at its beginning."""
+        if waits := await self._waits():
+            return waits
+        for one in self._logs:
+            for group, entries in (await one.lag()).items():
+                if entries:
+                    return f"the log {one.name} for {group}"
+        return await self._waits()
+
+    async def _waits(self) -> str | None:
         async with self._database.connection() as connection:
-            row = await (await connection.execute(sql.undrained, parameters)).fetchone()
+            row = await (await connection.execute(sql.undrained, {"now": self._clock.now()})).fetchone()
         return row["waits"] if row is not None else None
 
     async def _until(self, waits_for: Callable[[], Awaitable[str | None]]) -> None:

@@ -55,14 +55,9 @@ on conflict (lane) do update set at = excluded.at, step = excluded.step
 select exists (select from driven_lanes where lane = %(lane)s and at = %(at)s and step = %(step)s) as there
 
 -- name: undrained
--- Everything that has still to be done before the driven clock may go on, each by its name.
+-- What has still to be done, besides reading the logs, before the driven clock may go on, each by its name.
 select waits from (
-    select 'the log ' || head.log || ' for ' || reads.consumer as waits
-    from log_heads head
-    join unnest(%(logs)s::text[], %(groups)s::text[]) reads(log, consumer) on reads.log = head.log
-    left join leases on leases.name = head.log || '/' || reads.consumer and leases.partition = head.partition
-    where coalesce(leases.position, 0) < head.position
-    union all select 'an alarm for intake' from alarms where taken_at is null
+    select 'an alarm for intake' as waits from alarms where taken_at is null
     union all select 'an incident for the alarm clock' from incidents where wake_at <= %(now)s
     union all select 'a send for the outbox' from sends where state = 'waiting' and due_at <= %(now)s
     union all select 'a home to be announced' from homes where revision > announced

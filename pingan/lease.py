@@ -188,3 +188,11 @@ class Leases:
         parameters = {"name": self.name, "partition": partition, "epoch": epoch, "position": position}
         if epoch is None or (await connection.execute(sql.store, parameters)).rowcount != 1:
             raise Fenced(f"{self.name}/{partition}")
+
+    async def reset(self, partition: int, position: int) -> None:
+        """Take a position back, where the log that it counts in has become another. Fenced unless it is ours."""
+        epoch = self.held.get(partition)
+        parameters = {"name": self.name, "partition": partition, "epoch": epoch, "position": position}
+        async with self.database.connection() as connection:
+            if epoch is None or (await connection.execute(sql.reset, parameters)).rowcount != 1:
+                raise Fenced(f"{self.name}/{partition}")

@@ -35,3 +35,7 @@ select 1 from leases where name = %(name)s and partition = %(partition)s and epo
 -- Fences and remembers in one statement. A position only grows.
 update leases set position = greatest(position, %(position)s)
 where name = %(name)s and partition = %(partition)s and epoch = %(epoch)s
+
+-- name: reset
+update leases set position = %(position)s
+where name = %(name)s and partition = %(partition)s and epoch = %(epoch)s

@@ -3,6 +3,7 @@
 The log is the pipe between hearing and understanding. What it promises, and what its contract tests hold it to:
 
 - `append` returns when every record is durable, and not before. Records of one call and one partition keep their order.
+  Of an append that failed any part may be there: whoever appends it again repeats that part, and ids make it harmless.
 - A partition is read in the order of its positions, without gaps, by any number of groups.
 - Within a group a partition has one owner at a time. Ownership is fenced: `store` and `fence`, called inside the
   transaction of an effect, raise `Fenced` for whoever has lost it, even if it does not know yet.
@@ -94,6 +95,14 @@ class Log(Protocol):
         """partition → the position of its last entry (0: none yet)."""
         ...
 
+    async def lag(self) -> dict[str, int]:
+        """group → how many entries it has not stored its position past."""
+        ...
+
     async def trim(self, keep_seconds: float) -> int:
-        """Remove what is older and past every group's stored position; the number of batches removed."""
+        """Remove what is older and past every group's stored position; how many were removed, 0 when none is left."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever connections are the log's own."""
         ...

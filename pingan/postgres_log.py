@@ -5,7 +5,6 @@ become visible in order and without gaps. A row holds all that one append brings
 message into a row per commit and partition.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -15,8 +14,8 @@ from pingan.clock import Clock
 from pingan.database import Connection, Database, Listener, Queries
 from pingan.lease import Leases
 from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
+from pingan.parked import park
 
-log = logging.getLogger(__name__)
 sql = Queries(__file__, "postgres_log.sql")
 
 POLL_BATCHES = 64
@@ -67,6 +66,12 @@ class PostgresLog:
             rows = await (await connection.execute(sql.ends, {"log": self.name})).fetchall()
         return {row["partition"]: row["position"] for row in rows}
 
+    async def lag(self) -> dict[str, int]:
+        parameters = {"log": self.name, "groups": list(GROUPS[self.name])}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(sql.lag, parameters)).fetchall()
+        return {row["consumer"]: row["entries"] for row in rows}
+
     async def trim(self, keep_seconds: float) -> int:
         parameters = {
             "log": self.name,
@@ -75,6 +80,9 @@ class PostgresLog:
         }
         async with self._database.connection() as connection:
             return (await connection.execute(sql.trim, parameters)).rowcount
+
+    async def close(self) -> None:
+        """The database is the process's own: there is nothing to let go of."""
 
     def consumer(self, group: str, member: str) -> "PostgresConsumer":
         if group not in GROUPS[self.name]:
@@ -160,15 +168,4 @@ class PostgresConsumer:
         self._leases.drop(partition)
 
     async def park(self, partition: int, entry: Entry, reason: str) -> None:
-        log.error("%s/%s: entry %s is parked: %s", self._log, partition, entry.position, reason)
-        parameters = {
-            "log": self._log,
-            "consumer": self._leases.name,
-            "partition": partition,
-            "position": entry.position,
-            "now": self._clock.now(),
-            "reason": reason,
-            "body": entry.body,
-        }
-        async with self._database.connection() as connection:
-            await connection.execute(sql.park, parameters)
+        await park(self._database, self._clock, self._log, self._leases.name, partition, entry, reason)

@@ -15,6 +15,14 @@ order by batch.partition, batch.last_position
 -- name: ends
 select partition, position from log_heads where log = %(log)s
 
+-- name: lag
+select reads.consumer, sum(greatest(head.position - coalesce(leases.position, 0), 0))::bigint as entries
+from log_heads head
+cross join unnest(%(groups)s::text[]) reads(consumer)
+left join leases on leases.name = head.log || '/' || reads.consumer and leases.partition = head.partition
+where head.log = %(log)s
+group by reads.consumer
+
 -- name: trim
 -- Only past the checkpoint of every group that reads this log, a slice at a time so that nobody waits long.
 with checkpoint as (
@@ -27,8 +35,3 @@ with checkpoint as (
 )
 delete from log_batches batch using old
 where batch.log = old.log and batch.partition = old.partition and batch.last_position = old.last_position
-
--- name: park
-insert into parked (log, consumer, partition, position, parked_at, reason, body)
-values (%(log)s, %(consumer)s, %(partition)s, %(position)s, %(now)s, %(reason)s, %(body)s)
-on conflict do nothing

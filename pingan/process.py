@@ -22,7 +22,9 @@ import uvloop
 
 from pingan.clock import Clock, DrivenClock, SystemClock, to_ms
 from pingan.database import LOST, Database, Listener
-from pingan.settings import Common
+from pingan.log import Log
+from pingan.logs import open_log
+from pingan.settings import Common, SettingsError
 from pingan.tasks import end
 
 log = logging.getLogger(__name__)
@@ -114,8 +116,26 @@ class Process:
         self.listener = Listener(self.database)
         self.state = State(settings.name, settings.data)
         self.state.expect("database")
+        self._settings = settings
+        self._logs: list[Log] = []
         if isinstance(self.clock, DrivenClock):
             self._follow(self.clock)
+
+    def log(self, name: str, *, wake: bool = False, patience_seconds: float = 3.0) -> Log:
+        """The log `name`, closed when the process ends. `wake`: its consumers hear of an append at once."""
+        try:
+            opened = open_log(
+                name,
+                self._settings,
+                self.database,
+                self.clock,
+                self.listener if wake else None,
+                patience_seconds=patience_seconds,
+            )
+        except SettingsError as error:
+            raise SystemExit(f"{self._settings.name}: {error}") from error
+        self._logs.append(opened)
+        return opened
 
     def _follow(self, clock: DrivenClock) -> None:
         def hear(payload: str | None) -> None:
@@ -142,6 +162,8 @@ class Process:
                 raise RuntimeError("a part of the process ended that should not")
         finally:
             beat.cancel()
+            for opened in self._logs:
+                await opened.close()
             await self.database.close()
 
     async def _start(self, stop: asyncio.Event) -> None:

@@ -63,6 +63,14 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of this installation; the process writes its state to `run/<name>.json` below it."""
     clock: Annotated[str, msgspec.Meta(pattern="^(system|driven)$")] = "system"
     """`driven`: simulation only; the simulator publishes the time."""
+    log: Annotated[str, msgspec.Meta(pattern="^(postgres|kafka)$")] = "postgres"
+    """Where the log is: in the database, for one machine and a district; in Apache Kafka, for a city."""
+    kafka: Text | None = None
+    """Brokers of Kafka, `host:port,host:port`; needed where the log is there."""
+    kafka_prefix: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{1,200}$")] = "pingan"
+    """Topics are called `<prefix>.<log>`."""
+    kafka_replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 3
+    """Copies of each partition. Two must have an entry before it counts; with 1, for a lone broker, that one."""
     wall_minus_boottime: float | None = None
     """Seconds, from the supervisor: what all its processes add to the boot time. None: measured at the start."""
 

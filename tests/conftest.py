@@ -17,6 +17,7 @@ from pingan.local.mosquitto import Mosquitto
 from pingan.local.places import remove_kept
 from pingan.local.postgres import Postgres
 from pingan.migrate import migrate
+from tests import contracts, kafka
 from tests.support import free_port
 
 _numbers = itertools.count()
@@ -92,6 +93,41 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         process.terminate()
         process.wait(10)
         remove_kept(tmp_path / "broker-data")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka]:
+    """One broker of Apache Kafka for the whole run."""
+    kafka.need()
+    cluster = kafka.Kafka(tmp_path_factory.mktemp("kafka"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names for topics of one test's own."""
+
+    version: str
+    servers: str
+    prefix: str
+
+
+@pytest.fixture
+async def topics(kafka_broker: kafka.Kafka) -> AsyncIterator[Topics]:
+    prefix = f"test{next(_numbers)}"
+    yield Topics(kafka.need(), kafka_broker.servers, prefix)
+    await kafka.forget(kafka_broker.servers, prefix)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if lines := contracts.lines():
+        terminalreporter.section("contracts were held against")
+        for line in lines:
+            terminalreporter.line(line)
 
 
 Until = Callable[[Callable[[], Awaitable[object] | object]], Awaitable[object]]

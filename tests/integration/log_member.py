@@ -17,10 +17,10 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def main(implementation: str, url: str, member: str, patience_seconds: float) -> None:
+async def main(implementation: str, where: str, url: str, member: str, patience_seconds: float) -> None:
     database = Database(url, application=member)
     await database.open()
-    log = IMPLEMENTATIONS[implementation]("readings", database, None, patience_seconds)
+    log = IMPLEMENTATIONS[implementation](where)("readings", database, None, patience_seconds)
     consumer = log.consumer("archive", member)
     run = asyncio.create_task(consumer.run())
     held: set[int] = set()
@@ -40,7 +40,8 @@ async def main(implementation: str, url: str, member: str, patience_seconds: flo
     say(f"stored {stored} fenced {fenced}")
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+    await log.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))
+    asyncio.run(main(*sys.argv[1:5], float(sys.argv[5])))

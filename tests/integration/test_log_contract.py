@@ -13,8 +13,10 @@ import psycopg
 import pytest
 
 from pingan.database import LOST, Database, Listener
+from pingan.local.postgres import Postgres
 from pingan.log import GROUPS, PARTITIONS, Consumer, Fenced, Log, Polled, Record
-from tests.conftest import Until
+from tests.conftest import Topics, Until
+from tests.contracts import held_against
 from tests.integration.log_implementations import IMPLEMENTATIONS, Maker
 
 PATIENCE_SECONDS = 1.0
@@ -26,13 +28,28 @@ def implementation(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def make(implementation: str) -> Maker:
-    return IMPLEMENTATIONS[implementation]
+def where(implementation: str, request: pytest.FixtureRequest) -> str:
+    """Where this test's own log is."""
+    if implementation == "postgres":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        with psycopg.connect(postgres.superuser_dsn) as connection:
+            held_against(f"the log: PostgreSQL {connection.info.parameter_status('server_version')}")
+        return ""
+    topics: Topics = request.getfixturevalue("topics")
+    held_against(f"the log: Apache Kafka {topics.version}")
+    return f"{topics.servers}/{topics.prefix}"
 
 
 @pytest.fixture
-def readings(make: Maker, database: Database) -> Log:
-    return make("readings", database, None, PATIENCE_SECONDS)
+def make(implementation: str, where: str) -> Maker:
+    return IMPLEMENTATIONS[implementation](where)
+
+
+@pytest.fixture
+async def readings(make: Maker, database: Database) -> AsyncIterator[Log]:
+    log = make("readings", database, None, PATIENCE_SECONDS)
+    yield log
+    await log.close()
 
 
 class Member:
@@ -56,6 +73,7 @@ class Member:
         assert self._run is not None
         self._run.cancel()
         await asyncio.gather(self._run, return_exceptions=True)
+        await self.log.close()
         await self.database.close()
 
     async def die(self) -> None:
@@ -132,19 +150,31 @@ async def test_an_append_that_has_returned_is_there_for_everyone_and_nothing_is_
     assert (await readings.ends())[0] == 1
 
 
-async def test_an_append_is_whole_or_not_at_all(make: Maker, postgres_url: str, readings: Log, until: Until) -> None:
-    """An appender that dies in the middle leaves nothing, and nobody waits for it."""
+async def test_who_dies_while_appending_holds_up_nobody(
+    make: Maker, postgres_url: str, readings: Log, join: Join, until: Until
+) -> None:
+    """Of what it had under way any part may be there, in its order; what others append is there as ever."""
     other = Database(postgres_url, connections=1, application="dying")
     await other.open()
     log = make("readings", other, None, PATIENCE_SECONDS)
-    appending = asyncio.create_task(log.append([Record(p, b"x" * 100_000) for p in range(PARTITIONS)] * 20))
+    records = [Record(p, b"%d" % number + b"x" * 100_000) for number in range(20) for p in range(PARTITIONS)]
+    appending = asyncio.create_task(log.append(records))
     await asyncio.sleep(0)
     appending.cancel()
     await asyncio.gather(appending, return_exceptions=True)
+    await log.close()
     await other.close()
-    ends = set((await readings.ends()).values())
-    assert ends in ({0}, {20})
     await readings.append([Record(p, b"y") for p in range(PARTITIONS)])
+    member = await join("reader")
+
+    async def all_read() -> bool:
+        await member.poll()
+        return all(member.bodies(p)[-1:] == [b"y"] for p in range(PARTITIONS))
+
+    await until(all_read)
+    for partition in range(PARTITIONS):
+        left = [int(body.partition(b"x")[0]) for body in member.bodies(partition)[:-1]]
+        assert left == list(range(len(left)))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -180,6 +210,7 @@ async def test_order_holds_under_appenders_who_do_not_wait_for_each_other(
 
     await until(everything)
     await appending
+    await log.close()
     await database.close()
     assert sum(map(len, member.read.values())) == total, seed
     for partition, entries in member.read.items():
@@ -284,13 +315,14 @@ async def test_a_forerunner_of_the_same_name_is_taken_over_at_once(
     await until(all_taken)
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+    await log.close()
 
 
 async def test_a_stopped_consumer_is_taken_over_and_can_do_no_harm_when_it_wakes(
-    implementation: str, postgres_url: str, join: Join, until: Until
+    implementation: str, where: str, postgres_url: str, join: Join, until: Until
 ) -> None:
     stopped = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.log_member", implementation),
+        *(sys.executable, "-m", "tests.integration.log_member", implementation, where),
         *(postgres_url, "sleeper", str(PATIENCE_SECONDS)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -414,6 +446,19 @@ async def test_poison_is_parked_once_and_what_stands_behind_it_goes_on(readings:
     await until(lambda: _polled(member, 1, 2))
 
 
+async def test_lag_counts_what_a_group_has_not_stored(readings: Log, join: Join, until: Until) -> None:
+    await readings.append([Record(1, b"a"), Record(1, b"b"), Record(2, b"c")])
+    assert await readings.lag() == {"archive": 3, "alerting": 3}  # nobody has ever started
+    archive = await join("m", group="archive")
+    await until(lambda: _polled(archive, 1, 2))
+    assert await readings.lag() == {"archive": 3, "alerting": 3}  # read is not done
+    await archive.store(1, 1)
+    assert await readings.lag() == {"archive": 2, "alerting": 3}
+    await archive.store(1, 2)
+    await archive.store(2, 1)
+    assert await readings.lag() == {"archive": 0, "alerting": 3}
+
+
 async def test_trimming_waits_for_every_group_even_before_its_first_start(
     readings: Log, join: Join, until: Until
 ) -> None:
@@ -466,4 +511,5 @@ async def test_a_waiting_consumer_hears_of_an_append(
     for task in (run, hear):
         task.cancel()
     await asyncio.gather(run, hear, return_exceptions=True)
+    await log.close()
     await database.close()

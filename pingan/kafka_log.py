@@ -1,0 +1,445 @@
+"""The log in Apache Kafka: the longer pipe between the same two ends, for a city.
+
+A record is an entry and its offset plus one is its position, so nothing has to be counted twice. Who owns a partition,
+its epoch and its position stand in the database as they do without Kafka (`pingan.lease`): an effect and its position
+are one transaction there, and the fence is asked in it. Kafka's own consumer groups would be a second opinion on who
+owns what, later (a dead member is missed after 6 s at the earliest) and with a pause for everybody at each change; so
+partitions are assigned by hand, as the leases say.
+
+The topics keep everything until `trim` removes what every group has acted on: their own retention is off. With three
+replicas an append returns when two have it; a lone broker flushes every message.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError, for_code
+
+from pingan.clock import Clock, to_ms
+from pingan.database import Connection, Database, Queries
+from pingan.lease import Leases
+from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
+from pingan.parked import park
+
+log = logging.getLogger(__name__)
+sql = Queries(__file__, "kafka_log.sql")
+
+REQUEST_MS = 3_000
+"""How long a broker that has gone silent is waited for before another is asked."""
+APPEND_SECONDS = 8.0
+"""How long one append may take before it is said to have failed: long enough for a new leader to be found."""
+SILENT_SECONDS = 4.0
+"""A partition's broker answers a fetch at least each half second; one that has not for so long is away."""
+FETCH_WAIT_MS = 500
+LOOK_SECONDS = 0.25
+"""How late a poll that waits for entries notices a change of its partitions."""
+POLL_ENTRIES = 10_000
+"""One poll's most: bounds memory in a backlog."""
+BATCH_BYTES = 512 * 1024
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+"""Far above what the broker takes from a device (256 KiB), and above a batch, before compression."""
+COMPRESSION = "lz4"
+
+
+class Away(ConnectionError):
+    """Kafka does not answer, or not well. What was appended may or may not be there: append it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where Kafka is, and how its topics are made."""
+
+    servers: str
+    prefix: str = "pingan"
+    replication: int = 3
+
+    def topic(self, log_name: str) -> str:
+        return f"{self.prefix}.{log_name}"
+
+    @property
+    def configs(self) -> dict[str, str]:
+        alone = self.replication == 1
+        return {
+            "min.insync.replicas": str(min(2, self.replication)),
+            "unclean.leader.election.enable": "false",
+            "cleanup.policy": "delete",
+            "retention.ms": "-1",
+            "retention.bytes": "-1",
+            "segment.ms": str(3_600_000),
+            "max.message.bytes": str(MESSAGE_BYTES_MAX),
+            **({"flush.messages": "1"} if alone else {}),
+        }
+
+
+@contextlib.asynccontextmanager
+async def admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client for a few requests. Away when there is nobody to ask."""
+    client = AIOKafkaAdminClient(bootstrap_servers=cluster.servers, request_timeout_ms=4 * REQUEST_MS)
+    try:
+        await client.start()
+        yield client
+    except (KafkaError, OSError) as error:
+        raise Away(f"Kafka at {cluster.servers}: {_why(error)}") from error
+    finally:
+        await client.close()
+
+
+async def make_topics(cluster: Cluster, names: Sequence[str] = tuple(GROUPS)) -> list[str]:
+    """Make the topics that are missing; their names. ValueError when one is there with another number of partitions."""
+    made = []
+    async with admin(cluster) as client:
+        there = await client.describe_topics([cluster.topic(name) for name in names])
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in there if not topic["error_code"]}
+        for topic in map(cluster.topic, names):
+            if counts.get(topic, PARTITIONS) != PARTITIONS:
+                raise ValueError(
+                    f"the topic {topic} has {counts[topic]} partitions and must have {PARTITIONS}: name another prefix "
+                    "with PINGAN_KAFKA_PREFIX, or delete the topic if nothing in it is needed"
+                )
+            if topic not in counts:
+                new = NewTopic(topic, PARTITIONS, cluster.replication, topic_configs=cluster.configs)
+                answer = await client.create_topics([new])
+                for _, code, reason in answer.topic_errors:
+                    if code not in (0, TopicAlreadyExistsError.errno):
+                        raise for_code(code)(reason)
+                    if code == 0:
+                        made.append(topic)
+    return made
+
+
+class KafkaLog:
+    """`Log` over one topic. `close` it at the end."""
+
+    def __init__(
+        self, name: str, database: Database, clock: Clock, cluster: Cluster, *, patience_seconds: float = 3.0
+    ) -> None:
+        if name not in GROUPS:
+            raise ValueError(f"no log is named {name}; there are {', '.join(GROUPS)}")
+        self.name = name
+        self._database, self._clock, self._cluster = database, clock, cluster
+        self._topic = cluster.topic(name)
+        self._patience_seconds = patience_seconds
+        self._producer: AIOKafkaProducer | None = None
+        self._asker: AIOKafkaConsumer | None = None
+        self._connecting = asyncio.Lock()
+
+    async def append(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        bodies: dict[int, list[bytes]] = {}
+        for partition, body in records:
+            bodies.setdefault(partition, []).append(body)
+        producer = None
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                producer = await self._connected_producer()
+                await asyncio.gather(*(self._send(producer, *one) for one in bodies.items()))
+        except (KafkaError, OSError, TimeoutError) as error:
+            # What is still on its way in this client would be sent beside its own repeat, for as long as Kafka is away.
+            await self._discard(producer)
+            raise Away(_why(error)) from error
+
+    async def _send(self, producer: AIOKafkaProducer, partition: int, bodies: Sequence[bytes]) -> None:
+        """Durable when this returns. In their order: a batch that is full goes before the next one is begun."""
+        at_ms = self._clock.now_ms()
+        under_way = []
+        batch = producer.create_batch()
+        for body in bodies:
+            if batch.append(key=None, value=body, timestamp=at_ms) is None:
+                under_way.append(await producer.send_batch(batch, self._topic, partition=partition))
+                batch = producer.create_batch()
+                batch.append(key=None, value=body, timestamp=at_ms)
+        under_way.append(await producer.send_batch(batch, self._topic, partition=partition))
+        await asyncio.gather(*under_way)
+
+    async def _connected_producer(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if self._producer is None:
+                await make_topics(self._cluster, [self.name])
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._cluster.servers,
+                    acks="all",
+                    enable_idempotence=True,
+                    compression_type=COMPRESSION,
+                    max_batch_size=BATCH_BYTES,
+                    max_request_size=MESSAGE_BYTES_MAX,
+                    request_timeout_ms=REQUEST_MS,
+                    retry_backoff_ms=50,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await _drop_producer(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _discard(self, producer: AIOKafkaProducer | None) -> None:
+        if producer is not None and self._producer is producer:
+            self._producer = None
+            await _drop_producer(producer)
+
+    async def ends(self) -> dict[int, int]:
+        try:
+            asker = await self._connected_asker()
+            ends = await asker.end_offsets([TopicPartition(self._topic, p) for p in range(PARTITIONS)])
+        except (KafkaError, OSError) as error:
+            raise Away(_why(error)) from error
+        return {where.partition: offset for where, offset in ends.items()}
+
+    async def lag(self) -> dict[str, int]:
+        ends = await self.ends()
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(sql.positions, {"groups": self._groups()})).fetchall()
+        stored = {(row["name"], row["partition"]): row["position"] for row in rows}
+        return {
+            group: sum(max(0, end - stored.get((_lease_name(self.name, group), p), 0)) for p, end in ends.items())
+            for group in GROUPS[self.name]
+        }
+
+    async def trim(self, keep_seconds: float) -> int:
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(sql.checkpoints, {"groups": self._groups()})).fetchall()
+        passed = {TopicPartition(self._topic, row["partition"]): row["position"] for row in rows if row["position"]}
+        if not passed:
+            return 0
+        before_ms = to_ms(self._clock.now() - timedelta(seconds=keep_seconds))
+        try:
+            asker = await self._connected_asker()
+            young = await asker.offsets_for_times(dict.fromkeys(passed, before_ms))
+            first = await asker.beginning_offsets(list(passed))
+            keep_from = {
+                where: min(position, young[where].offset) if young.get(where) else position
+                for where, position in passed.items()
+            }
+            old = {where: offset for where, offset in keep_from.items() if offset > first[where]}
+            if old:
+                async with admin(self._cluster) as client:
+                    await client.delete_records({where: RecordsToDelete(offset) for where, offset in old.items()})
+        except (KafkaError, OSError) as error:
+            raise Away(_why(error)) from error
+        return sum(offset - first[where] for where, offset in old.items())
+
+    def _groups(self) -> list[str]:
+        return [_lease_name(self.name, group) for group in GROUPS[self.name]]
+
+    async def _connected_asker(self) -> AIOKafkaConsumer:
+        """A client that reads nothing and is asked for offsets."""
+        async with self._connecting:
+            if self._asker is None:
+                await make_topics(self._cluster, [self.name])
+                self._asker = await _started(_client(self._cluster))
+            return self._asker
+
+    def consumer(self, group: str, member: str) -> "KafkaConsumer":
+        if group not in GROUPS[self.name]:
+            raise ValueError(f"log {self.name} has no group {group}; add it to GROUPS so that nothing is trimmed early")
+        leases = Leases(
+            self._database,
+            _lease_name(self.name, group),
+            member,
+            self._clock,
+            PARTITIONS,
+            self._patience_seconds,
+        )
+        return KafkaConsumer(self.name, self._database, self._clock, leases, self._cluster)
+
+    async def close(self) -> None:
+        if self._producer is not None:
+            await self._discard(self._producer)
+        if self._asker is not None:
+            asker, self._asker = self._asker, None
+            await asker.stop()
+
+
+class KafkaConsumer:
+    """`Consumer` over the leases of its group, and one client that reads what they say is ours."""
+
+    def __init__(self, name: str, database: Database, clock: Clock, leases: Leases, cluster: Cluster) -> None:
+        self._log, self._database, self._clock, self._leases, self._cluster = name, database, clock, leases, cluster
+        self._topic = cluster.topic(name)
+        self._client: AIOKafkaConsumer | None = None
+        self._read_to: dict[int, int] = {}
+        self._oldest_ms, self._moved_at = 0, 0.0
+        """The last answer about the partition that has waited longest for one, and when by our clock that moved."""
+
+    async def run(self) -> None:
+        try:
+            await self._leases.run()
+        finally:
+            if self._client is not None:
+                client, self._client = self._client, None
+                await client.stop()
+
+    async def poll(self, wait_seconds: float) -> Polled:
+        until = self._clock.monotonic() + wait_seconds
+        client = await self._connected()
+        while True:
+            lost, taken = self._follow_leases(client)
+            left = until - self._clock.monotonic()
+            batches: list[Batch] = []
+            if self._read_to:
+                # With partitions only just taken there is something to say at once.
+                wait = 0.0 if lost or taken else max(0.0, min(left, LOOK_SECONDS))
+                batches = await self._fetch(client, wait)
+            elif not (lost or taken) and left > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, LOOK_SECONDS)):
+                        await self._leases.changed.wait()
+            if lost or taken or batches or left <= 0:
+                return Polled(tuple(lost), tuple(taken), batches)
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            try:
+                await make_topics(self._cluster, [self._log])
+                client = await _started(_client(self._cluster))
+            except (KafkaError, OSError) as error:
+                raise Away(_why(error)) from error
+            self._client = client
+            self._assign(client)
+        return self._client
+
+    def _follow_leases(self, client: AIOKafkaConsumer) -> tuple[list[int], list[Lease]]:
+        lost: list[int] = []
+        taken: dict[int, Lease] = {}
+        for change in self._leases.changes():
+            for partition in change.lost:
+                self._read_to.pop(partition, None)
+                taken.pop(partition, None)
+                lost.append(partition)
+            for lease in change.taken:
+                self._read_to[lease.partition] = lease.position
+                taken[lease.partition] = lease
+        if lost or taken:
+            self._assign(client)
+        return lost, list(taken.values())
+
+    def _assign(self, client: AIOKafkaConsumer) -> None:
+        """Read what is ours, each from behind what we have read. What was fetched but not given is fetched again."""
+        self._oldest_ms, self._moved_at = 0, self._clock.monotonic()
+        if not self._read_to:
+            client.unsubscribe()
+            return
+        client.assign([self._where(partition) for partition in self._read_to])
+        for partition, position in self._read_to.items():
+            client.seek(self._where(partition), position)
+
+    def _where(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._topic, partition)
+
+    async def _fetch(self, client: AIOKafkaConsumer, wait_seconds: float) -> list[Batch]:
+        try:
+            fetched = await client.getmany(timeout_ms=int(wait_seconds * 1000), max_records=POLL_ENTRIES)
+        except OffsetOutOfRangeError as error:
+            await self._begin_again(client, [where.partition for where in error.args[0]])
+            return []
+        except KafkaError as error:
+            raise Away(_why(error)) from error
+        if not fetched:
+            self._check_heard(client)
+        batches = []
+        for where, records in fetched.items():
+            read_to = self._read_to.get(where.partition)
+            if read_to is None:
+                continue
+            entries = [Entry(one.offset + 1, one.value) for one in records if one.offset >= read_to]
+            if entries:
+                self._read_to[where.partition] = entries[-1].position
+                batches.append(Batch(where.partition, entries))
+        return batches
+
+    def _check_heard(self, client: AIOKafkaConsumer) -> None:
+        """The client goes on trying without a word while a broker is away; we say so. Away."""
+        oldest_ms = min(client.last_poll_timestamp(self._where(partition)) or 0 for partition in self._read_to)
+        now = self._clock.monotonic()
+        if oldest_ms != self._oldest_ms:
+            self._oldest_ms, self._moved_at = oldest_ms, now
+        elif now - self._moved_at > SILENT_SECONDS:
+            raise Away(f"Kafka has not answered for {now - self._moved_at:.0f} s")
+
+    async def _begin_again(self, client: AIOKafkaConsumer, partitions: Sequence[int]) -> None:
+        """The log does not hold what our position says: it was cut off or made anew. All that it has is read again.
+
+        Ids make that harmless. The stored position goes back too: later it would hide what is appended meanwhile.
+        """
+        firsts = await client.beginning_offsets([self._where(partition) for partition in partitions])
+        for where, first in firsts.items():
+            log.error(
+                "%s/%d has no entry behind position %d: the log has lost entries or was made anew; reading all of it",
+                self._log,
+                where.partition,
+                self._read_to.get(where.partition, 0),
+            )
+            await self._leases.reset(where.partition, first)
+            self._read_to[where.partition] = first
+            client.seek(where, first)
+
+    async def store(self, connection: Connection, partition: int, position: int) -> None:
+        await self._leases.store(connection, partition, position)
+
+    async def fence(self, connection: Connection, partition: int) -> None:
+        await self._leases.fence(connection, partition)
+
+    def epoch(self, partition: int) -> int | None:
+        return self._leases.held.get(partition)
+
+    def rewind(self, partition: int, position: int) -> None:
+        if partition in self._read_to:
+            self._read_to[partition] = position
+            if self._client is not None:
+                self._client.seek(self._where(partition), position)
+
+    def drop(self, partition: int) -> None:
+        self._leases.drop(partition)
+
+    async def park(self, partition: int, entry: Entry, reason: str) -> None:
+        await park(self._database, self._clock, self._log, self._leases.name, partition, entry, reason)
+
+
+def _lease_name(log_name: str, group: str) -> str:
+    """Not the name that the group has without Kafka: a position means nothing in another log."""
+    return f"kafka:{log_name}/{group}"
+
+
+def _client(cluster: Cluster) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=cluster.servers,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        request_timeout_ms=REQUEST_MS,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+        max_partition_fetch_bytes=1024 * 1024,
+        retry_backoff_ms=50,
+        metadata_max_age_ms=30_000,
+    )
+
+
+async def _started(client: AIOKafkaConsumer) -> AIOKafkaConsumer:
+    try:
+        await client.start()
+    except BaseException:
+        await client.stop()
+        raise
+    return client
+
+
+async def _drop_producer(producer: AIOKafkaProducer) -> None:
+    """End it now: its own `stop` would first wait until all that it has is sent, which is for ever without a broker."""
+    with contextlib.suppress(KafkaError, OSError):
+        await producer._sender.close()
+        await producer.stop()
+
+
+def _why(error: BaseException | Any) -> str:
+    if isinstance(error, TimeoutError):
+        return f"Kafka has not taken it within {APPEND_SECONDS:.0f} s"
+    return str(error).strip() or type(error).__name__
