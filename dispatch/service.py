@@ -5,7 +5,6 @@ these processes may run.
 """
 
 import logging
-import os
 import sys
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from dispatch.outbox import Outbox
 from pingan import process
 from pingan.clock import Clock
 from pingan.database import LOST, Bell
-from pingan.settings import Mqtt, SettingsError, load
+from pingan.settings import Mqtt, SettingsError, Text, load
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +32,13 @@ STUCK_SECONDS = 5.0
 SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter. The provider's SDK works in threads, and with Python's own 5 ms a press
 would wait for each of a dozen calls that are being placed."""
+
+
+class DispatchSettings(Mqtt, frozen=True, kw_only=True):
+    """Settings of `pingan dispatch`."""
+
+    twilio_account_sid: Text | None = None
+    """Where telephone calls are made: `TwilioSettings` says what else they need."""
 
 
 async def intake(desk: Desk, bell: Bell) -> None:
@@ -93,8 +99,8 @@ async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
 def main(argv: list[str]) -> int:
     """`pingan dispatch`."""
     try:
-        settings = load(Mqtt)
-        telephony = load(TwilioSettings) if "PINGAN_TWILIO_ACCOUNT_SID" in os.environ else None
+        settings = load(DispatchSettings)
+        telephony = load(TwilioSettings) if settings.twilio_account_sid else None
     except SettingsError as error:
         raise SystemExit(f"pingan dispatch: {error}") from error
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -9,7 +9,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .logs import open_log
 from .mosquitto_password import hash_password
@@ -23,8 +25,8 @@ _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASH = re.compile(r"\$[67]\$[A-Za-z0-9+/=$]+")
 
 CONFIGURATION = """\
-# Written by `pingan up` at every start: changes made here are lost.
-listener {port} {host}
+# Written by us at every start: changes made here are lost.
+{listeners}
 allow_anonymous false
 password_file {folder}/users
 acl_file {folder}/acl
@@ -72,6 +74,27 @@ topic write pingan/v1/+/down/#
 """
 
 
+LISTENER = "listener {port} {host}\n"
+LISTENER_TLS = """\
+listener {port} {host}
+certfile {certificate}
+keyfile {key}
+tls_version tlsv1.2
+"""
+"""With `tls_version`, 1.2 is the oldest that is spoken: what buttons' chips have, and nothing older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Where devices come in from outside: a listener that speaks TLS. A reload reads both files again."""
+
+    port: int
+    certificate: Path
+    """PEM: the server's certificate, and after it those between it and the authority."""
+    key: Path
+    host: str = "0.0.0.0"  # noqa: S104 - devices are everywhere
+
+
 class MosquittoError(Exception):
     """The broker cannot be prepared or does not start. The text says why."""
 
@@ -82,15 +105,29 @@ def program() -> str | None:
 
 
 class Mosquitto:
-    """The broker of one data folder. `prepare` and `start` may be called again after any death."""
+    """The broker of one data folder. `prepare` and `start` may be called again after any death.
 
-    def __init__(self, data: Path, port: int) -> None:
+    On one machine it listens on loopback, its files lie in `data` and it makes the services' passwords itself. In a
+    city (`pingan/city/broker.py`) they come from `secrets`, its files lie in `folder`, and devices come in by `tls`.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        port: int,
+        *,
+        host: str = HOST,
+        tls: Tls | None = None,
+        folder: Path | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
         make_data_folder(data)
         self.data = data
         self.port = port
+        self._host, self._tls, self._folder = host, tls, folder
         # Its own user, so that a hole in the broker is not one in the database.
         self.owner = owner("mosquitto", "nobody")
-        self._secrets = Secrets(data)
+        self._secrets = secrets or Secrets(data)
         self._service_hashes = {name: hash_password(self.password(name)) for name in SERVICE_USERS}
 
     def password(self, service_user: str) -> str:
@@ -101,11 +138,18 @@ class Mosquitto:
 
     def prepare(self) -> None:
         """Write the configuration. Devices known from the last run stay known: they need not wait for the database."""
-        self.folder = place_for(self.data, "mosquitto", self.owner)
-        text = CONFIGURATION.format(port=self.port, host=HOST, folder=self.folder)
+        self.folder = self._folder or place_for(self.data, "mosquitto", self.owner)
+        text = CONFIGURATION.format(listeners=self._listeners(), folder=self.folder)
         write_private(self.folder / "mosquitto.conf", text, self.owner)
         write_private(self.folder / "acl", ACCESS, self.owner)
         self.write_users(self._devices())
+
+    def _listeners(self) -> str:
+        plain = LISTENER.format(port=self.port, host=self._host)
+        tls = self._tls
+        if tls is None:
+            return plain
+        return plain + LISTENER_TLS.format(port=tls.port, host=tls.host, certificate=tls.certificate, key=tls.key)
 
     def _devices(self) -> dict[str, str]:
         """The devices in the users' file as it stands."""
@@ -136,21 +180,28 @@ class Mosquitto:
         return True
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start it as its own user from the first moment, so that a reload can read whatever the start could."""
+        """Start it with a log file of its own. MosquittoError when it is not installed."""
+        with open_log(self.data, "mosquitto") as log:
+            return self.start_to(log)
+
+    def start_to(self, log: BinaryIO | None) -> subprocess.Popen[bytes]:
+        """Start it as its own user from the first moment, so that a reload can read whatever the start could.
+
+        `log`: where it writes; None: where we do.
+        """
         found = program()
         if found is None:
             raise MosquittoError("Mosquitto is not installed: apt-get install mosquitto")
-        with open_log(self.data, "mosquitto") as log:
-            return subprocess.Popen(
-                [found, "-c", str(self.folder / "mosquitto.conf")],
-                cwd="/",
-                env={"PATH": os.defpath, "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **self.owner.arguments,
-            )
+        return subprocess.Popen(
+            [found, "-c", str(self.folder / "mosquitto.conf")],
+            cwd="/",
+            env={"PATH": os.defpath, "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            **self.owner.arguments,
+        )
 
     def answers(self, timeout_seconds: float = 1) -> bool:
         """Whether it takes a connection, signs `dispatch` in and says so."""
