@@ -1,12 +1,16 @@
 """Commands of the shared package itself."""
 
 import argparse
+import asyncio
 import logging
 import sys
 
+from pingan.logs import cluster
 from pingan.migrate import MigrationError
 from pingan.migrate import migrate as apply
 from pingan.settings import Common, SettingsError, load
+
+log = logging.getLogger(__name__)
 
 
 def migrate(argv: list[str]) -> int:
@@ -16,9 +20,25 @@ def migrate(argv: list[str]) -> int:
     phase = parser.parse_args(argv).phase
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        applied = apply(load(Common).database_url, phase)
-    except (MigrationError, SettingsError) as error:
+        settings = load(Common)
+        applied = apply(settings.database_url, phase)
+        _make_topics(settings)
+    except (MigrationError, SettingsError, ValueError) as error:
         sys.stderr.write(f"pingan migrate: {error}\n")
         return 1
     sys.stdout.write(f"{len(applied)} applied\n")
     return 0
+
+
+def _make_topics(settings: Common) -> None:
+    """Where the log is in Kafka. While that is away the rest may start: whoever needs a topic first makes it."""
+    if settings.log != "kafka":
+        return
+    where = cluster(settings)
+    from pingan.kafka_log import Away, make_topics
+
+    try:
+        for topic in asyncio.run(make_topics(where)):
+            log.info("made the topic %s", topic)
+    except Away as error:
+        log.warning("no topics are made now: %s", error)

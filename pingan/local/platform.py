@@ -35,6 +35,11 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
     clock: Annotated[str, msgspec.Meta(pattern="^(system|driven)$")] = "system"
     database_url: Text | None = None
     """Somebody else's PostgreSQL. Without it we start our own."""
+    log: Annotated[str, msgspec.Meta(pattern="^(postgres|kafka)$")] = "postgres"
+    kafka: Text | None = None
+    """Brokers of somebody's Kafka; we start none."""
+    kafka_prefix: Text = "pingan"
+    kafka_replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 3
     public_url: Text | None = None
     timezone: Text = "Asia/Shanghai"
     alerting_processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
@@ -45,8 +50,9 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES = tuple(f"PINGAN_{field.name.upper()}" for field in msgspec.structs.fields(PlatformSettings))
-OURS = {*NAMES, "PINGAN_MQTT_USER", "PINGAN_MQTT_PASSWORD", "PINGAN_SECRET"}
-"""What a process is told by us and never by the shell in which `up` happened to be typed."""
+OURS = {*NAMES, "PINGAN_MQTT_USER", "PINGAN_MQTT_PASSWORD", "PINGAN_SECRET", "PINGAN_METRICS_PORT"}
+"""What a process is told by us and never by the shell in which `up` happened to be typed. One port for the metrics of
+ten processes would be nine too few: they have sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,10 @@ class Platform:
             "PINGAN_SIM": "1" if self.settings.sim else "0",
             "PINGAN_PUBLIC_URL": self.settings.public_url or self.console,
             "PINGAN_CLOCK": self.settings.clock,
+            "PINGAN_LOG": self.settings.log,
+            "PINGAN_KAFKA": self.settings.kafka or "",
+            "PINGAN_KAFKA_PREFIX": self.settings.kafka_prefix,
+            "PINGAN_KAFKA_REPLICATION": str(self.settings.kafka_replication),
             "PINGAN_SECRET_FILE": str(secrets.file("secret", hexadecimal_bytes=32)),
         }
         if mqtt_user:
