@@ -22,8 +22,10 @@ import uvloop
 
 from pingan.clock import Clock, DrivenClock, SystemClock, to_ms
 from pingan.database import LOST, Database, Listener
+from pingan.exposition import Exposition, Taken, serving
 from pingan.log import Log
 from pingan.logs import open_log
+from pingan.metrics import CLOCK_STEP_SECONDS, DATABASE_SECONDS, READY, WAITING, hide, show
 from pingan.settings import Common, SettingsError
 from pingan.tasks import end
 
@@ -45,12 +47,14 @@ class State:
         self._numbers = itertools.count(1)
         self._written = 0
         self._one_at_a_time = threading.Lock()
+        self._shown_ready, self._shown_waiting = show(READY), show(WAITING)
 
     def expect(self, *parts: str) -> None:
         """Name the parts that must have said that they are well before the process is ready."""
         self._parts.update(parts)
         for part in parts:
             self._waiting.setdefault(part, "starting")
+            self._show(part)
 
     def well(self, part: str) -> None:
         reason = self._waiting.pop(part, None)
@@ -58,13 +62,19 @@ class State:
             return
         if reason != "starting":
             log.info("%s is back", part)
+        self._show(part)
         self.write()
 
     def waiting(self, part: str, reason: str) -> None:
         if self._waiting.get(part) != reason:
             log.warning("%s", reason)
         self._waiting[part] = reason
+        self._show(part)
         self.write()
+
+    def _show(self, part: str) -> None:
+        self._shown_waiting.labels(part).set(part in self._waiting)
+        self._shown_ready.set(self.ready)
 
     def note(self, text: str) -> None:
         """Something that whoever looks should read though nothing is waited for: `standby`."""
@@ -116,6 +126,8 @@ class Process:
         self.listener = Listener(self.database)
         self.state = State(settings.name, settings.data)
         self.state.expect("database")
+        self.exposition = Exposition()
+        self.exposition.look(self._look)
         self._settings = settings
         self._logs: list[Log] = []
         if isinstance(self.clock, DrivenClock):
@@ -137,6 +149,9 @@ class Process:
         self._logs.append(opened)
         return opened
 
+    def _look(self) -> None:
+        show(CLOCK_STEP_SECONDS).set(self.clock.step_ms() / 1000)
+
     def _follow(self, clock: DrivenClock) -> None:
         def hear(payload: str | None) -> None:
             if payload is not None and int(payload) > clock.now_ms():
@@ -149,6 +164,13 @@ class Process:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        try:
+            async with serving(self.exposition, self._settings):
+                await self._work(stop, *work)
+        except Taken as error:
+            raise SystemExit(f"{self._settings.name}: {error}") from error
+
+    async def _work(self, stop: asyncio.Event, *work: Callable[[], Awaitable[None]]) -> None:
         await self.database.open()
         beat = asyncio.create_task(self._beat())
         try:
@@ -193,11 +215,14 @@ class Process:
         """Keep saying whether the database answers, and whether the wall clock has been moved."""
         while True:
             await asyncio.sleep(2 * BEAT_SECONDS)
+            began = self.clock.monotonic()
             try:
                 async with asyncio.timeout(5), self.database.connection() as connection:
                     await connection.execute("select 1")
+                show(DATABASE_SECONDS).set(self.clock.monotonic() - began)
                 self.state.well("database")
             except (*LOST, TimeoutError) as error:
+                hide(DATABASE_SECONDS)
                 self.state.waiting("database", f"waiting for the database: {type(error).__name__}")
             if abs(step := self.clock.step_ms()) > STEP_TOLERATED_MS:
                 log.warning("the wall clock is %d ms away from ours: it was moved; deadlines are not", step)

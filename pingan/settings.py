@@ -71,6 +71,9 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """Topics are called `<prefix>.<log>`."""
     kafka_replication: Annotated[int, msgspec.Meta(ge=1, le=9)] = 3
     """Copies of each partition. Two must have an entry before it counts; with 1, for a lone broker, that one."""
+    metrics_port: Port | None = None
+    """Where `/metrics` is served. None: on the socket `run/<name>.metrics` in the data folder, if there is one."""
+    metrics_host: Text = "127.0.0.1"
     wall_minus_boottime: float | None = None
     """Seconds, from the supervisor: what all its processes add to the boot time. None: measured at the start."""
 
