@@ -107,6 +107,16 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kaf
         cluster.stop()
 
 
+@pytest.fixture(scope="module", params=["postgres", "kafka"])
+def log_environ(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a whole platform is told so that its log is in PostgreSQL; and again so that it is in Kafka."""
+    if request.param == "postgres":
+        return {}
+    cluster: kafka.Kafka = request.getfixturevalue("kafka_broker")
+    contracts.held_against(f"the stories: Apache Kafka {kafka.need()}")
+    return cluster.environ
+
+
 @dataclass(frozen=True)
 class Topics:
     """Names for topics of one test's own."""
