@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError, for_code
 
+from pingan import metrics
 from pingan.clock import Clock, to_ms
 from pingan.database import Connection, Database, Queries
 from pingan.lease import Leases
@@ -137,6 +138,7 @@ class KafkaLog:
         for partition, body in records:
             bodies.setdefault(partition, []).append(body)
         producer = None
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(APPEND_SECONDS):
                 producer = await self._connected_producer()
@@ -145,6 +147,7 @@ class KafkaLog:
             # What is still on its way in this client would be sent beside its own repeat, for as long as Kafka is away.
             await self._discard(producer)
             raise Away(_why(error)) from error
+        metrics.show(metrics.APPEND_SECONDS).labels(self.name).observe(self._clock.monotonic() - began)
 
     async def _send(self, producer: AIOKafkaProducer, partition: int, bodies: Sequence[bytes]) -> None:
         """Durable when this returns. In their order: a batch that is full goes before the next one is begun."""
@@ -248,6 +251,7 @@ class KafkaLog:
             self._clock,
             PARTITIONS,
             self._patience_seconds,
+            share=metrics.show(metrics.PARTITIONS).labels(self.name, group),
         )
         return KafkaConsumer(self.name, self._database, self._clock, leases, self._cluster)
 

@@ -12,6 +12,8 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 
+from prometheus_client import Gauge
+
 from pingan.clock import Clock
 from pingan.database import LOST, Connection, Database, Queries
 
@@ -58,6 +60,8 @@ class Leases:
     patience_seconds: float = 3.0
     held: dict[int, int] = field(default_factory=dict)
     """partition → the epoch under which it is ours, as far as we know."""
+    share: Gauge | None = None
+    """Where it is shown how many are ours."""
 
     _owner: str = ""
     _seen: dict[str, _Seen] = field(default_factory=dict)
@@ -88,6 +92,7 @@ class Leases:
         """One look: beat, see who is gone, take what is free up to our share, give back what is over it."""
         async with self._one_at_a_time:  # two at once would each take what the other took for lost
             await self._look()
+            self._show()
 
     async def _look(self) -> None:
         async with self.database.transaction() as connection:
@@ -115,6 +120,10 @@ class Leases:
         ]:
             async with self.database.connection() as connection:
                 await connection.execute(sql.forget, {"name": self.name, "owners": forgotten})
+
+    def _show(self) -> None:
+        if self.share is not None:
+            self.share.set(len(self.held))
 
     def _alive(self, beats: dict[str, int]) -> set[str]:
         now = self.clock.monotonic()
@@ -153,6 +162,7 @@ class Leases:
     async def release_all(self) -> None:
         """Give everything back and leave the group."""
         await self._release(list(self.held))
+        self._show()
         async with self.database.connection() as connection:
             await connection.execute(sql.forget, {"name": self.name, "owners": [self._owner]})
 
@@ -174,6 +184,7 @@ class Leases:
         """Let go of a partition on which we were fenced."""
         if self.held.pop(partition, None) is not None:
             self._note(Change(lost=(partition,)))
+            self._show()
 
     async def fence(self, connection: Connection, partition: int) -> None:
         """Fenced unless the partition is ours; if it is, it stays so until the transaction ends."""

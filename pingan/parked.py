@@ -2,6 +2,7 @@
 
 import logging
 
+from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import Database, Queries
 from pingan.log import Entry
@@ -25,4 +26,6 @@ async def park(
         "body": entry.body,
     }
     async with database.connection() as connection:
-        await connection.execute(sql.park, parameters)
+        parked = await connection.execute(sql.park, parameters)
+    group = consumer.rpartition("/")[2]
+    metrics.show(metrics.PARKED).labels(log_name, group).inc(parked.rowcount)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import msgspec
 
+from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import Connection, Database, Listener, Queries
 from pingan.lease import Leases
@@ -58,8 +59,10 @@ class PostgresLog:
             "bodies": [_pack(group) for group in bodies.values()],
             "now": self._clock.now(),
         }
+        began = self._clock.monotonic()
         async with self._database.connection() as connection:
             await connection.execute(sql.append, parameters)
+        metrics.show(metrics.APPEND_SECONDS).labels(self.name).observe(self._clock.monotonic() - began)
 
     async def ends(self) -> dict[int, int]:
         async with self._database.connection() as connection:
@@ -87,7 +90,15 @@ class PostgresLog:
     def consumer(self, group: str, member: str) -> "PostgresConsumer":
         if group not in GROUPS[self.name]:
             raise ValueError(f"log {self.name} has no group {group}; add it to GROUPS so that nothing is trimmed early")
-        leases = Leases(self._database, f"{self.name}/{group}", member, self._clock, PARTITIONS, self._patience_seconds)
+        leases = Leases(
+            self._database,
+            f"{self.name}/{group}",
+            member,
+            self._clock,
+            PARTITIONS,
+            self._patience_seconds,
+            share=metrics.show(metrics.PARTITIONS).labels(self.name, group),
+        )
         return PostgresConsumer(self.name, self._database, self._clock, leases, self._listener)
 
 
