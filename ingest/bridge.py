@@ -24,7 +24,7 @@ from ingest.register import Register
 from ingest.rejections import Rejections
 from ingest.settle import Settler
 from ingest.waiting import InOrder, InTurn, Waiting
-from pingan import process
+from pingan import metrics, process
 from pingan.clock import DrivenClock
 from pingan.database import LOST
 from pingan.lease import Leases
@@ -58,7 +58,10 @@ class House:
         self.database, self.clock, self.state = self.process.database, self.process.clock, self.process.state
         self.register = Register(self.database)
         self.clocks = DeviceClocks()
-        self.rejections = Rejections(self.database, self.clock)
+        self.rejections = Rejections(self.database, self.clock, lane)
+        self.received = metrics.Tally(metrics.show(metrics.RECEIVED).labels(lane))
+        self.process.exposition.look(self.received.hand_over)
+        self.heard = metrics.show(metrics.HEARD).labels(lane)
         self.log = self.process.log(LOGS[lane])
         # Only a driven clock has to know whether all of them are read: in the order in which entries go through them.
         self.logs = [self.process.log(name) for name in ("urgent", "readings")] if self.clock.driven else []
@@ -90,6 +93,7 @@ class House:
                 self._stand_by()
 
     def _stand_by(self) -> None:
+        self.heard.set(0)
         self.state.note("standby")
         self.state.well("broker")
 
@@ -157,8 +161,15 @@ class Bridge:
         )
         self._settler = Settler(house.register.find, house.clocks, driven=house.clock.driven)
         self._reception = Reception(
-            house.clock, self._settler, self._lane, house.rejections, ack=self._mqtt.ack, answer=self._mqtt.send
+            house.clock,
+            self._settler,
+            self._lane,
+            house.rejections,
+            house.received,
+            ack=self._mqtt.ack,
+            answer=self._mqtt.send,
         )
+        self._acknowledge_seconds = metrics.show(metrics.ACKNOWLEDGE_SECONDS).labels(house.lane)
         self._listening = Listening(
             house.clock,
             epoch,
@@ -242,6 +253,11 @@ class Bridge:
         ack = self._mqtt.ack
         for item in items:
             ack(item.ticket)
+        # Each press; of telemetry what waited longest in each append, since ten thousand a second would cost a percent.
+        came = [item.came_at for item in items if item.came_at is not None]
+        now = self._house.clock.monotonic()
+        for came_at in came if self._house.lane == ALARM else came[:1]:
+            self._acknowledge_seconds.observe(now - came_at)
 
     def _flow(self, on: bool) -> None:
         if on:
@@ -255,6 +271,8 @@ class Bridge:
         self._settler.connected(self._house.clock.now_ms() if reason is None else None)
 
     def _say(self, part: str, reason: str | None) -> None:
+        if part == "broker":
+            self._house.heard.set(reason is None)
         if reason is None:
             self._house.state.well(part)
         else:

@@ -16,12 +16,13 @@ from ingest.waiting import Waiting
 from pingan.clock import Clock
 from pingan.log import Record
 from pingan.messages import Event, Reading, encode, partition_of
+from pingan.metrics import Tally
 
 _DEVICE = re.compile(r"pingan/v1/([A-Za-z0-9_-]{1,64})/up/")
 
 
 class Reception:
-    """`ack` gives the broker's message up; `answer(topic, payload)` publishes."""
+    """`ack` gives the broker's message up; `answer(topic, payload)` publishes; `received` counts what came."""
 
     def __init__(
         self,
@@ -29,14 +30,18 @@ class Reception:
         settler: Settler,
         lane: Lane,
         rejections: Rejections,
+        received: Tally,
         *,
         ack: Callable[[int], object],
         answer: Callable[[str, bytes], None],
     ) -> None:
         self._clock, self._settler, self._lane, self._rejections = clock, settler, lane, rejections
+        self._received = received
         self._ack, self._publish = ack, answer
 
     def hear(self, topic: str, payload: bytes, ticket: int) -> None:
+        self._received.count += 1
+        came_at = self._clock.monotonic()
         decoded = decode(topic, payload, self._clock.now_ms())
         if isinstance(decoded, Rejected):
             self._refuse(decoded, topic, payload, ticket)
@@ -45,25 +50,25 @@ class Reception:
             self._remark(decoded.remark, decoded.detail, topic, payload)
             decoded = decoded.taken
         if isinstance(decoded, Event):
-            self._take_event(self._settler.event(decoded), payload, ticket)
+            self._take_event(self._settler.event(decoded), payload, ticket, came_at)
             device: str | None = decoded.device
         else:
-            self._take_readings(decoded, payload, ticket)
+            self._take_readings(decoded, payload, ticket, came_at)
             device = decoded[0].device if decoded else None
         if device is not None and (remark := self._settler.remark(device)) is not None:
             self._remark(remark, device, topic, payload)
 
-    def _take_event(self, event: Event, payload: bytes, ticket: int) -> None:
+    def _take_event(self, event: Event, payload: bytes, ticket: int, came_at: float) -> None:
         record = Record(partition_of(event.home, event.device), encode(event))
         then = functools.partial(self._answer_received, event.device, event.id)
-        self._lane.put(event.home or event.device, Waiting([record], ticket, len(payload), then))
+        self._lane.put(event.home or event.device, Waiting([record], ticket, len(payload), then, came_at))
 
-    def _take_readings(self, readings: list[Reading], payload: bytes, ticket: int) -> None:
+    def _take_readings(self, readings: list[Reading], payload: bytes, ticket: int, came_at: float) -> None:
         records = [
             Record(partition_of(reading.home, reading.device), encode(reading))
             for reading in map(self._settler.reading, readings)
         ]
-        self._lane.put("", Waiting(records, ticket, len(payload)))
+        self._lane.put("", Waiting(records, ticket, len(payload), came_at=came_at))
 
     def _answer_received(self, device: str, event_id: str) -> None:
         self._answer(device, {"id": event_id, "stage": "received", "at": self._clock.now()})

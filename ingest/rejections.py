@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from ingest.codecs import REASONS
+from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database, Queries
 
@@ -22,8 +24,9 @@ FLUSH_SECONDS = 0.2
 
 
 class Rejections:
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, lane: str) -> None:
+        self._database, self._clock, self._lane = database, clock, lane
+        metrics.show(metrics.REJECTED)
         self._counts: Counter[str] = Counter()
         self._samples: list[dict[str, Any]] = []
         self._then: list[Callable[[], None]] = []
@@ -77,6 +80,8 @@ class Rejections:
             counts, self._counts = self._counts, Counter()
             samples, self._samples = self._samples, []
             then, self._then = self._then, []
+            for reason, count in counts.items():
+                metrics.REJECTED.labels(self._lane, metrics.bounded(reason, REASONS)).inc(count)
             await self._record(counts, samples)
             for act in then:
                 act()

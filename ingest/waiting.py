@@ -14,6 +14,8 @@ class Waiting(NamedTuple):
     ticket: int
     size: int
     then: Callable[[], None] | None = None
+    came_at: float | None = None
+    """By this process's monotonic clock; None for what nobody waits for."""
 
 
 class Queue(Protocol):

@@ -36,6 +36,9 @@ class Remark(StrEnum):
     DISABLED_DEVICE = "disabled_device"
 
 
+REASONS = frozenset({*Reason, *Remark})
+
+
 class Rejected(NamedTuple):
     """Refused: `detail` says where and why in a sentence for the device's maker; `id` is the alarm's, if legible."""
 
