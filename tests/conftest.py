@@ -107,11 +107,14 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kaf
         cluster.stop()
 
 
+LogEnviron = Callable[[], dict[str, str]]
+
+
 @pytest.fixture(scope="module", params=["postgres", "kafka"])
-def log_environ(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What a whole platform is told so that its log is in PostgreSQL; and again so that it is in Kafka."""
+def log_environ(request: pytest.FixtureRequest) -> LogEnviron:
+    """What a platform is told so that its log is in PostgreSQL; and again, in Kafka: each time in topics of its own."""
     if request.param == "postgres":
-        return {}
+        return dict
     cluster: kafka.Kafka = request.getfixturevalue("kafka_broker")
     contracts.held_against(f"the stories: Apache Kafka {kafka.need()}")
     return cluster.environ

@@ -102,7 +102,6 @@ class Kafka:
     def replication(self) -> int:
         return min(3, self.count)
 
-    @property
     def environ(self) -> dict[str, str]:
         """What a platform is told so that its log is here, in topics of its own."""
         return {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.conftest import Until
+from tests.conftest import LogEnviron, Until
 from tests.faults.house import RealHouse
 from tests.stories.support import WIDE
 
@@ -23,10 +23,10 @@ DAUGHTER = "+8613800000101"
 
 
 @pytest.fixture(scope="module")
-def house(log_environ: dict[str, str]) -> Iterator[RealHouse]:
+def house(log_environ: LogEnviron) -> Iterator[RealHouse]:
     house = RealHouse()
     try:
-        house.rise(**log_environ)
+        house.rise(**log_environ())
         yield house
     finally:
         house.fall(keep=False)
@@ -131,10 +131,10 @@ def replay(house: RealHouse, *arguments: str) -> Any:
 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not SHARED.exists(), reason="the recordings (../shared/data) are not on this machine")
-def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incidents(log_environ: dict[str, str]) -> None:
+def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incidents(log_environ: LogEnviron) -> None:
     house = RealHouse()
     try:
-        house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0", **log_environ)
+        house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0", **log_environ())
         driven = ("--home", "H001", "--driven", "--data", str(SHARED))
         home = replay(house, "--tihm", "0d5ef", "--days", "14", "--step-minutes", "30", *driven)
         assert home["readings"] > 6000
