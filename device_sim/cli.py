@@ -68,6 +68,7 @@ def add_commands(subparsers: Subparsers) -> None:
     run.add_argument("--habit", choices=HABITS, help=say("habits"))
     run.add_argument("--pace", type=float, default=1.0, help=say("pace"))
     run.add_argument("--phones-only", action="store_true", help=say("phones_only"))
+    run.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help=say("listen"))
     press = _command(subparsers, "press", _press)
     press.add_argument("--home", required=True, help=say("home"))
     press.add_argument("--kind", default="sos", help=say("kind"))
@@ -150,7 +151,7 @@ def _run(arguments: argparse.Namespace) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             habit = Habit(arguments.habit, after_seconds=3 * arguments.pace) if arguments.habit else None
             how = {"climate": arguments.climate, "pace": arguments.pace, "phones_only": arguments.phones_only}
-            runner.run(live(access_of(arguments), habit=habit, **how))
+            runner.run(live(access_of(arguments), habit=habit, listen=arguments.listen, **how))
     except ServerError as error:
         raise CommandError(str(error)) from None
 

@@ -136,19 +136,22 @@ async def neighbourhood(
     climate: str = "fair",
     pace: float = 1.0,
     phones_only: bool = False,
+    listen: str = LOOPBACK,
 ) -> AsyncIterator[Neighbourhood]:
     """A running neighbourhood with its HTTP server at the access file's `simulator` address.
 
-    AccessError when that address is not on this machine, ServerError when its port is taken.
+    `listen`: on which of this machine's addresses. AccessError when `simulator` is not one that is listened on,
+    ServerError when its port is taken.
     """
     address = urlsplit(access.simulator)
-    if address.hostname not in (LOOPBACK, "localhost") or address.port is None:
-        raise AccessError(f"the simulator listens on {LOOPBACK} only, not at {access.simulator}")
+    elsewhere = listen == LOOPBACK and address.hostname not in (LOOPBACK, "localhost")
+    if elsewhere or address.hostname is None or address.port is None:
+        raise AccessError(f"the simulator listens on {listen} only, not at {access.simulator}")
     running = Neighbourhood(access, plan=plan, climate=climate, pace=pace, phones_only=phones_only)
-    transports, app = Transports(), bare_app()
+    transports, app = Transports(), bare_app(address.hostname)
     app.include_router(twilio_router(running.network, transports.drop))
     app.include_router(control_router(running))
-    async with serving(app, address.port, transports):
+    async with serving(app, address.port, transports, listen):
         log.info("the neighbourhood's page is at %s", access.simulator)
         running.open()
         reporting = asyncio.create_task(running.report())
@@ -160,7 +163,13 @@ async def neighbourhood(
 
 
 async def live(
-    access: Access, *, climate: str = "fair", pace: float = 1.0, habit: Habit | None = None, phones_only: bool = False
+    access: Access,
+    *,
+    climate: str = "fair",
+    pace: float = 1.0,
+    habit: Habit | None = None,
+    phones_only: bool = False,
+    listen: str = LOOPBACK,
 ) -> None:
     """Runs a neighbourhood, or only its telephone network (beside a replay), until SIGTERM or SIGINT.
 
@@ -170,7 +179,7 @@ async def live(
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    async with neighbourhood(access, climate=climate, pace=pace, phones_only=phones_only) as running:
+    async with neighbourhood(access, climate=climate, pace=pace, phones_only=phones_only, listen=listen) as running:
         for phone in running.network.phones.values() if habit else ():
             phone.habit = habit or phone.habit
         await stop.wait()

@@ -1,4 +1,4 @@
-"""The simulator's HTTP server, on loopback only, in the loop of the devices."""
+"""The simulator's HTTP server, on loopback unless it is told otherwise, in the loop of the devices."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOPBACK = "127.0.0.1"
-"""The control interface has no password, so it listens nowhere else."""
+"""The control interface has no password, so it listens nowhere else unless whoever starts it says so."""
 
 
 class ServerError(Exception):
@@ -56,19 +56,22 @@ class Transports:
         return transport is not None
 
 
-def bare_app() -> FastAPI:
-    """An application that answers only to this machine's own names: a web page elsewhere must not press a button."""
+def bare_app(name: str = LOOPBACK) -> FastAPI:
+    """An application that answers only to this machine's own names: a web page elsewhere must not press a button.
+
+    `name`: what else it is called, such as its container.
+    """
     app = FastAPI(title="device_sim", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost", name])
     return app
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, port: int, transports: Transports) -> AsyncIterator[None]:
-    """Serves `app` on 127.0.0.1:`port`. ServerError when the port is taken."""
+async def serving(app: FastAPI, port: int, transports: Transports, host: str = LOOPBACK) -> AsyncIterator[None]:
+    """Serves `app` on `host`:`port`. ServerError when the port is taken."""
     config = uvicorn.Config(
         app,
-        host=LOOPBACK,
+        host=host,
         port=port,
         http=transports.protocol(),
         ws="none",
@@ -79,7 +82,7 @@ async def serving(app: FastAPI, port: int, transports: Transports) -> AsyncItera
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)
-    task = asyncio.create_task(_serve(server, port))
+    task = asyncio.create_task(_serve(server, host, port))
     try:
         while not server.started:
             if task.done():
@@ -91,9 +94,9 @@ async def serving(app: FastAPI, port: int, transports: Transports) -> AsyncItera
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _serve(server: uvicorn.Server, port: int) -> None:
+async def _serve(server: uvicorn.Server, host: str, port: int) -> None:
     try:
         await server.serve()
     except SystemExit:
         # uvicorn ends the whole process when it cannot bind; the devices beside it deserve a sentence.
-        raise ServerError(f"port {port} on {LOOPBACK} cannot be used: is a simulator running already?") from None
+        raise ServerError(f"port {port} on {host} cannot be used: is a simulator running already?") from None

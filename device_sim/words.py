@@ -25,6 +25,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "only the telephone network, no devices: beside a replay on the driven clock",
         "只运行电话网络，不运行设备：与受控时钟回放配合使用",
     ),
+    "listen": (
+        "where its page listens; it has no password, so elsewhere than on loopback only inside a container",
+        "页面的监听地址；该页面没有密码，除容器内部外只应使用本机回环地址",
+    ),
     "home": ("the home, for example H001", "住户编号，例如 H001"),
     "kind": ("kind of alarm", "报警种类"),
     "test": ("mark the press as a test", "标记为测试"),

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 import sys
 
 COMMANDS = {
@@ -19,6 +20,9 @@ COMMANDS = {
     "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "register": ("care.commands", "main", "the register: import, export, sample"),
+    "broker": ("pingan.city.broker", "main", "Mosquitto with the register's devices, by TLS (what a city runs)"),
+    "health": ("pingan.city.health", "main", "whether the processes here work: a container's health check (--mend)"),
+    "access-file": ("pingan.city.access", "main", "the access file for a simulator in another container"),
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
@@ -37,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if argv[0] in TYPED_BY_PEOPLE:
         importlib.import_module("pingan.local.shell").complete(os.environ)
+    # Whoever starts us names us, if more than one of a kind runs on a machine. Each container is a machine of its own.
+    os.environ.setdefault("PINGAN_NAME", f"{argv[0]}-{socket.gethostname()}")
     module, function, _ = COMMANDS[argv[0]]
     # A room is imported only when it is asked for: each process holds in memory what it uses.
     return int(getattr(importlib.import_module(module), function)(argv[1:]) or 0)

@@ -23,9 +23,7 @@ def router(database: Database, clock: Clock, data: Path | None) -> APIRouter:
     @routes.get("/healthz", include_in_schema=False)
     async def healthz() -> Response:
         reason = await _database(database)
-        processes = (
-            [_process(path, clock.monotonic()) for path in sorted((data / "run").glob("*.json"))] if data else []
-        )
+        processes = said(data, clock.monotonic()) if data else []
         well = reason is None and all(one["state"] == "ready" for one in processes)
         body = {
             "state": "ready" if well else "waiting",
@@ -35,6 +33,14 @@ def router(database: Database, clock: Clock, data: Path | None) -> APIRouter:
         return JSONResponse(body, 200 if well else 503, {"Cache-Control": "no-store"})
 
     return routes
+
+
+def said(data: Path, monotonic: float) -> list[dict[str, Any]]:
+    """What the processes of the installation `data` say of themselves: `name`, `state` and `detail` of each.
+
+    `monotonic`: seconds, of the clock by which they write.
+    """
+    return [_process(path, monotonic) for path in sorted((data / "run").glob("*.json"))]
 
 
 async def _database(database: Database) -> str | None:
@@ -51,9 +57,9 @@ async def _database(database: Database) -> str | None:
 def _process(path: Path, monotonic: float) -> dict[str, Any]:
     """What a process says of itself, if it is still saying it."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        name, state, detail = str(said["name"]), str(said["state"]), str(said["detail"])
-        silent = monotonic - float(said["at_monotonic"])
+        found = json.loads(path.read_text(encoding="utf-8"))
+        name, state, detail = str(found["name"]), str(found["state"]), str(found["detail"])
+        silent = monotonic - float(found["at_monotonic"])
     except (OSError, ValueError, KeyError, TypeError):
         return {"name": path.stem, "state": "unreadable", "detail": "its state file cannot be read"}
     # Written before the machine's last start: its clock has begun anew since.

@@ -4,26 +4,29 @@ Its form is described in docs/simulator-contract.md. The credentials are those o
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 from .mosquitto import HOST
 from .places import read_json, write_private
-from .platform import Platform
+from .platform import Platform, Twilio
 
 FILE = "access.json"
 SAMPLE = "sample.json"
 """Written by `pingan register sample`, when it fills an empty register."""
 
 
-def compose(platform: Platform) -> dict[str, Any]:
-    """The access file's content. Without a sample register it holds addresses only."""
-    sample = read_json(platform.data / SAMPLE)
-    twilio = platform.twilio()
+def compose(data: Path, console: str, mqtt: tuple[str, int], simulator: str, twilio: Twilio | None) -> dict[str, Any]:
+    """The access file's content. Without a sample register in `data` it holds addresses only.
+
+    `console` and `simulator` are URLs, `mqtt` the broker's host and port.
+    """
+    sample = read_json(data / SAMPLE)
     return {
-        "console": platform.console,
+        "console": console,
         "operator": sample.get("operator"),
         "token": sample.get("token"),
-        "mqtt": {"host": HOST, "port": platform.settings.mqtt_port},
+        "mqtt": {"host": mqtt[0], "port": mqtt[1]},
         "devices": sample.get("devices", []),
         "homes": sample.get("homes", []),
         "phones": sample.get("phones", []),
@@ -34,11 +37,16 @@ def compose(platform: Platform) -> dict[str, Any]:
             "auth_token": twilio.auth_token_file.read_text(encoding="utf-8").strip(),
             "from": twilio.from_number,
         },
-        "simulator": platform.simulator,
+        "simulator": simulator,
         "clock": sample.get("clock"),
     }
 
 
 def write(platform: Platform) -> None:
-    text = json.dumps(compose(platform), ensure_ascii=False, indent=2)
-    write_private(platform.data / FILE, text + "\n")
+    """The access file of the platform on this machine."""
+    mqtt = HOST, platform.settings.mqtt_port
+    put(platform.data, compose(platform.data, platform.console, mqtt, platform.simulator, platform.twilio()))
+
+
+def put(data: Path, content: dict[str, Any]) -> None:
+    write_private(data / FILE, json.dumps(content, ensure_ascii=False, indent=2) + "\n")

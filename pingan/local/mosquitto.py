@@ -151,6 +151,11 @@ class Mosquitto:
             return plain
         return plain + LISTENER_TLS.format(port=tls.port, host=tls.host, certificate=tls.certificate, key=tls.key)
 
+    @property
+    def certificates(self) -> tuple[Path, ...]:
+        """The files of the TLS listener, if there is one."""
+        return (self._tls.certificate, self._tls.key) if self._tls else ()
+
     def _devices(self) -> dict[str, str]:
         """The devices in the users' file as it stands."""
         users: dict[str, str] = {}

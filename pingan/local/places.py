@@ -87,6 +87,13 @@ class Secrets:
     def __init__(self, data: Path) -> None:
         self._folder = data / "secrets"
 
+    @classmethod
+    def within(cls, folder: Path) -> "Secrets":
+        """Those of a folder of somebody else's making, such as /run/secrets."""
+        secrets = cls(folder)
+        secrets._folder = folder
+        return secrets
+
     def file(self, name: str, *, prefix: str = "", hexadecimal_bytes: int = 24) -> Path:
         """The file of the secret `name`, made now if it isn't there."""
         path = self._folder / name
