@@ -75,6 +75,12 @@ class Broker:
         self.process.kill()
         self.process.wait()
 
+    def again(self) -> None:
+        """After a kill: start it on what it has left, when the killed one is gone."""
+        assert self.process is not None
+        self.process.wait()
+        self.start()
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)

@@ -1,6 +1,6 @@
 """The kill campaign: every process is killed and held in turn while presses are made, and then everything is looked at.
 
-    python -m tests.faults.campaign [--rounds 1] [--presses 500] [--seed N] [--only TARGET]
+    python -m tests.faults.campaign [--rounds 1] [--presses 500] [--seed N] [--only TARGET] [--brokers N]
 
 First faults, then calm: safety must hold always, and in the calm everything has to come to its end. The seed draws the
 order, the moments and the people's habits; it is in the report, and with it the same campaign can be made again.
@@ -33,7 +33,7 @@ from tests.faults.checkers import Window
 from tests.faults.desk_bot import DeskBot
 from tests.faults.house import RealHouse, environment_without_ours
 from tests.faults.probe import Probe
-from tests.faults.strikes import EVERYTHING, KILL, Strike, hit, schedule
+from tests.faults.strikes import EVERYTHING, KAFKA, KILL, Strike, hit, schedule
 
 READINGS_PER_SECOND = 250
 READING_CONNECTIONS = 10
@@ -41,7 +41,8 @@ PRESS_RETRY_SECONDS = 1.0
 SECONDS_A_STRIKE = 7.5
 """What one strike takes with its recovery, for spreading the presses over all of them."""
 ONE_SECONDS, ALL_SECONDS = 10.0, 15.0
-"""The promise: from the hit until a press is acknowledged and on an incident, and until all is well."""
+"""The promise: from the hit until a press is acknowledged and on an incident, and until all is well. For a broker of
+Kafka the longer one: a lone one has to start, of several another one has to become the leader."""
 PATIENCE_SECONDS = 40.0
 CALM_SECONDS = 60.0
 PROVIDER_SECONDS = 0.8
@@ -80,7 +81,7 @@ class Recovery:
 
     @property
     def _bound(self) -> float:
-        return ALL_SECONDS if self.target == EVERYTHING else ONE_SECONDS
+        return ALL_SECONDS if self.target == EVERYTHING or self.target.startswith(KAFKA) else ONE_SECONDS
 
     def _parts(self) -> list[tuple[str, float | None]]:
         return [("on an incident", self.on_an_incident), ("all well", self.all_well)]
@@ -110,7 +111,7 @@ class Campaign:
     def __init__(self, house: RealHouse, *, rounds: int, presses: int, seed: int, only: str | None) -> None:
         self._house, self._presses = house, presses
         self._random = random.Random(seed)
-        self._strikes = schedule(self._random, rounds, only)
+        self._strikes = schedule(self._random, rounds, only, len(house.kafka.brokers) if house.kafka else 0)
         self._seconds = max(20.0, SECONDS_A_STRIKE * len(self._strikes))
         self._acknowledged = house.outer / "acknowledged.jsonl"
         self._windows: list[Window] = []
@@ -360,6 +361,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--presses", type=int, default=500)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
+    parser.add_argument("--brokers", type=int, default=0, help="the log is in Kafka, with so many brokers to strike")
     parser.add_argument("--only", help="strike only targets whose name has this in it")
     parser.add_argument("--keep", action="store_true", help="keep the data folder even when all is well")
     parser.add_argument("--json", type=Path, help="also write the report there")
@@ -371,7 +373,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep = True
     campaign: Campaign | None = None
     try:
-        house.rise()
+        if given.brokers:
+            house.rise_with_kafka(given.brokers)
+        else:
+            house.rise()
         _say(f"  {'fault':<9} {'target':<26} received incident  all well   (from the hit)")
         campaign = Campaign(house, rounds=given.rounds, presses=given.presses, seed=given.seed, only=given.only)
         asyncio.run(campaign.run())

@@ -19,6 +19,7 @@ from pingan.local import up
 from pingan.local.processes import Identity
 from pingan.local.supervisor import identity, recorded
 from tests.integration.local_support import House
+from tests.kafka import Kafka
 from tests.support import free_port
 
 PLACE = Path("/var/tmp")
@@ -36,6 +37,13 @@ class RealHouse(House):
         super().__init__(outer)
         self.outer = outer
         self.environ["PINGAN_HTTP_PORT"] = str(free_port())
+        self.kafka: Kafka | None = None
+
+    def rise_with_kafka(self, brokers: int) -> None:
+        """The same with its log in Kafka, whose brokers are started first and are stopped with it."""
+        self.kafka = Kafka(self.outer / "kafka", brokers)
+        self.kafka.start()
+        self.rise(**self.kafka.environ())
 
     def rise(self, **environ: str) -> None:
         """Start it, and wait until all is well. RuntimeError with what it said when it is not."""
@@ -60,6 +68,9 @@ class RealHouse(House):
     def fall(self, *, keep: bool) -> None:
         """Stop it. `keep` leaves its folder behind, for whoever wants to know why."""
         self.pingan("down")
+        if self.kafka is not None:
+            for broker in self.kafka.brokers:
+                broker.stop()
         if keep:
             return
         if (self.data / "postgres").exists():  # else its database is another's

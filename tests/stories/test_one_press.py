@@ -103,7 +103,7 @@ async def test_from_the_press_to_the_closing(house: RealHouse, browser: Browser,
     assert not errors, errors
 
 
-def test_a_device_of_ones_own_is_ten_lines(house: RealHouse) -> None:
+async def test_a_device_of_ones_own_is_ten_lines(house: RealHouse, until: Until) -> None:
     """The script of the README, as it stands there."""
     (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert "pingan." not in script.replace("pingan/v1", "")
@@ -116,7 +116,7 @@ def test_a_device_of_ones_own_is_ten_lines(house: RealHouse) -> None:
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert "'stage': 'received'" in told.stdout
-    assert any(row["home"] == "H004" for row in house.api("/api/v1/incidents"))
+    await until(lambda: any(row["home"] == "H004" for row in house.api("/api/v1/incidents")))
 
 
 def replay(house: RealHouse, *arguments: str) -> Any:
