@@ -8,19 +8,44 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from alerting.detectors.table import KINDS as FOUND
+from pingan import metrics
 from pingan.clock import from_ms
 from pingan.database import Connection, Queries
-from pingan.messages import Alarm
+from pingan.messages import ANSWERS, RINGING, Alarm
 
 sql = Queries(__file__, "alarms.sql")
 
 REFUSED = (psycopg.DataError, psycopg.IntegrityError)
 """What the database raises for an alarm that it cannot hold: a fault of that alarm, not of the database."""
 
+SOURCES = ("reported", "derived")
+KINDS = RINGING | ANSWERS | FOUND
+"""What is counted by its own name. A device may invent any other, and it is an alarm all the same."""
 
-async def insert(connection: Connection, alarms: Iterable[Alarm], now: datetime) -> None:
-    """Raise `alarms` within the caller's transaction. One of REFUSED if one cannot be held."""
-    await connection.cursor().executemany(sql.insert, [_row(alarm, now) for alarm in alarms])
+
+async def insert(connection: Connection, alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
+    """Raise `alarms` within the caller's transaction; those of them that are new. One of REFUSED if one cannot be held.
+
+    When it has committed, `count` them.
+    """
+    if not (by_id := {alarm.id: alarm for alarm in alarms}):
+        return []
+    cursor = connection.cursor()
+    await cursor.executemany(sql.insert, [_row(alarm, now) for alarm in by_id.values()], returning=True)
+    new = []
+    while True:
+        new += [by_id[row["id"]] for row in await cursor.fetchall()]
+        if not cursor.nextset():
+            return new
+
+
+def count(raised: Iterable[Alarm]) -> None:
+    """Each alarm is counted once, however often a replay raises it again."""
+    for alarm in raised:
+        kind = metrics.bounded(alarm.kind, KINDS)
+        source = metrics.bounded(str(alarm.evidence.get("source")), SOURCES)
+        metrics.show(metrics.ALARMS).labels(kind, source).inc()
 
 
 def _row(alarm: Alarm, now: datetime) -> dict[str, Any]:

@@ -4,3 +4,4 @@ insert into alarms (id, kind, home, device, at, device_at, clock, received_at, r
 values (%(id)s, %(kind)s, %(home)s, %(device)s, %(at)s, %(device_at)s, %(clock)s, %(received_at)s, %(raised_at)s,
         %(test)s, %(evidence)s)
 on conflict do nothing
+returning id

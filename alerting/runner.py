@@ -18,6 +18,7 @@ import msgspec
 from alerting import alarms, checkpoint, command
 from alerting.checkpoint import Slot
 from alerting.following import PAUSE_SECONDS, follow
+from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.log import PARTITIONS, Consumer, Entry, Fenced, Lease, Polled
@@ -48,6 +49,14 @@ class Runner:
 
     async def run(self) -> None:
         await follow(self._consumer, self._state, self._handle, self._leave)
+
+    def look(self) -> None:
+        """Show how far behind detection's time is. Not shown while no partition is ours, or before its first tick."""
+        times = [slot.detection.time.at_ms for slot in self._slots.values()]
+        if times and (oldest_ms := min(times)):
+            metrics.show(metrics.TICK_AGE_SECONDS).set(max(0, self._clock.now_ms() - oldest_ms) / 1000)
+        else:
+            metrics.hide(metrics.TICK_AGE_SECONDS)
 
     async def _handle(self, polled: Polled) -> None:
         for partition in polled.lost:
@@ -101,7 +110,8 @@ class Runner:
         async with self._database.transaction() as connection:
             slot.check(self._consumer)
             await self._consumer.fence(connection, slot.partition)
-            await alarms.insert(connection, raised, self._clock.now())
+            new = await alarms.insert(connection, raised, self._clock.now())
+        alarms.count(new)
 
     async def _park(self, partition: int, entry: Entry, reason: str) -> None:
         await _insist(lambda: self._consumer.park(partition, entry, reason))
@@ -156,7 +166,9 @@ async def _main(settings: Common) -> None:
     process = Process(settings)
     process.state.expect("log")
     consumer = process.log("readings", wake=True).consumer("alerting", settings.name)
-    await process.run(Runner(process.database, consumer, process.clock, process.state).run)
+    runner = Runner(process.database, consumer, process.clock, process.state)
+    process.exposition.look(runner.look)
+    await process.run(runner.run)
 
 
 def main(argv: list[str]) -> int:

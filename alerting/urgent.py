@@ -15,6 +15,7 @@ import msgspec
 from alerting import alarms, command
 from alerting.following import PAUSE_SECONDS, follow
 from alerting.reported import alarm_of
+from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.log import Batch, Consumer, Entry, Fenced, Log, Polled, Record
@@ -51,6 +52,7 @@ class Urgent:
         self._readings = readings
         self._clock = clock
         self._state = state
+        self._raise_seconds = metrics.show(metrics.RAISE_SECONDS)
 
     async def run(self) -> None:
         await follow(self._consumer, self._state, self._handle)
@@ -118,7 +120,11 @@ class Urgent:
         async with self._database.transaction() as connection:
             for work in works:
                 await self._consumer.fence(connection, work.partition)
-            await alarms.insert(connection, raised, now)
+            new = await alarms.insert(connection, raised, now)
+        committed_ms = self._clock.now_ms()
+        for alarm in new:
+            self._raise_seconds.observe(max(0, committed_ms - alarm.received_ms) / 1000)
+        alarms.count(new)
 
     async def _tell(self, works: Iterable[Work]) -> None:
         await self._readings.append(

@@ -19,8 +19,9 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ingest.measuring import keep_measuring_lag, keep_measuring_size
 from ingest.rows import TYPES, Row, row_of
-from pingan import process
+from pingan import metrics, process
 from pingan.database import LOST, Connection, Database, Queries
 from pingan.log import GROUPS, Batch, Consumer, Entry, Fenced, Log
 from pingan.messages import decode
@@ -59,6 +60,7 @@ class Archive:
         self._days: set[date] = set()
         self._open: dict[int, Part] = {}
         self.stored_rows = 0
+        self._archived = metrics.show(metrics.ARCHIVED)
 
     async def once(self, wait_seconds: float) -> int:
         """Read, store, remember; how many rows. Raises one of LOST: then what was read waits for the next call."""
@@ -81,6 +83,7 @@ class Archive:
             await self._store_singly()
         self._open = {}
         self.stored_rows += count
+        self._archived.inc(count)
         return count
 
     async def _part(self, batch: Batch) -> Part:
@@ -216,7 +219,13 @@ async def run(settings: Settings) -> None:
     async def trim() -> None:
         await keep_trimming(logs, settings.log_keep_hours * 3600)
 
-    await this.run(consumer.run, keep_archiving, trim)
+    await this.run(
+        consumer.run,
+        keep_archiving,
+        trim,
+        lambda: keep_measuring_lag(logs),
+        lambda: keep_measuring_size(this.database),
+    )
 
 
 def main(argv: list[str]) -> int:

@@ -38,6 +38,7 @@ OTHER_FAULT = Rule("fault", "fault_restored", DAY_MS)
 
 _FAULT = "fault:"
 _RULES = FAULTS | {rule.kind: rule for rule in (BATTERY_LOW, BATTERY_CRITICAL, MAINS_LOST)}
+KINDS = frozenset(kind for rule in (*_RULES.values(), OTHER_FAULT) for kind in (rule.kind, rule.restored_kind))
 
 
 def fault_name(fault: str) -> str:
