@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pingan.clock import SystemClock
-from pingan.health import said
+from pingan.said import said
 from pingan.settings import SettingsError, load
 
 SILENT_SECONDS = 15.0
