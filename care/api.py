@@ -4,18 +4,16 @@ What lies outside the asker's area is not there: 404, whether it exists or not. 
 lists every mistake with its file, line, column and reason.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, File, Header, Path, Query, Response, UploadFile
 from pydantic import AwareDatetime
 
 from care import register, registrar
 from care.changes import Refused
-from care.csv_files import BAD_ROWS_LIMIT, BadRow
 from care.principals import READERS, WRITERS, Asker
 from care.records import (
     AREAS,
@@ -36,7 +34,8 @@ from care.records import (
     Record,
     Responder,
 )
-from care.transfer import export_files, import_files, unzip, zipped
+from care.tables import BAD_ROWS_LIMIT, BadRow
+from care.transfer import XLSX, export_tables, packed, read_sheets, uploaded
 from care.words import explain
 from pingan.clock import Clock
 from pingan.database import Database
@@ -306,41 +305,39 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
     @routes.post("/import")
     async def import_(
         who: Writer,
-        files: Annotated[list[UploadFile], File(description="CSV files, or zips of them")],
+        files: Annotated[list[UploadFile], File(description="CSV files, zips of them, or Excel workbooks")],
         dry_run: bool = False,
         language: Language = "en",
     ) -> Imported:
         """Everything, or nothing and every bad row. New devices' passwords are in the answer, and nowhere else."""
         try:
-            contents = await _unpacked(files)
+            sheets, bad = await read_sheets(await uploaded(files))
             async with database.transaction() as connection:
-                report = await import_files(connection, contents, clock.now(), who.area, dry_run=dry_run)
+                report = await registrar.apply(connection, sheets, clock.now(), who.area, bad=bad, dry_run=dry_run)
         except Refused as refused:
             raise _problem(refused, None, language) from refused
         counts = (dict(report.added), dict(report.changed), dict(report.unchanged))
         return Imported(dry_run, *counts, report.without_password, dict(report.passwords))
 
     @routes.get("/export", response_class=Response)
-    async def export(who: Writer, language: Annotated[str, Query(pattern="^(zh|en)$")] = "en") -> Response:
-        """A zip of CSV files of all that the asker may see."""
+    async def export(
+        who: Writer,
+        language: Annotated[Literal["zh", "en"], Query()] = "en",
+        format: Annotated[Literal["zip", "xlsx"] | None, Query(description="or by `Accept`; else a zip")] = None,
+        accept: Annotated[str, Header(include_in_schema=False)] = "",
+    ) -> Response:
+        """All that the asker may see: a zip of CSV files, or one Excel workbook."""
+        form = format or ("xlsx" if XLSX in accept else "zip")
         async with database.connection() as connection:
-            files = await export_files(connection, who.area, language=language)
-        content = await asyncio.to_thread(zipped, files, clock.now())
-        headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="register.zip"'}
-        return Response(content, media_type="application/zip", headers=headers)
+            tables = await export_tables(connection, who.area, language=language)
+        try:
+            content = await packed(tables, form, language, clock.now())
+        except Refused as refused:
+            raise _problem(refused, None, language) from refused
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="register.{form}"'}
+        return Response(content, media_type=XLSX if form == "xlsx" else "application/zip", headers=headers)
 
     return routes
-
-
-async def _unpacked(uploads: Sequence[UploadFile]) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    for upload in uploads:
-        name, content = upload.filename or "", await upload.read()
-        found = {name: content} if name.lower().endswith(".csv") else await asyncio.to_thread(unzip, content)
-        for file, inside in found.items():
-            # A second one of the same name must not take the first one's place unseen.
-            files[file if file not in files else f"{len(files)}/{file}"] = inside
-    return files
 
 
 def _same(path: str, body: str, record: Record) -> Record:

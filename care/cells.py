@@ -8,8 +8,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 from care import phones
 from care.refusal import Refusal
@@ -31,6 +32,11 @@ class Kind:
     read: Callable[[str], Value]
     write: Callable[[Value, str], str]
     """The value, and the language its words are wanted in."""
+    form: str
+    """What may be written, by name: `care.words` has `form_…` for each, with `limits` in its blanks."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    choices: tuple[Value, ...] = ()
+    """Every value, where there are few."""
 
 
 def _plain(value: Value, _language: str) -> str:
@@ -52,20 +58,20 @@ def text(limit: int, *, lines: bool = False) -> Kind:
             raise Refusal("too_long", limit=limit, length=len(cell))
         return cell
 
-    return Kind(read, _plain)
+    return Kind(read, _plain, "story" if lines else "text", {"limit": limit})
 
 
-def pattern(expression: str, reason: str) -> Kind:
-    """Text of one shape; `reason` says which."""
+def pattern(expression: str, form: str) -> Kind:
+    """Text of one shape; what is not is refused as `no_` and the shape's name."""
     shape = re.compile(expression)
 
     def read(cell: str) -> str:
         cell = unicodedata.normalize("NFKC", cell).strip()
         if not shape.fullmatch(cell):
-            raise Refusal("rounded" if _ROUNDED.fullmatch(cell) else reason, text=cell[:80])
+            raise Refusal("rounded" if _ROUNDED.fullmatch(cell) else f"no_{form}", text=cell[:80])
         return cell
 
-    return Kind(read, _plain)
+    return Kind(read, _plain, form)
 
 
 def choice(words: Mapping[str, str]) -> Kind:
@@ -79,7 +85,10 @@ def choice(words: Mapping[str, str]) -> Kind:
             raise Refusal("not_one_of", text=cell[:80], choices=", ".join(f"{key} {zh}" for key, zh in words.items()))
         return found
 
-    return Kind(read, lambda value, language: words[str(value)] if language == "zh" else str(value))
+    def write(value: Value, language: str) -> str:
+        return words[str(value)] if language == "zh" else str(value)
+
+    return Kind(read, write, "choice", choices=tuple(words))
 
 
 def exact(words: Mapping[str, str]) -> Kind:
@@ -92,7 +101,7 @@ def exact(words: Mapping[str, str]) -> Kind:
             raise Refusal("not_one_of", text=cell[:80], choices=", ".join(words))
         return found
 
-    return Kind(read, _plain)
+    return Kind(read, _plain, "choice", choices=tuple(words))
 
 
 def number(lowest: float, highest: float) -> Kind:
@@ -105,7 +114,7 @@ def number(lowest: float, highest: float) -> Kind:
             raise Refusal("out_of_range", text=cell[:80], lowest=lowest, highest=highest)
         return value
 
-    return Kind(read, lambda value, _language: repr(value))
+    return Kind(read, lambda value, _language: repr(value), "number", {"lowest": lowest, "highest": highest})
 
 
 def whole(lowest: int, highest: int) -> Kind:
@@ -119,7 +128,7 @@ def whole(lowest: int, highest: int) -> Kind:
             raise Refusal("out_of_range", text=cell, lowest=lowest, highest=highest)
         return value
 
-    return Kind(read, _plain)
+    return Kind(read, _plain, "whole", {"lowest": lowest, "highest": highest})
 
 
 def one_of(*numbers: int) -> Kind:
@@ -131,7 +140,7 @@ def one_of(*numbers: int) -> Kind:
             raise Refusal("not_one_of", text=cell[:80], choices=", ".join(map(str, numbers)))
         return value
 
-    return Kind(read, _plain)
+    return Kind(read, _plain, "choice", choices=numbers)
 
 
 _TRUE = {"yes", "true", "1", "y", "是", "有", "对"}
@@ -151,7 +160,7 @@ def _write_flag(value: Value, language: str) -> str:
     return "yes" if value else "no"
 
 
-flag = Kind(_read_flag, _write_flag)
+flag = Kind(_read_flag, _write_flag, "choice", choices=(True, False))
 
 
 def _read_day(cell: str) -> date:
@@ -172,7 +181,7 @@ def _date(year: int, month: int, day: int, cell: str) -> date:
     return value
 
 
-day = Kind(_read_day, lambda value, _language: value.isoformat() if isinstance(value, date) else str(value))
+day = Kind(_read_day, lambda value, _language: value.isoformat() if isinstance(value, date) else str(value), "day")
 
 
 def _read_moment(cell: str) -> datetime:
@@ -221,5 +230,5 @@ def _write_moment(value: Value, _language: str) -> str:
     return (value.astimezone(CHINA) if value.tzinfo else value).isoformat(sep=" ")
 
 
-moment = Kind(_read_moment, _write_moment)
-phone = Kind(phones.normalise, _plain)
+moment = Kind(_read_moment, _write_moment, "moment")
+phone = Kind(phones.normalise, _plain, "phone")

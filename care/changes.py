@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from care.cells import Value
-from care.csv_files import BadRow, Row, Sheet, read_cell, write_cell
 from care.records import (
     CONTACTS,
     ENTITIES,
@@ -28,6 +27,7 @@ from care.records import (
     entity_of,
 )
 from care.refusal import Refusal
+from care.tables import BadRow, Row, Sheet, read_cell, write_cell
 
 Present = Mapping[str, Mapping[Key, Any]]
 """By entity: the records that are there now, as far as `wanted` names them (areas: all of them)."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from care.accounts import Accounts, new_password
 from care.changes import Refused
-from care.csv_files import BAD_ROWS_LIMIT
 from care.principals import MACHINE_ROLES, ROLES
 from care.records import ENTITIES
 from care.refusal import Refusal
 from care.registrar import Report
 from care.sample import FILE, HOMES, load_sample
-from care.transfer import export_files, import_files, read_source, write_private, zipped
+from care.tables import BAD_ROWS_LIMIT, column_said
+from care.transfer import as_files, export_tables, import_files, packed, read_source, write_private
 from care.words import explain, say
 from pingan.clock import SystemClock
 from pingan.database import LOST, Database
@@ -69,8 +69,8 @@ def _complain(text: str) -> int:
 def _list(refused: Refused) -> int:
     for bad in refused.bad[:BAD_ROWS_LIMIT]:
         key = "file" if bad.line == 0 else "line_whole" if bad.column is None else "line"
-        reason = explain(bad.refusal, _language())
-        sys.stderr.write(_say(key, file=bad.file, line=bad.line, column=bad.column, reason=reason) + "\n")
+        column, reason = column_said(bad, _language()), explain(bad.refusal, _language())
+        sys.stderr.write(_say(key, file=bad.file, line=bad.line, column=column, reason=reason) + "\n")
     if len(refused.bad) > BAD_ROWS_LIMIT:
         sys.stderr.write(_say("only_first", count=BAD_ROWS_LIMIT) + "\n")
     return _complain(_say("nothing_imported", count=len(refused.bad)))
@@ -135,14 +135,15 @@ def _password_file(report: Report) -> bytes:
 async def _export(database: Database, arguments: argparse.Namespace) -> None:
     target: Path = arguments.target
     async with database.connection() as connection:
-        files = await export_files(connection, arguments.area, language=arguments.language)
+        tables = await export_tables(connection, arguments.area, language=arguments.language)
+    form = target.suffix.lower().removeprefix(".")
     # Other people's diagnoses and door codes: for nobody but whoever asked.
-    if target.suffix.lower() == ".zip":
-        write_private(target, zipped(files, SystemClock().now()))
+    if form in ("zip", "xlsx"):
+        write_private(target, await packed(tables, form, arguments.language, SystemClock().now()))  # type: ignore[arg-type]
     else:
-        for name, content in files.items():
+        for name, content in as_files(tables).items():
             write_private(target / name, content)
-    _tell(_say("exported", path=target, count=len(files)))
+    _tell(_say("exported", path=target, count=len(tables)))
 
 
 async def _account_add(database: Database, arguments: argparse.Namespace) -> None:
@@ -196,16 +197,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pingan register", description="The register 登记册.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("import", help="CSV files into the register; every bad row is named, or all is written")
-    one.add_argument("source", type=Path, help="a folder, a zip, or one CSV file")
+    one = commands.add_parser("import", help="files into the register; every bad row is named, or all is written")
+    one.add_argument(
+        "source", type=Path, help="a folder or a zip of CSV files, one CSV file, or an Excel workbook (.xlsx)"
+    )
     one.add_argument("--dry-run", action="store_true", help="say what would change, and write nothing")
     one.add_argument(
         "--passwords-to", type=Path, metavar="FILE", help="new devices' passwords go there, not to the screen"
     )
     one.set_defaults(work=_import)
 
-    one = commands.add_parser("export", help="the register as CSV files, which import back to the same state")
-    one.add_argument("target", type=Path, help="a folder, or a file that ends in .zip")
+    one = commands.add_parser("export", help="the register as files, which import back to the same state")
+    one.add_argument(
+        "target",
+        type=Path,
+        help="a folder (CSV files), or a file that ends in .zip (CSV files) or .xlsx (one workbook)",
+    )
     one.add_argument("--language", choices=("en", "zh"), default="en", help="of the headings and of words such as yes")
     one.add_argument("--area", help="only this area (its code)")
     one.set_defaults(work=_export)

@@ -223,13 +223,13 @@ def _nothing(_record: Any) -> tuple[str, Refusal] | None:
 RESERVED = ("ingest", "dispatch", "alerting", "console", "pingan", "gw")
 """How the broker's own users begin: a device of that name would be one of us."""
 
-_id = cells.pattern(r"[A-Za-z0-9_-]{1,64}", "no_id")
-_code = cells.pattern(r"\d{4,12}", "no_area_code")
+_id = cells.pattern(r"[A-Za-z0-9_-]{1,64}", "id")
+_code = cells.pattern(r"\d{4,12}", "area_code")
 _name = cells.text(100)
 _line = cells.text(300)
 _story = cells.text(4000, lines=True)
 _language = cells.choice(LANGUAGES)
-_hash = cells.pattern(r"\$7\$\d{1,7}\$[A-Za-z0-9+/]{16}\$[A-Za-z0-9+/]{86}==", "no_password_hash")
+_hash = cells.pattern(r"\$7\$\d{1,7}\$[A-Za-z0-9+/]{16}\$[A-Za-z0-9+/]{86}==", "password_hash")
 
 
 def _entity(

@@ -4,6 +4,7 @@ Functions on a connection; each is a transaction of its own, or part of the call
 and nothing is written. Changes that detection must know of raise the home's revision in the same transaction.
 """
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +15,6 @@ from psycopg.errors import ForeignKeyViolation
 
 from care import register
 from care.changes import Plan, Refused, decide, in_scope, one_row, raises, wanted
-from care.csv_files import BadRow, Sheet
 from care.records import (
     AREAS,
     AWAY,
@@ -32,6 +32,7 @@ from care.records import (
     entity_of,
 )
 from care.refusal import Refusal
+from care.tables import BadRow, Sheet
 from pingan.database import Connection
 from pingan.local.mosquitto_password import hash_password
 
@@ -152,7 +153,8 @@ async def _plan(
     await connection.execute(register.sql.lock)
     names = wanted(sheets)
     present = await _present(connection, names.keys, names.contact_homes)
-    decision = decide(sheets, present, now, scope)
+    # Off the loop: a whole register takes seconds to look at.
+    decision = await asyncio.to_thread(decide, sheets, present, now, scope)
     wrong = [*bad, *(decision if isinstance(decision, list) else ())]
     if wrong or isinstance(decision, list):
         raise Refused(sorted(wrong, key=lambda one: (one.file, one.line)))

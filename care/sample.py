@@ -17,11 +17,12 @@ from care import neighbourhood, register
 from care.accounts import TOKEN_BYTES, Accounts, new_password, token_hash
 from care.accounts import sql as accounts_sql
 from care.changes import one_row
-from care.csv_files import Sheet, read_files
+from care.csv_files import read_files
 from care.principals import Role
 from care.records import Record, entity_of
 from care.refusal import Refusal
 from care.registrar import apply
+from care.tables import Sheet
 from care.transfer import read_source, write_private
 from pingan.clock import SystemClock
 from pingan.database import Connection, Database

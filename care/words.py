@@ -41,6 +41,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "phone_area_code": ("“{text}” 缺少区号", "“{text}” lacks its area code"),
     "phone_length": ("“{text}” 的位数不是有效的电话号码", "“{text}” has not the digits of a phone number"),
+    "formula": (
+        "是公式 {text}；请改成数值（复制后选择性粘贴为数值）",
+        "is the formula {text}; replace it by its value (copy, then paste values only)",
+    ),
+    "cell_error": ("是电子表格的错误值 {text}", "is the spreadsheet's error {text}"),
+    "made_date": (
+        "已被电子表格改成日期 {text}；请把该列设为文本后重新填写",
+        "a spreadsheet has made the date {text} of this; make the column text and enter it again",
+    ),
     # A row.
     "area_digits": (
         "级别 {level} 的区划代码应为 {digits} 位，“{code}” 不是",
@@ -64,8 +73,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "in_use": ("仍被 {by} 使用，不能删除", "is still needed by {by}, so it cannot be deleted"),
     # A file.
     "unknown_file": ("不是登记册的文件；应为 {expected}", "is no file of the register; expected {expected}"),
-    "second_file": ("{entity} 有两个文件", "is a second file of {entity}"),
-    "no_files": ("没有找到 CSV 文件", "no CSV files were found"),
+    "second_file": ("{entity} 有两张表", "is a second table of {entity}"),
+    "no_files": ("没有找到 CSV 文件或 Excel 工作簿", "no CSV files and no Excel workbook were found"),
     "empty_file": ("文件是空的，连标题行也没有", "is empty: not even a heading"),
     "file_too_large": ("大于 {limit_mib} MiB", "is larger than {limit_mib} MiB"),
     "too_many_rows": ("多于 {limit} 行", "has more than {limit} rows"),
@@ -79,6 +88,95 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "cell_without_column": ("“{text}” 上方没有标题", "“{text}” stands under no heading"),
     "unreadable": ("无法读取：{error}", "cannot be read: {error}"),
     "no_zip": ("不是完好的 ZIP 文件", "is no zip file, or a broken one"),
+    # A workbook.
+    "no_workbook": (
+        "不是完好的 Excel 工作簿；请用 Excel 或 WPS 打开后另存为 .xlsx",
+        "is no Excel workbook, or a broken one; open it in Excel or WPS and save it as .xlsx",
+    ),
+    "old_workbook": (
+        "是旧格式（.xls、.et）；请另存为 Excel 工作簿（.xlsx）",
+        "is of the old kind (.xls, .et); save it as an Excel workbook (.xlsx)",
+    ),
+    "encrypted": ("有密码保护；请去掉打开密码后再导入", "is protected by a password; remove it and import again"),
+    "macros": (
+        "可能含有宏；请另存为不含宏的工作簿（.xlsx）",
+        "may hold macros; save it as a workbook without macros (.xlsx)",
+    ),
+    "document_type": (
+        "含有工作簿中不该有的内容（DOCTYPE）；请用 Excel 或 WPS 重新保存",
+        "holds what no workbook should (a DOCTYPE); save it again with Excel or WPS",
+    ),
+    "workbook_too_large": (
+        "内容过多；请分成几个工作簿，或删除数据以外的行和列",
+        "holds too much; divide it, or delete the rows and columns beside the data",
+    ),
+    "workbook_too_heavy": (
+        "在 {seconds} 秒和规定的内存内无法处理；请分成几个工作簿，或改用 CSV",
+        "cannot be handled within {seconds} seconds and the memory allowed; divide it, or use CSV",
+    ),
+    "no_sheets": ("没有登记册的工作表；应为 {expected}", "has no sheet of the register; expected {expected}"),
+    "unknown_sheet": (
+        "不是登记册的工作表；应为 {expected}。请改名或删除",
+        "is no sheet of the register; expected {expected}. Rename or delete it",
+    ),
+    "hidden_sheet": (
+        "工作表被隐藏；请取消隐藏后检查，或删除",
+        "is a hidden sheet; unhide it and look at it, or delete it",
+    ),
+    "merged": (
+        "单元格 {range} 被合并；请取消合并，每行都填写完整",
+        "the cells {range} are merged; unmerge them and fill in every row",
+    ),
+    "sheet_explanation": ("说明", "Read me"),
+    "choose_from_list": ("请从下拉列表中选择。", "Choose from the list."),
+    "explain_title": ("平安通登记册", "The register of Ping An Tong"),
+    "explain_private": (
+        "{at} 导出（北京时间）。含个人信息、进门方式和设备密码散列，请妥善保管，不要转发。",
+        "Exported at {at} (China's time). It holds personal data, ways into homes and devices' password hashes: keep it"
+        " safe, and do not pass it on.",
+    ),
+    "explain_rows": (
+        "每张工作表是一种记录，每行一条。编号已有的行会被更改，没有的会新增；导入从不删除任何内容。筛选时看不见的行也会导入。",
+        "Each sheet is one kind of record, each row one of them. A row whose id is known is changed, another is added;"
+        " an import never deletes. Rows that a filter hides are imported too.",
+    ),
+    "explain_text": (
+        "编号、代码和电话都是文本，请不要改成数字，否则开头的 0 会丢失。不要用公式，不要合并单元格。",
+        "Ids, codes and phone numbers are text: as numbers they would lose their leading zeros. No formulas, no merged"
+        " cells.",
+    ),
+    "explain_dates": (
+        "日期写成 2026-03-01，时间写成 2026-03-01 08:00（北京时间）。有下拉列表的请从中选择。",
+        "Write days as 2026-03-01 and times as 2026-03-01 08:00 (China's time). Where there is a list, choose from it.",
+    ),
+    "explain_columns": (
+        "第一行是列名，请不要改；深色的列必须填写。可以删去不需要的列：没有的列保持不变，空白的单元格会清空原有内容。",
+        "The first row names the columns: leave it. The darker ones must be given. A column may be deleted: what is not"
+        " there stays as it is, but an empty cell empties what was there.",
+    ),
+    "explain_import": (
+        "改好后保存为 .xlsx，在“导入”页面先选“只检查”。有一行不对，就一行也不导入。",
+        "Save it as .xlsx, and on the page “Import” choose “Only check” first. If one row is wrong, none is imported.",
+    ),
+    "explain_sheet": ("工作表", "Sheet"),
+    "explain_column": ("列", "Column"),
+    "explain_required": ("必填", "Required"),
+    "explain_needed": ("是", "yes"),
+    "explain_allowed": ("可以填写", "What may be written"),
+    "form_text": ("文字，最多 {limit} 个字符，只写一行", "text, at most {limit} characters, one line"),
+    "form_story": ("文字，最多 {limit} 个字符，可以换行", "text, at most {limit} characters, on several lines too"),
+    "form_id": ("字母、数字、- 和 _，最多 64 个", "letters, digits, - and _, at most 64"),
+    "form_area_code": ("4、6、9 或 12 位统计用区划代码", "a division code of 4, 6, 9 or 12 digits"),
+    "form_password_hash": ("由平台填写，请不要改", "filled in by the platform: leave it"),
+    "form_phone": (
+        "一个电话号码；固定电话要写区号，如 0750-3123456",
+        "one phone number; a fixed line with its area code, as 0750-3123456",
+    ),
+    "form_day": ("日期，如 2026-03-01", "a day, as 2026-03-01"),
+    "form_moment": ("时间，如 2026-03-01 08:00", "a time, as 2026-03-01 08:00"),
+    "form_number": ("数字，{lowest} 至 {highest}", "a number, {lowest} to {highest}"),
+    "form_whole": ("整数，{lowest} 至 {highest}", "a whole number, {lowest} to {highest}"),
+    "form_choice": ("选一：", "one of: "),
     # Accounts.
     "account_id": (
         "“{account}” 不能作为账号：小写字母、数字、. _ -，最多 64 个字符",
@@ -109,7 +207,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "The new passwords of {count} devices are in {path}: they are shown this once.",
     ),
     "passwords_here": ("新设备密码（仅显示这一次）：", "New device passwords, shown this once:"),
-    "exported": ("已导出到 {path}：{count} 个文件", "exported to {path}: {count} files"),
+    "exported": ("已导出到 {path}：{count} 张表", "exported to {path}: {count} tables"),
     "already_there": ("{path} 已存在；请另选一个文件名", "{path} is there already; choose another name"),
     "no_data": ("未设置 PINGAN_DATA", "PINGAN_DATA is not set"),
     "sample_homes": ("家庭数应在 {lowest} 与 {highest} 之间", "between {lowest} and {highest} homes"),

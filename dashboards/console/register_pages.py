@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from care import register, registrar
 from care.changes import Refused
-from care.csv_files import BAD_ROWS_LIMIT, BadRow, entity_for, read_cell, write_cell
 from care.principals import WRITERS, Principal
-from care.records import CONTACTS, HOMES, PEOPLE, Entity
+from care.records import CONTACTS, ENTITIES, HOMES, PEOPLE, Entity
 from care.refusal import Refusal
-from care.transfer import export_files, import_files, unzip, zipped
+from care.registrar import Report
+from care.tables import BAD_ROWS_LIMIT, BadRow, column_said, read_cell, write_cell
+from care.transfer import XLSX, export_tables, packed, read_sheets, uploaded
 from care.words import explain
 from pingan.clock import Clock
 from pingan.database import Database
@@ -94,9 +95,13 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         said = {column: explain(refusal, language) for column, refusal in wrong.items()}
         return await show(request, me, home, 422, wrong={record_id: said}, given={record_id: given})
 
+    def import_form(request: Request, status: int = 200, /, **values: Any) -> Response:
+        shown = {"bad": None, "report": None, "counts": [], "dry_run": False, "limit": BAD_ROWS_LIMIT, **values}
+        return pages.render(request, "import.html", status, **shown)
+
     @routes.get("/import")
     async def import_page(request: Request, me: Writer) -> Response:
-        return pages.render(request, "import.html", bad=None, report=None, dry_run=False, limit=BAD_ROWS_LIMIT)
+        return import_form(request)
 
     @routes.post("/import")
     async def take(
@@ -104,24 +109,26 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
     ) -> Response:
         language = pages.reader(request).language
         try:
-            content = await _content(files)
+            sheets, bad = await read_sheets(await uploaded(files))
             async with database.connection() as connection:
-                report = await import_files(connection, content, clock.now(), me.area, dry_run=dry_run)
+                report = await registrar.apply(connection, sheets, clock.now(), me.area, bad=bad, dry_run=dry_run)
         except Refused as refused:
-            bad = [_said(one, language) for one in refused.bad]
-            return pages.render(
-                request, "import.html", 422, bad=bad, report=None, dry_run=dry_run, limit=BAD_ROWS_LIMIT
-            )
-        return pages.render(request, "import.html", bad=None, report=report, dry_run=dry_run, limit=BAD_ROWS_LIMIT)
+            return import_form(request, 422, bad=[_said(one, language) for one in refused.bad], dry_run=dry_run)
+        return import_form(request, report=report, counts=_counts(report, language), dry_run=dry_run)
 
     @routes.get("/export")
-    async def give(request: Request, me: Writer) -> Response:
+    async def give(request: Request, me: Writer, format: Literal["zip", "xlsx"] = "zip") -> Response:
         now = clock.now()
+        language = cast(Literal["zh", "en"], pages.reader(request).language)
         async with database.connection() as connection:
-            files = await export_files(connection, me.area, language=pages.reader(request).language)
-        name = f"pingan-register-{now.astimezone(pages.zone):%Y-%m-%d}.zip"
+            tables = await export_tables(connection, me.area, language=language)
+        try:
+            content = await packed(tables, format, language, now)
+        except Refused as refused:
+            raise Problem(422, "refused", explain(refused.bad[0].refusal, language)) from refused
+        name = f"pingan-register-{now.astimezone(pages.zone):%Y-%m-%d}.{format}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Response(zipped(files, now), media_type="application/zip", headers=headers)
+        return Response(content, media_type=XLSX if format == "xlsx" else "application/zip", headers=headers)
 
     return routes
 
@@ -147,18 +154,16 @@ def _read(entity: Entity, given: Mapping[str, str]) -> tuple[dict[str, Any], dic
     return values, wrong
 
 
-async def _content(files: list[UploadFile]) -> dict[str, bytes]:
-    """What was uploaded: CSV files, or one zip of them."""
-    content = {file.filename or "": await file.read() for file in files if file.filename}
-    if len(content) == 1:
-        name, only = next(iter(content.items()))
-        if name.lower().endswith(".zip"):
-            return unzip(only)
-    return content
+def _counts(report: Report, language: str) -> list[tuple[str, int, int, int]]:
+    """What was added, changed and left of each table that anything was said of, under its name."""
+    found = []
+    for name, entity in ENTITIES.items():
+        added, changed, unchanged = (one.get(name, 0) for one in (report.added, report.changed, report.unchanged))
+        if added or changed or unchanged:
+            found.append((entity.chinese if language == "zh" else name, added, changed, unchanged))
+    return found
 
 
 def _said(bad: BadRow, language: str) -> dict[str, Any]:
-    entity, column = entity_for(bad.file), bad.column or ""
-    if language == "zh" and entity and column in entity.columns:
-        column = entity.columns[column].chinese
+    column = column_said(bad, language) or ""
     return {"file": bad.file, "line": bad.line, "column": column, "why": explain(bad.refusal, language)}

@@ -49,7 +49,7 @@ def test_from_the_sample_out_and_in_again(pingan_register: Register, tmp_path: P
     assert "is loaded" in pingan_register("sample")
     assert "not empty" in pingan_register("sample")
     folder = tmp_path / "out"
-    assert "8 files" in pingan_register("export", folder)
+    assert "8 tables" in pingan_register("export", folder)
     assert stat.S_IMODE((folder / "people.csv").stat().st_mode) == 0o600
     assert "homes: 0 added, 0 changed, 20 unchanged" in pingan_register("import", folder)
     archive = tmp_path / "register.zip"
@@ -65,7 +65,7 @@ def test_mistakes_are_listed_by_line(pingan_register: Register, tmp_path: Path) 
     assert "people.csv, line 2, phone: “110” is too short" in said
     assert "people.csv, line 3, home: there is no home H999" in said
     assert "2 mistakes; nothing was imported." in said
-    assert "people.csv 第 3 行 home：没有编号为 H999 的家庭" in pingan_register(
+    assert "people.csv 第 3 行 家庭编号：没有编号为 H999 的家庭" in pingan_register(
         "import", path, fails=True, language="zh"
     )
     assert "cannot be read" in pingan_register("import", tmp_path / "absent.zip", fails=True)
