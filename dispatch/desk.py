@@ -7,13 +7,14 @@ what is to be sent, in one transaction. Two who act at once are put in order by 
 from collections.abc import Collection
 from datetime import datetime
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
 from psycopg.types.json import Jsonb
 
 from dispatch import incident as core
+from dispatch import measuring
 from dispatch.incident import Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage
 from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
@@ -59,6 +60,14 @@ class StuckIncident(Exception):
         self.incident = incident
 
 
+class Act(NamedTuple):
+    """What was decided on what there was, and the channels of what was withdrawn for it."""
+
+    before: Incident
+    decision: Decision
+    withdrawn: tuple[str, ...] = ()
+
+
 class Desk:
     """Acts on incidents. Holds no state of its own: any number of them may work side by side."""
 
@@ -66,11 +75,17 @@ class Desk:
         self._database = database
         self._clock = clock
         self._policies = policies()
+        measuring.show()
 
     async def act(self, incident_id: int, event: Event) -> Decision:
         """Let `event` happen to an incident. NoIncident if there is none. A refusal is an answer: see the decision."""
         async with self._database.transaction() as connection:
-            return await self._act(connection, incident_id, event)
+            act = await self._act(connection, incident_id, event)
+        # Only here: neither an alarm nor a deadline sets a stamp after t1, or withdraws a call.
+        measuring.happened(act.before, act.decision.incident)
+        for channel in act.withdrawn:
+            measuring.ended(channel, "withdrawn")
+        return act.decision
 
     async def open(self, home: str, cause: str, operator: str, name: str, area: str | None = None) -> int:
         """An operator opens an incident for a caller, or raises the open one again; the incident's number.
@@ -160,7 +175,7 @@ class Desk:
             joined = await self._find(connection, alarm, danger=danger)
             if joined is not None:
                 actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
-                decision = await self._act(connection, joined, Raised(alarm["kind"], press), actor=actor)
+                decision = (await self._act(connection, joined, Raised(alarm["kind"], press), actor=actor)).decision
                 if not decision.refused:
                     return joined
             home = await self._home(connection, alarm["home"])
@@ -189,7 +204,7 @@ class Desk:
             await self._follow(connection, row["id"], decision, "opened", actor, detail, now)
             return int(row["id"])
 
-    async def _act(self, connection: Connection, incident_id: int, event: Event, actor: str | None = None) -> Decision:
+    async def _act(self, connection: Connection, incident_id: int, event: Event, actor: str | None = None) -> Act:
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
         if row is None:
             raise NoIncident(incident_id)
@@ -199,14 +214,15 @@ class Desk:
         people = await self._people(connection, incident.home)
         decision = core.decide(incident, event, people, now)
         if decision.refused and isinstance(event, core.Due | core.Shown):
-            return decision  # a timer or a screen that came too late is no act of anyone
+            return Act(incident, decision)  # a timer or a screen that came too late is no act of anyone
         if decision.incident is not incident:
             await connection.execute(sql.save, {**self._row(decision.incident), "incident": incident_id})
         detail = {
             key: value for key, value in msgspec.to_builtins(event).items() if key != "type" and value is not None
         }
-        await self._follow(connection, incident_id, decision, core.tag(event), actor or _actor(event), detail, now)
-        return decision
+        actor = actor or _actor(event)
+        withdrawn = await self._follow(connection, incident_id, decision, core.tag(event), actor, detail, now)
+        return Act(incident, decision, withdrawn)
 
     async def _follow(
         self,
@@ -217,8 +233,9 @@ class Desk:
         actor: str,
         detail: dict[str, Any],
         now: datetime,
-    ) -> None:
-        """Write down what was decided, and put into the outbox what follows from it."""
+    ) -> tuple[str, ...]:
+        """Write down what was decided, and put what follows into the outbox; the channels of what it withdrew."""
+        withdrawn: tuple[str, ...] = ()
         if decision.asks:
             asked = [ask.person.name for ask in decision.asks]
             detail = {**detail, "asked": asked, "step": decision.incident.step}
@@ -226,11 +243,13 @@ class Desk:
             detail = {**detail, "who": decision.who}
         await self._write(connection, incident_id, event, decision.name, actor, detail, now)
         if decision.stop_calling:
-            await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
+            over = await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
+            withdrawn = tuple([row["channel"] async for row in over])
         if decision.asks:
             await self._ask(connection, incident_id, decision, now)
         if decision.stage:
             await self._tell_buttons(connection, incident_id, decision.incident, decision.stage, now)
+        return withdrawn
 
     async def _write(
         self,

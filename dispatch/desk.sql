@@ -70,6 +70,7 @@ on conflict do nothing
 -- Notifications do not go on after the answer.
 update sends set state = 'withdrawn', finished_at = %(now)s
 where incident = %(incident)s and purpose = 'help' and state = 'waiting'
+returning channel
 
 -- name: due
 select id from incidents where wake_at <= %(now)s and id <> all(%(beside)s::bigint[]) order by danger desc, wake_at for update skip locked limit 1

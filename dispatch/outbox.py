@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from dispatch import measuring
 from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
 from dispatch.incident import Unreached
+from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Bell, Database, Queries
 from pingan.tasks import end
@@ -99,6 +101,8 @@ class Outbox:
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(sql.claim, parameters)).fetchall()
         for row in rows:
+            late = row["dialled_at"] - row["due_at"]
+            metrics.show(metrics.SEND_LATE_SECONDS).labels(channel).observe(late.total_seconds())
             task = asyncio.create_task(self._attempt(row))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
@@ -169,7 +173,9 @@ class Outbox:
             "finished_at": self._clock.now() if state in FINAL else None,
         }
         async with self._database.connection() as connection:
-            await connection.execute(sql.settle, parameters)
+            settled = (await connection.execute(sql.settle, parameters)).rowcount == 1
+        if settled and state in FINAL:
+            measuring.ended(row["channel"], state)
 
     async def _recover(self) -> None:
         """Look up attempts that nobody finished. One that cannot be cleared up holds up no other."""
@@ -231,6 +237,7 @@ class Outbox:
                 await connection.execute(sql.repeat, {"send": row["id"], "now": now})
             result = "unknown_repeated" if again else "unknown_not_repeated"
             await connection.execute(sql.settle, {**settled, "state": "unclear", "result": result, "finished_at": now})
+        measuring.ended(row["channel"], "unclear")
 
 
 def _send(row: dict[str, Any]) -> Send:

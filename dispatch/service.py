@@ -14,6 +14,7 @@ from dispatch.channels.twilio import TwilioSettings
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.desk import Desk, StuckAlarm, StuckIncident
+from dispatch.measuring import keep_looking
 from dispatch.outbox import Outbox
 from pingan import process
 from pingan.clock import Clock
@@ -130,4 +131,5 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None) -> None:
         lambda: intake(desk, alarms),
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),
+        lambda: keep_looking(this.database, this.clock),
     )

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+CHANNELS = ("device", "twilio_voice", "twilio_sms")
+"""Their names: a folder each, with its `send.py`."""
+
 
 class Send(NamedTuple):
     """One row of the outbox, about to be sent."""

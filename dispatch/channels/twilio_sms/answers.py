@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dispatch import measuring
 from dispatch.desk import Desk
 from dispatch.incident import Unreached
 from dispatch.outbox import FINAL
@@ -37,5 +38,7 @@ class Answers:
         }
         async with self._database.connection() as connection:
             recorded = (await connection.execute(outbox_sql.progress, parameters)).rowcount == 1
+        if recorded and state in FINAL:
+            measuring.ended(send["channel"], state)
         if recorded and state == "failed":
             await self._desk.act(send["incident"], Unreached(send["recipient"], f"twilio_sms: {result}"))

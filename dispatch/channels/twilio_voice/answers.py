@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from dispatch import measuring
 from dispatch.channels.twilio import Twilio
 from dispatch.channels.twilio_voice.send import ask_minutes, farewell, question
 from dispatch.channels.words import words
@@ -87,7 +88,10 @@ class Answers:
             "now": self._clock.now(),
         }
         async with self._database.connection() as connection:
-            return (await connection.execute(outbox_sql.progress, parameters)).rowcount == 1
+            recorded = (await connection.execute(outbox_sql.progress, parameters)).rowcount == 1
+        if recorded and state in FINAL:
+            measuring.ended(send["channel"], state)
+        return recorded
 
 
 def _helper(send: dict[str, Any]) -> Helper:

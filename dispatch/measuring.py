@@ -1,0 +1,103 @@
+"""What the response counts and measures: how soon people were there, how sends end, and what is open now."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from dispatch.channels import CHANNELS
+from dispatch.incident import Incident, State
+from pingan import metrics
+from pingan.clock import Clock
+from pingan.database import LOST, Database, Queries
+
+log = logging.getLogger(__name__)
+sql = Queries(__file__, "measuring.sql")
+
+LOOK_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
+OVERDUE_SECONDS = 1.0
+CONSOLE_SECONDS = 15.0
+"""A page says every five seconds that it is there."""
+
+BETWEEN = (
+    (metrics.SHOWN_SECONDS, "t1", "t2"),
+    (metrics.ANSWER_SECONDS, "t1", "t3"),
+    (metrics.PRESS_TO_ANSWER_SECONDS, "t0", "t3"),
+    (metrics.DISPATCH_SECONDS, "t3", "t5"),
+    (metrics.ARRIVAL_SECONDS, "t5", "t7"),
+)
+"""Each is observed once: when the second of its two stamps is first set."""
+
+OPEN = tuple(state.value for state in State if state is not State.CLOSED)
+LOOKED_AT = (
+    metrics.INCIDENTS,
+    metrics.UNANSWERED_SECONDS,
+    metrics.ALARMS_WAITING,
+    metrics.CONSOLES,
+    metrics.SENDS_OVERDUE,
+    metrics.DEADLINES_OVERDUE,
+)
+
+
+def show() -> None:
+    """Whoever acts at a desk shows what comes of it, from the beginning: a level is counted from nought."""
+    for histogram, _, _ in BETWEEN:
+        metrics.show(histogram)
+    metrics.show(metrics.CLOSED)
+    metrics.show(metrics.SENDS)
+
+
+def happened(before: Incident, after: Incident) -> None:
+    """An act has been committed. Only dangers are timed, and no tests: nobody waits at a flat battery's other end."""
+    if "t9" in after.stamps and "t9" not in before.stamps and after.closing is not None:
+        metrics.CLOSED.labels(after.closing.cause, after.closing.outcome).inc()
+    if not after.danger or after.test:
+        return
+    for histogram, first, second in BETWEEN:
+        pair = {first, second}
+        if pair <= after.stamps.keys() and not pair <= before.stamps.keys():
+            # A helper may accept before anybody answers, and a device's clock may be ahead: that took no time.
+            histogram.observe(max(0.0, (after.stamps[second] - after.stamps[first]).total_seconds()))
+
+
+def ended(channel: str, state: str) -> None:
+    """A call or message has come to an end, and nothing follows from it any more."""
+    metrics.SENDS.labels(metrics.bounded(channel, CHANNELS), state).inc()
+
+
+async def keep_looking(database: Database, clock: Clock) -> None:
+    """Look every two seconds at what is open, until cancelled. While the database is away nothing of it is shown."""
+    while True:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await look(database, clock)
+        except (*LOST, TimeoutError) as error:
+            metrics.hide(*LOOKED_AT)
+            log.debug("nobody knows what is open: %s", error)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def look(database: Database, clock: Clock) -> None:
+    """One look. Raises one of LOST."""
+    now = clock.now()
+    parameters = {
+        "now": now,
+        "overdue": now - timedelta(seconds=OVERDUE_SECONDS),
+        "there": now - timedelta(seconds=CONSOLE_SECONDS),
+    }
+    async with database.connection() as connection:
+        row = await (await connection.execute(sql.look, parameters)).fetchone()
+    assert row is not None
+    counts = {(state, danger): count for state, danger, count in row["incidents"]}
+    # Every pair each time: one that is no longer there says 0.
+    for state in OPEN:
+        for danger in (True, False):
+            count = counts.get((state, danger), 0)
+            metrics.INCIDENTS.labels(state, str(danger).lower()).set(count)
+    metrics.UNANSWERED_SECONDS.set(max(0.0, row["unanswered_seconds"] or 0.0))
+    metrics.ALARMS_WAITING.set(row["alarms_waiting"])
+    metrics.CONSOLES.set(row["consoles"])
+    metrics.SENDS_OVERDUE.set(row["sends_overdue"])
+    metrics.DEADLINES_OVERDUE.set(row["deadlines_overdue"])
+    for gauge in LOOKED_AT:
+        metrics.show(gauge)

@@ -1,0 +1,19 @@
+-- name: look
+-- All of what is open at once. Open ⇔ wake_at is set, which has an index; so have alarms that wait and sends that are
+-- due: years of what is over cost nothing. A danger that was safe and was pressed again waits since that press.
+with open as (
+    select state, danger, wake_at,
+           case when danger and state = 'waiting' and not test then
+               extract(epoch from %(now)s - coalesce(
+                   (select min(raised_at) from alarms where alarms.incident = incidents.id and raised_at > t8),
+                   t1, opened_at))::float8
+           end as unanswered_seconds
+    from incidents where wake_at is not null
+)
+select (select coalesce(jsonb_agg(jsonb_build_array(state, danger, count)), '[]')
+        from (select state, danger, count(*) from open group by state, danger) counts) as incidents,
+       (select max(unanswered_seconds) from open) as unanswered_seconds,
+       (select count(*) from open where wake_at < %(overdue)s) as deadlines_overdue,
+       (select count(*) from alarms where taken_at is null) as alarms_waiting,
+       (select count(*) from consoles where seen_at > %(there)s and sound and visible) as consoles,
+       (select count(*) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue
