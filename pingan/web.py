@@ -16,12 +16,12 @@ from fastapi import FastAPI
 from care.accounts import Accounts
 from care.api import router as register_api
 from dashboards.console import app as console
-from dashboards.console.access import principal
+from dashboards.console.access import FIGURES, allowed, principal
 from dashboards.console.live import Live
 from dispatch.api import Stream
 from dispatch.api import router as incidents_api
 from dispatch.desk import Desk
-from pingan import health, process
+from pingan import health, process, scrape
 from pingan.settings import Common, Port, SettingsError, Text, load
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,7 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
         title="Ping An Tong 平安通", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
     )
     app.include_router(health.router(database, clock, settings.data))
+    app.include_router(scrape.router(this.exposition, settings.data, settings.public_url, allowed(*FIGURES)))
     app.include_router(incidents_api(database, clock, desk, Stream(database, this.listener), principal))
     app.include_router(register_api(database, clock, principal))
     if settings.twilio_account_sid:

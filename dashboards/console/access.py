@@ -27,6 +27,8 @@ OPEN = re.compile(r"/healthz|/sign-in|/preferences|/static/.*|/webhooks/.*")
 
 DESK: tuple[Role, ...] = ("operator", "supervisor", "administrator")
 """Roles that sit at the desk."""
+FIGURES: tuple[Role, ...] = (*DESK, "auditor")
+"""Roles that may read figures."""
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 BODY_BYTES = 256 * 1024
