@@ -29,6 +29,9 @@ check: installed-for-tests ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy $(TYPED)
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/compose-lint --skip-suppressed --fail-on low docker-compose.yml
+	@sh tests/tools/compose_lint.sh
 	$(PYTHON) -m pytest -q tests/test_arrows.py
 
 format: installed-for-tests ## Format the code, and mend what the linter can

@@ -47,7 +47,7 @@ class BrokerSettings(Common, frozen=True, kw_only=True):
     mqtt_tls_key: Path
     mqtt_store: Path
     """The folder of the sessions, of what waits in them, and of the devices that may come in. Lasting."""
-    mqtt_secrets: Path
+    mqtt_services: Path
     """The folder in which the services' passwords lie, one file each: `mqtt-<service>`."""
 
 
@@ -65,9 +65,9 @@ def main(argv: Sequence[str] = ()) -> int:
 
 def prepared(settings: BrokerSettings) -> Mosquitto:
     """The broker with its files written. SettingsError names what is missing."""
-    missing = [f"mqtt-{user}" for user in SERVICE_USERS if not (settings.mqtt_secrets / f"mqtt-{user}").is_file()]
+    missing = [f"mqtt-{user}" for user in SERVICE_USERS if not (settings.mqtt_services / f"mqtt-{user}").is_file()]
     if missing:
-        raise SettingsError(f"PINGAN_MQTT_SECRETS={settings.mqtt_secrets} lacks {', '.join(missing)}")
+        raise SettingsError(f"PINGAN_MQTT_SERVICES={settings.mqtt_services} lacks {', '.join(missing)}")
     tls = Tls(settings.mqtt_tls_port, settings.mqtt_tls_certificate, settings.mqtt_tls_key, host=settings.mqtt_tls_host)
     for path in (tls.certificate, tls.key):
         if not path.is_file():
@@ -80,7 +80,7 @@ def prepared(settings: BrokerSettings) -> Mosquitto:
         host=settings.mqtt_host,
         tls=tls,
         folder=settings.mqtt_store,
-        secrets=Secrets.within(settings.mqtt_secrets),
+        secrets=Secrets.within(settings.mqtt_services),
     )
     broker.owner.give(settings.mqtt_store)
     broker.prepare()
