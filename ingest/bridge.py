@@ -95,7 +95,9 @@ class House:
     def _stand_by(self) -> None:
         self.heard.set(0)
         self.state.note("standby")
+        # What the lane waited for as the active one is the other's matter now.
         self.state.well("broker")
+        self.state.well("log")
 
     async def _lead(self, epoch: int) -> None:
         # In this order: for no moment may it look as if the lane were open before the broker has us.

@@ -30,6 +30,8 @@ from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
 from pingan.parked import park
 
 log = logging.getLogger(__name__)
+# While a broker is away the client says so a hundred times a second; we say it once, in the process's state.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 sql = Queries(__file__, "kafka_log.sql")
 
 REQUEST_MS = 3_000
@@ -367,7 +369,7 @@ class KafkaConsumer:
         if oldest_ms != self._oldest_ms:
             self._oldest_ms, self._moved_at = oldest_ms, now
         elif now - self._moved_at > SILENT_SECONDS:
-            raise Away(f"Kafka has not answered for {now - self._moved_at:.0f} s")
+            raise Away("Kafka has stopped answering")
 
     async def _begin_again(self, client: AIOKafkaConsumer, partitions: Sequence[int]) -> None:
         """The log does not hold what our position says: it was cut off or made anew. All that it has is read again.
@@ -437,8 +439,9 @@ async def _started(client: AIOKafkaConsumer) -> AIOKafkaConsumer:
 
 
 async def _drop_producer(producer: AIOKafkaProducer) -> None:
-    """End it now: its own `stop` would first wait until all that it has is sent, which is for ever without a broker."""
+    """End it now: its own `stop` first waits until all that it has is sent, which is for ever without a broker."""
     with contextlib.suppress(KafkaError, OSError):
+        producer._message_accumulator.fail_all(Away("this client of Kafka was given up"))
         await producer._sender.close()
         await producer.stop()
 
