@@ -1,0 +1,1 @@
+"""The Grafana boards, generated. Only `python -m dashboards.grafana` and its tests import this and the SDK."""
