@@ -26,13 +26,13 @@ RESPONSE_BYTES = 8 * 1024 * 1024
 SECONDS = 5.0
 """What a request may take to come, and an answer to go."""
 AT_ONCE = 8
-"""Scrapes under way; whoever comes besides is sent away."""
+"""Connections; whoever comes besides is sent away."""
 PATH_BYTES = 107
 """No UNIX socket's path may be longer."""
 
 PLAIN = "text/plain; charset=utf-8"
 REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 431: "Request Header Fields Too Large",
-           500: "Internal Server Error", 503: "Service Unavailable"}  # fmt: skip
+           500: "Internal Server Error"}  # fmt: skip
 
 
 class Taken(Exception):
@@ -66,9 +66,9 @@ def socket_path(data: Path, name: str) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def serving(exposition: Exposition, settings: Common) -> AsyncIterator[None]:
+async def serving(exposition: Exposition, settings: Common, *, seconds: float = SECONDS) -> AsyncIterator[None]:
     """Serve while the block runs, where the settings say. Taken when the port is somebody else's."""
-    answer = _Answers(exposition)
+    answer = _Answers(exposition, seconds)
     if settings.metrics_port is not None:
         where = f"{settings.metrics_host}:{settings.metrics_port}"
         try:
@@ -140,14 +140,17 @@ def _leave(path: Path, inode: int) -> None:
 class _Answers:
     """One request a connection: read its head, answer, close."""
 
-    def __init__(self, exposition: Exposition) -> None:
-        self._exposition = exposition
+    def __init__(self, exposition: Exposition, seconds: float) -> None:
+        self._exposition, self._seconds = exposition, seconds
         self._under_way = 0
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._under_way == AT_ONCE:
+            writer.transport.abort()
+            return
         self._under_way += 1
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._seconds):
                 status, body, content_type, with_body = await self._answer(reader)
                 head = (
                     f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: {content_type}\r\n"
@@ -165,8 +168,6 @@ class _Answers:
 
     async def _answer(self, reader: asyncio.StreamReader) -> tuple[int, bytes, str, bool]:
         """Status, body, content type, and whether the body is wanted. EOFError when no whole request came."""
-        if self._under_way > AT_ONCE:
-            return 503, b"too many scrapes at once\n", PLAIN, True
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
@@ -189,11 +190,11 @@ class Unanswered(Exception):
     """A process's socket is not there, or nobody answers on it; the text says which."""
 
 
-async def ask(path: Path, accept: str) -> tuple[bytes, str]:
-    """What the process behind the socket `path` shows, and its content type. Unanswered, after `SECONDS` at most."""
+async def ask(path: Path, accept: str, *, seconds: float = SECONDS) -> tuple[bytes, str]:
+    """What the process behind the socket `path` shows, and its content type. Unanswered, after `seconds` at most."""
     writer = None
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_unix_connection(str(path), limit=REQUEST_BYTES)
             writer.write(f"GET /metrics HTTP/1.0\r\nAccept: {accept}\r\n\r\n".encode("latin-1", "replace"))
             line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
