@@ -132,6 +132,7 @@ class KafkaLog:
         self._producer: AIOKafkaProducer | None = None
         self._asker: AIOKafkaConsumer | None = None
         self._connecting = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def append(self, records: Sequence[Record]) -> None:
         if not records:
@@ -147,7 +148,7 @@ class KafkaLog:
                 await asyncio.gather(*(self._send(producer, *one) for one in bodies.items()))
         except (KafkaError, OSError, TimeoutError) as error:
             # What is still on its way in this client would be sent beside its own repeat, for as long as Kafka is away.
-            await self._discard(producer)
+            self._give_up(producer)
             raise Away(_why(error)) from error
         metrics.show(metrics.APPEND_SECONDS).labels(self.name).observe(self._clock.monotonic() - began)
 
@@ -186,10 +187,13 @@ class KafkaLog:
                 self._producer = producer
             return self._producer
 
-    async def _discard(self, producer: AIOKafkaProducer | None) -> None:
+    def _give_up(self, producer: AIOKafkaProducer | None) -> None:
+        """The next append begins with a new client, and does not wait for the end of this one."""
         if producer is not None and self._producer is producer:
             self._producer = None
-            await _drop_producer(producer)
+            ending = asyncio.create_task(_drop_producer(producer))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     async def ends(self) -> dict[int, int]:
         try:
@@ -258,8 +262,8 @@ class KafkaLog:
         return KafkaConsumer(self.name, self._database, self._clock, leases, self._cluster)
 
     async def close(self) -> None:
-        if self._producer is not None:
-            await self._discard(self._producer)
+        self._give_up(self._producer)
+        await asyncio.gather(*self._ending, return_exceptions=True)
         if self._asker is not None:
             asker, self._asker = self._asker, None
             await asker.stop()
@@ -441,8 +445,9 @@ async def _started(client: AIOKafkaConsumer) -> AIOKafkaConsumer:
 async def _drop_producer(producer: AIOKafkaProducer) -> None:
     """End it now: its own `stop` first waits until all that it has is sent, which is for ever without a broker."""
     with contextlib.suppress(KafkaError, OSError):
-        producer._message_accumulator.fail_all(Away("this client of Kafka was given up"))
+        # What it waits for now it waits out, a request's time at most; after that nothing of it is sent again.
         await producer._sender.close()
+        producer._message_accumulator.fail_all(Away("this client of Kafka was given up"))
         await producer.stop()
 
 
