@@ -20,7 +20,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from ingest.measuring import keep_measuring_lag, keep_measuring_size
+from ingest.rejections import sql as rejections
 from ingest.rows import TYPES, Row, row_of
+from ingest.upkeep import Upkeep
 from pingan import metrics, process
 from pingan.database import LOST, Connection, Database, Queries
 from pingan.log import GROUPS, Batch, Consumer, Entry, Fenced, Log
@@ -35,6 +37,9 @@ PACE_SECONDS = 0.1
 """The least time between two transactions: the archive is in no hurry, and few large ones cost less than many small."""
 TRIM_SECONDS = 60.0
 
+NO_LONGER_KEPT = "no_longer_kept"
+"""The reason under which readings are counted that are older than the archive."""
+
 UNSTORABLE = (psycopg.DataError, ValueError, OverflowError, struct.error)
 """What a row raises that PostgreSQL cannot hold, in psycopg or in the server."""
 
@@ -42,6 +47,10 @@ UNSTORABLE = (psycopg.DataError, ValueError, OverflowError, struct.error)
 class Settings(Common, frozen=True, kw_only=True):
     log_keep_hours: Annotated[float, msgspec.Meta(gt=0)] = 6.0
     """How long the log keeps what every reader has read: for looking back, and for a detector that starts anew."""
+    readings_keep_days: Annotated[int, msgspec.Meta(ge=30, le=36_500)] = 730
+    """At least 30: what is late (seven days) and what TimescaleDB rolls up anew (ten) lies well within."""
+    rejected_keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 90
+    """Samples of what was refused, and entries of the log that were set aside."""
 
 
 @dataclass(slots=True)
@@ -99,12 +108,28 @@ class Archive:
         return part
 
     async def _make_days(self) -> None:
-        """In transactions of their own, so that nobody waits for our rows' commit."""
+        """In transactions of their own, so that nobody waits for our rows' commit. A day that is no longer kept stays
+        dropped: its readings are counted and left out.
+        """
         days = {row.at.date() for part in self._open.values() for _, row in part.rows}
         for day in sorted(days - self._days):
             async with self._database.connection() as connection:
-                await connection.execute(sql.make_day, {"day": day})
-            self._days.add(day)
+                (made,) = await (await connection.execute(sql.make_day, {"day": day})).fetchall()
+            if made["kept"]:
+                self._days.add(day)
+            else:
+                await self._leave_out(day)
+
+    async def _leave_out(self, day: date) -> None:
+        gone = [row for part in self._open.values() for _, row in part.rows if row.at.date() == day]
+        log.warning("%d readings of %s are older than what is kept", len(gone), day)
+        today = max(row.received_at for row in gone).date()
+        async with self._database.connection() as connection:
+            await connection.execute(
+                rejections.count_rejected, {"day": today, "reasons": [NO_LONGER_KEPT], "counts": [len(gone)]}
+            )
+        for part in self._open.values():
+            part.rows = [(entry, row) for entry, row in part.rows if row.at.date() != day]
 
     async def _store_all(self, *, merge: bool) -> None:
         """Everything in one transaction; whoever has lost a partition goes without it."""
@@ -223,6 +248,7 @@ async def run(settings: Settings) -> None:
         consumer.run,
         keep_archiving,
         trim,
+        Upkeep(this.database, this.clock, settings.readings_keep_days, settings.rejected_keep_days).run,
         lambda: keep_measuring_lag(logs),
         lambda: keep_measuring_size(this.database),
     )

@@ -1,5 +1,5 @@
 -- name: make_day
-select readings_day(%(day)s)
+select readings_day(%(day)s) as kept
 
 -- name: copy
 copy readings (at, received_at, device, home, boot, seq, kind, sensor, value, detail, clock, device_at)

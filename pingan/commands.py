@@ -4,6 +4,9 @@ import argparse
 import asyncio
 import logging
 import sys
+from typing import Annotated
+
+import msgspec
 
 from pingan.logs import cluster
 from pingan.migrate import MigrationError
@@ -11,6 +14,11 @@ from pingan.migrate import migrate as apply
 from pingan.settings import Common, SettingsError, load
 
 log = logging.getLogger(__name__)
+
+
+class Settings(Common, frozen=True, kw_only=True):
+    timescale: Annotated[str, msgspec.Meta(pattern="^(auto|0)$")] = "auto"
+    """`auto`: use TimescaleDB where the server has it; `0`: do without. A database keeps what it began with."""
 
 
 def migrate(argv: list[str]) -> int:

@@ -1,5 +1,13 @@
 -- What the migrations make, for reading. `make schema` writes it; a test holds it equal.
 
+CREATE FUNCTION public.activity_of(the_home text, the_hour timestamp with time zone) RETURNS TABLE(sensor text, kind text, count bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    select sensor, kind, count(*) from readings
+    where home = the_home and at >= the_hour and at < the_hour + interval '1 hour' and moves(kind, value, detail)
+    group by 1, 2
+$$;
+
 CREATE FUNCTION public.alarm_raised() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -40,24 +48,86 @@ begin
     perform pg_notify('log_' || the_log, '');
 end $$;
 
-CREATE FUNCTION public.readings_day(day date) RETURNS void
+CREATE FUNCTION public.pressure(detail jsonb, side text) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof((detail -> side)) = 'number'::text) THEN CASE WHEN ((((detail -> side))::numeric >= (0)::numeric) AND (((detail -> side))::numeric <= (1000)::numeric)) THEN ((detail -> side))::double precision ELSE NULL::double precision END ELSE NULL::double precision END;
+
+COMMENT ON FUNCTION public.pressure(detail jsonb, side text) IS 'mmHg, of one side (systolic, diastolic); null where it is none.';
+
+CREATE FUNCTION public.measure(kind text, value double precision, detail jsonb) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (kind <> 'blood_pressure'::text) THEN CASE WHEN ((value >= ('-1000000000'::numeric)::double precision) AND (value <= ('1000000000'::numeric)::double precision)) THEN value ELSE NULL::double precision END WHEN (public.pressure(detail, 'diastolic'::text) IS NOT NULL) THEN public.pressure(detail, 'systolic'::text) ELSE NULL::double precision END;
+
+COMMENT ON FUNCTION public.measure(kind text, value double precision, detail jsonb) IS 'The number that was measured, of a blood pressure the systolic one; null where there is none. Beyond a thousand millions nothing is a vital sign, and a sum of such could overflow and take its whole hour with it.';
+
+CREATE FUNCTION public.moves(kind text, value double precision, detail jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((kind = ANY (ARRAY['door'::text, 'contact'::text, 'bed'::text])) OR ((kind = ANY (ARRAY['motion'::text, 'occupancy'::text, 'vibration'::text])) AND COALESCE((value <> (0)::double precision), (detail <> ALL (ARRAY['false'::jsonb, '""'::jsonb, '{}'::jsonb, '[]'::jsonb])), false)));
+
+COMMENT ON FUNCTION public.moves(kind text, value double precision, detail jsonb) IS 'Whether only somebody''s moving makes such a reading: as in the detector of inactivity, and a test holds the two equal.';
+
+CREATE FUNCTION public.readings_arrived() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    -- A mark that is there is locked and left as it is. So whoever computes the hour waits for this transaction and then
+    -- sees its rows, or has taken the mark away before, and it is made anew. In one order: nobody waits in a circle.
+    insert into rollups_due (home, hour)
+    select distinct home, date_bin('1 hour', at, '2000-01-01Z') from arrived where home is not null order by 1, 2
+    on conflict (home, hour) do update set home = excluded.home where false;
+    return null;
+end $$;
+
+CREATE FUNCTION public.readings_day(day date) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
 declare
     name text := 'readings_' || to_char(day, 'YYYYMMDD');
 begin
-    -- Two archives may meet the first reading of a day at once.
+    -- Two archives may meet the first reading of a day at once, or one of them a day that the other drops.
     perform pg_advisory_xact_lock(hashtext('readings_day'));
-    if to_regclass(name) is not null then
-        return;
+    if day < (select since from readings_kept) then
+        return false;
     end if;
-    -- Made first and attached then: so nobody who writes or reads the other days has to wait.
-    execute format('create table %I (like readings including defaults including indexes)', name);
-    execute format('alter table readings attach partition %I for values from (%L) to (%L)', name,
-        day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+    if to_regclass(name) is null then
+        -- Made first and attached then: so nobody who writes or reads the other days has to wait.
+        execute format('create table %I (like readings including defaults including indexes)', name);
+        execute format('alter table readings attach partition %I for values from (%L) to (%L)', name,
+            day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+    end if;
+    return true;
 end $$;
 
-COMMENT ON FUNCTION public.readings_day(day date) IS 'Makes the partition of `readings` for one day (UTC), if there is none.';
+COMMENT ON FUNCTION public.readings_day(day date) IS 'Sees to it that readings of a day (UTC) can be stored; false: they are no longer kept.';
+
+CREATE FUNCTION public.readings_keep(days integer, at timestamp with time zone) RETURNS date
+    LANGUAGE plpgsql
+    SET lock_timeout TO '2s'
+    AS $_$
+declare
+    first_kept date := (at at time zone 'UTC')::date - days;
+    dropped date;
+begin
+    perform pg_advisory_xact_lock(hashtext('readings_day'));
+    select min(to_date(substring(name from '^readings_(\d{8})$'), 'YYYYMMDD')) into dropped
+    from (select relname::text as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+        where inhparent = 'readings'::regclass) partitions;
+    if dropped is null or dropped >= first_kept then
+        return null;
+    end if;
+    -- Whoever writes is let finish, so that every mark of the day is to be seen; whoever comes after finds no such day.
+    lock table readings in access exclusive mode;
+    perform rollups_store(array_agg(home), array_agg(hour)) from (
+        select home, hour from rollups_due
+        where hour >= dropped::timestamp at time zone 'UTC' and hour < (dropped + 1)::timestamp at time zone 'UTC'
+        order by home, hour for update
+    ) due;
+    execute format('drop table %I', 'readings_' || to_char(dropped, 'YYYYMMDD'));
+    update readings_kept set since = dropped + 1;
+    return dropped;
+end $_$;
+
+COMMENT ON FUNCTION public.readings_keep(days integer, at timestamp with time zone) IS 'Drops the oldest day of readings whose end is more than so many days ago, once its roll-ups are stored: one a call, so that nobody waits long; null when there is none.';
 
 CREATE FUNCTION public.register_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -66,6 +136,64 @@ begin
     perform pg_notify('register', tg_table_name);
     return null;
 end $$;
+
+CREATE FUNCTION public.responses_daily(time_zone text, first_day date, last_day date) RETURNS TABLE(day date, cause text, danger boolean, incidents bigint, answered bigint, answered_within_15 bigint, answered_within_20 bigint, answered_within_60 bigint, answered_within_180 bigint, helper_first bigint, answer_seconds_p50 double precision, answer_seconds_p95 double precision, dispatch_seconds_p50 double precision, dispatch_seconds_p95 double precision, arrival_seconds_p50 double precision, arrival_seconds_p95 double precision)
+    LANGUAGE sql STABLE
+    AS $$
+    select (opened_at at time zone time_zone)::date, cause, danger, count(*),
+        count(answer), count(*) filter (where answer <= 15), count(*) filter (where answer <= 20),
+        count(*) filter (where answer <= 60), count(*) filter (where answer <= 180),
+        count(*) filter (where t5 < t3 or t3 is null and t5 is not null),
+        percentile_cont(0.5) within group (order by answer), percentile_cont(0.95) within group (order by answer),
+        percentile_cont(0.5) within group (order by dispatch), percentile_cont(0.95) within group (order by dispatch),
+        percentile_cont(0.5) within group (order by arrival), percentile_cont(0.95) within group (order by arrival)
+    from incidents
+    cross join lateral (select
+        extract(epoch from t3 - t1)::double precision as answer,
+        extract(epoch from t5 - t3)::double precision as dispatch,
+        extract(epoch from t7 - t5)::double precision as arrival
+    ) took
+    where opened_at >= first_day::timestamp at time zone time_zone
+      and opened_at < (last_day + 1)::timestamp at time zone time_zone and not test
+    group by 1, 2, 3
+$$;
+
+COMMENT ON FUNCTION public.responses_daily(time_zone text, first_day date, last_day date) IS 'How the incidents that were opened on each day were answered, in a time zone, without tests: t3−t1 (a human answers), t5−t3 (a helper goes), t7−t5 (at the door). `helper_first`: a helper accepted before the desk answered.';
+
+CREATE FUNCTION public.rollups_compute(until timestamp with time zone, most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    homes text[];
+    hours timestamptz[];
+begin
+    select array_agg(home), array_agg(hour) into homes, hours
+    from (select home, hour from rollups_due where hour < until order by hour limit most for update skip locked) due;
+    perform rollups_store(homes, hours);
+    return coalesce(cardinality(homes), 0);
+end $$;
+
+COMMENT ON FUNCTION public.rollups_compute(until timestamp with time zone, most integer) IS 'Stores the roll-ups of some marked hours that began before `until`, at most so many; how many. Several may call it at once: each takes marks that nobody else has.';
+
+CREATE FUNCTION public.rollups_store(homes text[], hours timestamp with time zone[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from activity_stored stored using unnest(homes, hours) due(home, hour)
+    where stored.home = due.home and stored.hour = due.hour;
+    delete from vitals_stored stored using unnest(homes, hours) due(home, hour)
+    where stored.home = due.home and stored.hour = due.hour;
+    insert into activity_stored
+    select due.hour, due.home, computed.*
+    from unnest(homes, hours) due(home, hour) cross join lateral activity_of(due.home, due.hour) computed;
+    insert into vitals_stored
+    select due.hour, due.home, computed.*
+    from unnest(homes, hours) due(home, hour) cross join lateral vitals_of(due.home, due.hour) computed;
+    delete from rollups_due mark using unnest(homes, hours) due(home, hour)
+    where mark.home = due.home and mark.hour = due.hour;
+end $$;
+
+COMMENT ON FUNCTION public.rollups_store(homes text[], hours timestamp with time zone[]) IS 'Stores the roll-ups of marked hours and takes the marks away. The caller has locked the marks, in a statement before.';
 
 CREATE FUNCTION public.send_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -76,6 +204,43 @@ begin
     end if;
     return null;
 end $$;
+
+CREATE FUNCTION public.timescale_job_failures() RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$ select null::bigint $$;
+
+COMMENT ON FUNCTION public.timescale_job_failures() IS 'Failed runs of TimescaleDB''s jobs; null: there is none here.';
+
+CREATE FUNCTION public.vitals_daily(time_zone text, first_day date, last_day date) RETURNS TABLE(day date, home text, device text, kind text, count bigint, min double precision, avg double precision, max double precision)
+    LANGUAGE sql STABLE
+    AS $$
+    select (vitals.hour at time zone time_zone)::date, vitals.home, vitals.device, one.kind, sum(vitals.count)::bigint,
+        min(one.lowest), sum(one.total) / sum(vitals.count), max(one.highest)
+    from vitals_hourly vitals
+    cross join lateral (values
+        (case vitals.kind when 'blood_pressure' then 'systolic' else vitals.kind end,
+            vitals.lowest, vitals.total, vitals.highest),
+        ('diastolic', vitals.diastolic_lowest, vitals.diastolic_total, vitals.diastolic_highest)
+    ) one(kind, lowest, total, highest)
+    where vitals.hour >= first_day::timestamp at time zone time_zone
+      and vitals.hour < (last_day + 1)::timestamp at time zone time_zone
+      and (one.kind <> 'diastolic' or vitals.kind = 'blood_pressure')
+    group by 1, 2, 3, 4
+$$;
+
+COMMENT ON FUNCTION public.vitals_daily(time_zone text, first_day date, last_day date) IS 'What was measured on each day from the first to the last, in a time zone. A blood pressure is two rows, systolic and diastolic. An hour (UTC) belongs to the day in which it begins.';
+
+CREATE FUNCTION public.vitals_of(the_home text, the_hour timestamp with time zone) RETURNS TABLE(device text, kind text, count bigint, lowest double precision, total double precision, highest double precision, diastolic_lowest double precision, diastolic_total double precision, diastolic_highest double precision)
+    LANGUAGE sql STABLE
+    AS $$
+    select device, kind, count(*),
+        min(measure(kind, value, detail)), sum(measure(kind, value, detail)), max(measure(kind, value, detail)),
+        min(pressure(detail, 'diastolic')), sum(pressure(detail, 'diastolic')), max(pressure(detail, 'diastolic'))
+    from readings
+    where home = the_home and at >= the_hour and at < the_hour + interval '1 hour'
+      and measure(kind, value, detail) is not null
+    group by 1, 2
+$$;
 
 CREATE TABLE public.accounts (
     id text NOT NULL,
@@ -90,6 +255,42 @@ CREATE TABLE public.accounts (
 );
 
 COMMENT ON COLUMN public.accounts.area IS 'What this account may see: this area and those within it; null: everything.';
+
+CREATE TABLE public.activity_stored (
+    hour timestamp with time zone NOT NULL,
+    home text NOT NULL,
+    sensor text,
+    kind text NOT NULL,
+    count bigint NOT NULL
+);
+
+CREATE TABLE public.rollups_due (
+    home text NOT NULL,
+    hour timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.rollups_due IS 'Hours (UTC) of homes whose stored roll-ups do not hold, because readings have come since.';
+
+CREATE VIEW public.activity_hourly AS
+ SELECT stored.hour,
+    stored.home,
+    stored.sensor,
+    stored.kind,
+    stored.count
+   FROM public.activity_stored stored
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.rollups_due due
+          WHERE ((due.home = stored.home) AND (due.hour = stored.hour)))))
+UNION ALL
+ SELECT due.hour,
+    due.home,
+    activity_of.sensor,
+    activity_of.kind,
+    activity_of.count
+   FROM (public.rollups_due due
+     CROSS JOIN LATERAL public.activity_of(due.home, due.hour) activity_of(sensor, kind, count));
+
+COMMENT ON VIEW public.activity_hourly IS 'Movements by hour (UTC), home, sensor and kind.';
 
 CREATE TABLE public.alarms (
     id uuid NOT NULL,
@@ -406,6 +607,14 @@ COMMENT ON TABLE public.readings IS 'The archive. `at` is the device''s time, co
 
 COMMENT ON COLUMN public.readings.device_at IS 'What the device''s own clock said, where `at` is something else; `clock` says why.';
 
+CREATE TABLE public.readings_kept (
+    singleton boolean DEFAULT true NOT NULL,
+    since date NOT NULL,
+    CONSTRAINT readings_kept_singleton_check CHECK (singleton)
+);
+
+COMMENT ON TABLE public.readings_kept IS 'The first day (UTC) that has not been dropped. The days before it never come back, so that no roll-up is computed anew from what is left.';
+
 CREATE TABLE public.rejected (
     id bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -515,8 +724,58 @@ CREATE TABLE public.tokens (
 
 COMMENT ON TABLE public.tokens IS 'Bearer tokens for machines. Only the SHA-256 of a token is kept.';
 
+CREATE TABLE public.vitals_stored (
+    hour timestamp with time zone NOT NULL,
+    home text NOT NULL,
+    device text NOT NULL,
+    kind text NOT NULL,
+    count bigint NOT NULL,
+    lowest double precision NOT NULL,
+    total double precision NOT NULL,
+    highest double precision NOT NULL,
+    diastolic_lowest double precision,
+    diastolic_total double precision,
+    diastolic_highest double precision
+);
+
+CREATE VIEW public.vitals_hourly AS
+ SELECT stored.hour,
+    stored.home,
+    stored.device,
+    stored.kind,
+    stored.count,
+    stored.lowest,
+    stored.total,
+    stored.highest,
+    stored.diastolic_lowest,
+    stored.diastolic_total,
+    stored.diastolic_highest
+   FROM public.vitals_stored stored
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.rollups_due due
+          WHERE ((due.home = stored.home) AND (due.hour = stored.hour)))))
+UNION ALL
+ SELECT due.hour,
+    due.home,
+    vitals_of.device,
+    vitals_of.kind,
+    vitals_of.count,
+    vitals_of.lowest,
+    vitals_of.total,
+    vitals_of.highest,
+    vitals_of.diastolic_lowest,
+    vitals_of.diastolic_total,
+    vitals_of.diastolic_highest
+   FROM (public.rollups_due due
+     CROSS JOIN LATERAL public.vitals_of(due.home, due.hour) vitals_of(device, kind, count, lowest, total, highest, diastolic_lowest, diastolic_total, diastolic_highest));
+
+COMMENT ON VIEW public.vitals_hourly IS 'What was measured by hour (UTC), home, device and kind.';
+
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.activity_stored
+    ADD CONSTRAINT activity_stored_home_hour_sensor_kind_key UNIQUE NULLS NOT DISTINCT (home, hour, sensor, kind);
 
 ALTER TABLE ONLY public.alarms
     ADD CONSTRAINT alarms_pkey PRIMARY KEY (id);
@@ -595,6 +854,9 @@ ALTER TABLE ONLY public.parked
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.readings_kept
+    ADD CONSTRAINT readings_kept_pkey PRIMARY KEY (singleton);
+
 ALTER TABLE ONLY public.rejected_counts
     ADD CONSTRAINT rejected_counts_pkey PRIMARY KEY (day, reason);
 
@@ -603,6 +865,9 @@ ALTER TABLE ONLY public.rejected
 
 ALTER TABLE ONLY public.responders
     ADD CONSTRAINT responders_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.rollups_due
+    ADD CONSTRAINT rollups_due_pkey PRIMARY KEY (home, hour);
 
 ALTER TABLE ONLY public.sends
     ADD CONSTRAINT sends_incident_step_repeat_purpose_channel_recipient_key UNIQUE (incident, step, repeat, purpose, channel, recipient);
@@ -622,9 +887,14 @@ ALTER TABLE ONLY public.tokens
 ALTER TABLE ONLY public.tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (token_hash);
 
+ALTER TABLE ONLY public.vitals_stored
+    ADD CONSTRAINT vitals_stored_pkey PRIMARY KEY (home, hour, device, kind);
+
 CREATE INDEX alarms_by_home ON public.alarms USING btree (home, raised_at);
 
 CREATE INDEX alarms_by_incident ON public.alarms USING btree (incident);
+
+CREATE INDEX alarms_by_time ON public.alarms USING btree (raised_at);
 
 CREATE INDEX alarms_waiting ON public.alarms USING btree (raised_at) WHERE (taken_at IS NULL);
 
@@ -636,6 +906,8 @@ CREATE INDEX incidents_by_end ON public.incidents USING btree (t9);
 
 CREATE INDEX incidents_by_home ON public.incidents USING btree (home, opened_at);
 
+CREATE INDEX incidents_by_opening ON public.incidents USING btree (opened_at);
+
 CREATE INDEX incidents_due ON public.incidents USING btree (wake_at) WHERE (wake_at IS NOT NULL);
 
 CREATE UNIQUE INDEX one_open_danger ON public.incidents USING btree (home) WHERE ((state <> 'closed'::text) AND danger);
@@ -643,6 +915,8 @@ CREATE UNIQUE INDEX one_open_danger ON public.incidents USING btree (home) WHERE
 COMMENT ON INDEX public.one_open_danger IS 'Ends the race of two alarms of one home that both find no open incident: the second one joins the first''s.';
 
 CREATE UNIQUE INDEX one_open_danger_unbound ON public.incidents USING btree (device) WHERE ((state <> 'closed'::text) AND danger AND (home IS NULL));
+
+CREATE INDEX parked_by_time ON public.parked USING btree (parked_at);
 
 CREATE INDEX people_by_home ON public.people USING btree (home);
 
@@ -653,6 +927,8 @@ CREATE UNIQUE INDEX readings_once ON ONLY public.readings USING btree (device, b
 CREATE INDEX rejected_by_time ON public.rejected USING btree (received_at);
 
 CREATE INDEX responders_by_area ON public.responders USING btree (area);
+
+CREATE INDEX rollups_due_by_hour ON public.rollups_due USING btree (hour);
 
 CREATE INDEX sends_by_incident ON public.sends USING btree (incident);
 
@@ -673,6 +949,8 @@ CREATE TRIGGER homes_changed AFTER INSERT OR DELETE OR UPDATE OF revision ON pub
 CREATE TRIGGER incident_changed AFTER INSERT OR UPDATE ON public.incidents FOR EACH ROW EXECUTE FUNCTION public.incident_changed();
 
 CREATE TRIGGER journal_is_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.journal_is_append_only();
+
+CREATE TRIGGER readings_arrived AFTER INSERT ON public.readings REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION public.readings_arrived();
 
 CREATE TRIGGER send_changed AFTER INSERT OR UPDATE ON public.sends FOR EACH ROW EXECUTE FUNCTION public.send_changed();
 

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from ingest.archive import Archive, trim_all
-from pingan.clock import SystemClock, to_ms
+from ingest.upkeep import Upkeep
+from pingan.clock import DrivenClock, SystemClock, to_ms
 from pingan.database import Database
 from pingan.log import PARTITIONS, Consumer, Record
 from pingan.messages import Event, HomeSettings, Message, Reading, Tick, encode, partition_of
@@ -277,6 +278,25 @@ async def test_days_are_made_as_they_are_needed_by_several_at_once_and_again_if_
     await append(reading(3))
     await archive.all_stored()
     assert [row["seq"] for row in await stored(database)] == [2, 3]
+
+
+async def test_readings_of_a_day_that_is_no_longer_kept_are_counted_and_do_not_bring_it_back(
+    archive: Running, append: Callable[..., Any], database: Database
+) -> None:
+    """Also where the archive had made that day itself before it was dropped."""
+    await append(reading(1), reading(2, at_ms=NOW - 40 * DAY_MS))
+    await archive.all_stored()
+    upkeep = Upkeep(database, DrivenClock(NOW), readings_keep_days=30, rejected_keep_days=90)
+    await upkeep.drop()
+    assert [row["seq"] for row in await stored(database)] == [1]
+    late = [
+        reading(seq, at_ms=NOW - 40 * DAY_MS, received_ms=NOW, clock=clock) for seq, clock in ((3, None), (4, "absurd"))
+    ]
+    await append(*late, reading(5))
+    await archive.all_stored()
+    assert [row["seq"] for row in await stored(database)] == [1, 5]
+    counted = await fetch(database, "select day, reason, count from rejected_counts")
+    assert counted == [{"day": datetime(2026, 5, 4, tzinfo=UTC).date(), "reason": "no_longer_kept", "count": 2}]
 
 
 async def _make_day(database: Database, day: Any) -> None:

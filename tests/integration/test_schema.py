@@ -7,7 +7,7 @@ import pytest
 
 from pingan import migrate
 from pingan.local.postgres import Postgres
-from pingan.migrate import FOLDER, MigrationError, migrations, missing
+from pingan.migrate import FOLDER, PLAIN, TIMESCALE, MigrationError, migrations, missing
 from tests.schema import SCHEMA, dump
 
 
@@ -17,10 +17,18 @@ def test_schema_sql_is_what_the_migrations_make(postgres: Postgres, postgres_url
 
 
 def test_every_migration_says_its_phase_and_its_number_is_its_own() -> None:
-    names = [path.name for path in FOLDER.iterdir() if path.suffix == ".sql"]
-    assert sorted(names) == [migration.name for migration in migrations()]
-    numbers = [name[:4] for name in names]
-    assert len(set(numbers)) == len(numbers)
+    names = {path.name for path in FOLDER.iterdir() if path.suffix == ".sql"}
+    dialects = {
+        dialect: [migration.name for migration in migrations(dialect=dialect)] for dialect in (PLAIN, TIMESCALE)
+    }
+    assert names == {name for of_one in dialects.values() for name in of_one}
+    for of_one in dialects.values():
+        numbers = [name[:4] for name in of_one]
+        assert len(set(numbers)) == len(numbers)
+    # What one dialect does the other does too, in its own way.
+    assert [name.partition(".")[0] for name in dialects[PLAIN]] == [
+        name.partition(".")[0] for name in dialects[TIMESCALE]
+    ]
 
 
 def test_migrating_twice_applies_nothing_and_a_changed_file_is_refused(postgres_url: str, tmp_path: Path) -> None:
