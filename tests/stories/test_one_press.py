@@ -1,18 +1,26 @@
 """One press, end to end, on the whole platform: button, broker, log, desk, phone, lamp, closing."""
 
+import asyncio
 import json
 import os
 import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import publish
 from playwright.async_api import Browser, expect
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
+from pingan import metrics
 from tests.conftest import LogEnviron, Until
 from tests.faults.house import RealHouse
 from tests.stories.support import WIDE
@@ -101,6 +109,80 @@ async def test_from_the_press_to_the_closing(house: RealHouse, browser: Browser,
     calls = [call for call in house.phones("/sim/calls") if call["to"] == DAUGHTER]
     assert len(calls) == 1
     assert not errors, errors
+
+
+async def test_whatever_is_measured_is_shown_at_the_one_door(house: RealHouse, until: Until) -> None:
+    """After that press: every name of docs/metrics.md, found by Prometheus' own way of finding, with what happened."""
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        scrape(house, "/metrics/targets", token="")
+    device = next(one for one in house.access["devices"] if one["id"] == "H004-button")
+    await asyncio.to_thread(
+        publish.single,
+        f"pingan/v1/{device['id']}/up/alarm", b"nonsense", qos=1, client_id=device["id"],
+        hostname=house.access["mqtt"]["host"], port=house.access["mqtt"]["port"],
+        auth={"username": device["id"], "password": device["password"]},
+    )  # fmt: skip
+    found: dict[str, Metric] = {}
+
+    def complete() -> bool:
+        found.clear()
+        targets = json.loads(scrape(house, "/metrics/targets"))
+        assert {target["labels"]["process"] for target in targets} == set(house.names()) - {"postgres", "mosquitto"}
+        for target in targets:
+            assert target["targets"] == [house.access["console"].removeprefix("http://")]
+            text = scrape(house, target["labels"]["__metrics_path__"])
+            for family in text_string_to_metric_families(text):
+                if family.name in found:
+                    found[family.name].samples += family.samples
+                else:
+                    found[family.name] = family
+        shown = {name for name, family in found.items() if family.samples}
+        # Nothing was parked, and there is no TimescaleDB.
+        return {*described()} - shown <= {"pingan_parked", "pingan_timescale_job_failures"}
+
+    await until(complete)
+
+    def say(name: str, **labels: str) -> float:
+        samples = found[re.sub("_(total|count|bucket|sum)$", "", name)].samples
+        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+    assert say("pingan_alarms_total", kind="sos", source="reported") >= 1
+    assert say("pingan_received_total", lane="alarm") >= 2
+    assert say("pingan_rejected_total", lane="alarm", reason="not_json") == 1
+    assert say("pingan_acknowledge_seconds_count", lane="alarm") >= 1
+    assert say("pingan_append_seconds_count", log="urgent") >= 1
+    assert say("pingan_append_seconds_count", log="readings") >= 1
+    assert say("pingan_archived_rows_total") >= 1
+    assert say("pingan_raise_seconds_count") >= 1
+    for lane in ("alarm", "telemetry"):
+        assert say("pingan_heard", lane=lane) == 1, "one bridge is active, the other stands by"
+    for log, group in (("readings", "archive"), ("readings", "alerting"), ("urgent", "urgent")):
+        assert say("pingan_partitions", log=log, group=group) == 64
+    for name in ("shown", "answer", "press_to_answer", "dispatch", "arrival"):
+        assert say(f"pingan_{name}_seconds_count") == 1, name
+        assert say(f"pingan_{name}_seconds_bucket", le="300.0" if name != "shown" else "60.0") == 1, name
+    assert say("pingan_closed_total", cause="sos", outcome="family_attended") == 1
+    assert say("pingan_sends_total", channel="twilio_voice", result="answered") == 1
+    assert say("pingan_sends_total", channel="device", result="delivered") >= 3
+    assert say("pingan_unanswered_seconds") == 0
+    assert say("pingan_deadlines_overdue") == say("pingan_sends_overdue") == say("pingan_alarms_waiting") == 0
+    assert say("pingan_ready") == len({*house.names()} - {"postgres", "mosquitto"})
+    assert say("pingan_waiting") == 0
+    assert 0 <= say("pingan_tick_age_seconds") < 5
+    assert say("pingan_database_bytes") > 1e6
+
+
+def scrape(house: RealHouse, path: str, token: str | None = None) -> str:
+    bearer = house.access["token"] if token is None else token
+    request = urllib.request.Request(house.access["console"] + path, headers={"Authorization": f"Bearer {bearer}"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def described() -> list[str]:
+    """The family of every metric that is named in pingan/metrics.py."""
+    every = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
+    return [family.name for metric in every for family in metric.describe()]
 
 
 async def test_a_device_of_ones_own_is_ten_lines(house: RealHouse, until: Until) -> None:
