@@ -22,6 +22,7 @@ from dispatch.api import Stream
 from dispatch.api import router as incidents_api
 from dispatch.desk import Desk
 from pingan import health, process, scrape
+from pingan.log import GROUPS
 from pingan.settings import Common, Port, SettingsError, Text, load
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
         accounts=Accounts(database),
         zone=zone,
         secure=(settings.public_url or "").startswith("https://"),
+        data=settings.data,
+        logs=[this.log(name) for name in GROUPS],
     )
     # Its own pages of documentation would need scripts from elsewhere.
     app = FastAPI(

@@ -62,6 +62,13 @@ def person(who: Principal = Depends(allowed(*DESK))) -> Principal:  # noqa: B008
     return who
 
 
+def figures_reader(who: Principal = Depends(allowed(*FIGURES))) -> Principal:  # noqa: B008
+    """The route's dependency for the figures' pages: also auditors, whom nothing else is shown to."""
+    if who.machine:
+        raise Problem(403, "for_people", "pages are for people; machines use /api/v1")
+    return who
+
+
 class Guard:
     """The gate before every route."""
 
@@ -126,6 +133,11 @@ def same_origin(connection: HTTPConnection) -> bool:
         return site == "same-origin"
     origin = connection.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def start(who: Principal | None) -> str:
+    """Where somebody begins: at the board, or at the only pages that are theirs."""
+    return "/figures" if who is not None and who.role not in DESK and who.role in FIGURES else "/"
 
 
 def local_path(path: str | None, otherwise: str = "/") -> str:

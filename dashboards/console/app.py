@@ -1,6 +1,6 @@
 """The console as a whole: its pages, its static files, and the gate before everything that the web process serves."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from care.accounts import Accounts
 from dispatch.desk import Desk
 from pingan.clock import Clock
 from pingan.database import LOST, Database
+from pingan.figures import Lagging
 from pingan.problem import Problem
 
-from . import board, caller, incident, register_pages, sign_in
+from . import board, caller, figures, incident, register_pages, sign_in
 from .access import Guard
 from .live import Live
 from .page import Pages
@@ -52,6 +53,8 @@ class Parts:
     accounts: Accounts
     zone: ZoneInfo
     secure: bool
+    data: Path | None
+    logs: Sequence[Lagging]
 
 
 class Headers:
@@ -78,6 +81,7 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
+    app.include_router(figures.router(pages, parts.database, parts.clock, parts.data, parts.logs))
     for kind, handler in _handlers(pages).items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(Guard, accounts=parts.accounts, clock=parts.clock, show=pages.refusal)

@@ -19,7 +19,7 @@ from care.principals import Principal
 from pingan.clock import Clock
 from pingan.problem import Problem
 
-from .access import for_people
+from .access import DESK, FIGURES, for_people, start
 from .language import LANGUAGES, Say, known, named, preferred, say, script_words
 from .sentences import Sentence
 from .telephone import read_aloud
@@ -85,6 +85,10 @@ class Pages:
             "lang": reader.language,
             "theme": reader.theme,
             "me": reader.me,
+            # Auditors read figures: what rings is not for them, and they are not there to hear it.
+            "at_desk": reader.me is not None and reader.me.role in DESK,
+            "figures_roles": FIGURES,
+            "start": start(reader.me),
             "times": self.times(reader.language),
             "zone": self.zone.key,
             # A name of its own for each page that is drawn: it says of itself whether it is visible and can sound.

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from care.accounts import SESSION_HOURS, Accounts, Refused
 from pingan.clock import Clock
 
-from .access import COOKIE, local_path, set_cookie
+from .access import COOKIE, local_path, set_cookie, start
 from .language import LANGUAGES
 from .page import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
 
@@ -37,7 +37,8 @@ def router(pages: Pages, accounts: Accounts, clock: Clock, *, secure: bool) -> A
             return pages.render(
                 request, "sign_in.html", status, next=local_path(next), refused=session.value, account=account
             )
-        response = RedirectResponse(local_path(next), 303)
+        next = local_path(next)
+        response = RedirectResponse(start(session.principal) if next == "/" else next, 303)
         set_cookie(response, COOKIE, session.token, SESSION_HOURS * 3600, secure=secure)
         return response
 
