@@ -11,13 +11,14 @@ import sys
 from asyncio.subprocess import PIPE
 from weakref import WeakKeyDictionary
 
-from care import workbook
+from care import workbook_process
 from care.refusal import Refusal
 from care.tables import BadRow, Table
+from care.workbook_writer import Book
 
 log = logging.getLogger(__name__)
 
-SECONDS_LIMIT = workbook.SECONDS_LIMIT + 10
+SECONDS_LIMIT = workbook_process.SECONDS_LIMIT + 10
 """What the process allows itself, counted by the clock: waiting for the processor counts too."""
 
 _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
@@ -28,17 +29,17 @@ _turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]" = WeakKeyDi
 async def read(file: str, content: bytes) -> tuple[list[Table], list[BadRow]]:
     """The tables of a workbook and all that is wrong with it."""
     try:
-        found = await _run("read", await asyncio.to_thread(workbook.encode, (file, content)))
+        found = await _run("read", await asyncio.to_thread(workbook_process.encode, (file, content)))
     except Refusal as refusal:
         return [], [BadRow(file, 0, None, refusal)]
     tables: list[Table]
-    tables, bad = await asyncio.to_thread(workbook.decode, found, tuple[list[Table], list[BadRow]])
+    tables, bad = await asyncio.to_thread(workbook_process.decode, found, tuple[list[Table], list[BadRow]])
     return tables, bad
 
 
-async def write(book: workbook.Book) -> bytes:
+async def write(book: Book) -> bytes:
     """The bytes of a workbook. Refusal: it is more than can be written within the limits."""
-    return await _run("write", await asyncio.to_thread(workbook.encode, book))
+    return await _run("write", await asyncio.to_thread(workbook_process.encode, book))
 
 
 async def _run(verb: str, given: bytes) -> bytes:
@@ -48,7 +49,7 @@ async def _run(verb: str, given: bytes) -> bytes:
             sys.executable,
             "-P",
             "-m",
-            workbook.__name__,
+            workbook_process.__name__,
             verb,
             stdin=PIPE,
             stdout=PIPE,

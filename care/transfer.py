@@ -16,7 +16,8 @@ from care.records import ENTITIES
 from care.refusal import Refusal
 from care.registrar import Report, apply
 from care.tables import FILE_BYTES_LIMIT, BadRow, Sheet, Table, read_tables, write_table
-from care.workbook import Book, is_workbook
+from care.workbook_reader import is_workbook
+from care.workbook_writer import Book
 from pingan.database import Connection
 
 FILES_LIMIT = 50

@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from openpyxl import Workbook, load_workbook
 
 from care import register
 from care.api import router
 from care.principals import Principal, Role
 from care.records import HOMES
 from care.sample import FOLDER
-from care.transfer import import_files, read_source
+from care.transfer import XLSX, import_files, read_source
 from pingan import problem
 from pingan.clock import DrivenClock, to_ms
 from pingan.database import Database
@@ -54,6 +55,7 @@ class Api:
 OPERATOR: tuple[Role, str | None] = ("operator", None)
 SUPERVISOR: tuple[Role, str | None] = ("supervisor", None)
 LOCAL: tuple[Role, str | None] = ("supervisor", TOWN)
+CHINESE = {"accept-language": "zh-CN"}
 
 
 def who(request: Request) -> Principal:
@@ -287,6 +289,54 @@ async def test_an_import_with_mistakes_lists_them_all(api: Api, database: Databa
     for content in (b"PK\x03\x04 not really", b"", b"\x00" * 100):
         answer = await api(SUPERVISOR, "POST", "/import", files={"files": ("x.zip", content)})
         assert answer.json()["errors"][0]["reason"] == "no_zip"
+
+
+async def test_a_workbook_out_mended_and_in_again(api: Api, database: Database) -> None:
+    exported = await api(SUPERVISOR, "GET", "/export?language=zh&format=xlsx")
+    assert exported.headers["content-type"] == XLSX
+    assert exported.headers["content-disposition"].endswith('"register.xlsx"')
+    upload = {"files": ("登记册.xlsx", exported.content)}
+    same = (await api(SUPERVISOR, "POST", "/import?dry_run=true", files=upload)).json()
+    assert (same["added"], same["changed"], same["unchanged"]["people"]) == ({}, {}, 22)
+
+    book = load_workbook(io.BytesIO(exported.content))
+    people = book["服务对象"]
+    people["G2"], people["G3"], people["B4"] = 13800009998, "=1+1", "H999"
+    answer = await api(SUPERVISOR, "POST", "/import", files={"files": ("登记册.xlsx", saved(book))}, headers=CHINESE)
+    assert answer.status_code == 422
+    assert [(one["file"], one["line"], one["column"], one["detail"]) for one in answer.json()["errors"]] == [
+        ("登记册.xlsx/服务对象", 3, "phone", "是公式 =1+1；请改成数值（复制后选择性粘贴为数值）"),
+        ("登记册.xlsx/服务对象", 4, "home", "没有编号为 H999 的家庭"),
+    ]
+    people["G3"], people["B4"] = None, "H003"
+    done = (await api(SUPERVISOR, "POST", "/import", files={"files": ("登记册.xlsx", saved(book))})).json()
+    assert (done["added"], done["changed"]) == ({}, {"people": 1})
+    assert (await api(OPERATOR, "GET", "/people/P001")).json()["phone"] == "+8613800009998"
+
+
+async def test_a_workbook_is_asked_for_by_its_type_and_known_by_its_content(api: Api) -> None:
+    exported = await api(LOCAL, "GET", "/export", headers={"accept": XLSX})
+    assert exported.headers["content-type"] == XLSX
+    assert (await api(SUPERVISOR, "GET", "/export?format=ods")).status_code == 422
+    assert (await api(OPERATOR, "GET", "/export?format=xlsx")).status_code == 403
+    book = load_workbook(io.BytesIO(exported.content))
+    assert {row[0].value for row in book["homes"].iter_rows(min_row=2)} == {f"H{n:03d}" for n in range(1, 13)}
+    for name in ("x.zip", "homes.csv", "whatever"):
+        upload = {"files": (name, exported.content)}
+        assert (await api(SUPERVISOR, "POST", "/import?dry_run=true", files=upload)).json()["unchanged"]["homes"] == 12
+    for name, content, reason in (
+        ("r.xlsm", exported.content, "macros"),
+        ("r.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old_workbook"),
+        ("r.xlsx", b"id,home,name\n", "no_workbook"),
+    ):
+        answer = await api(SUPERVISOR, "POST", "/import", files={"files": (name, content)})
+        assert [(one["file"], one["line"], one["reason"]) for one in answer.json()["errors"]] == [(name, 0, reason)]
+
+
+def saved(book: Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 async def test_a_zip_that_would_fill_the_memory_is_refused(api: Api) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from openpyxl import load_workbook
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -55,6 +56,19 @@ def test_from_the_sample_out_and_in_again(pingan_register: Register, tmp_path: P
     archive = tmp_path / "register.zip"
     pingan_register("export", archive, "--language", "zh")
     assert "homes：新增 0，更改 0，未变 20" in pingan_register("import", archive, language="zh")
+
+
+def test_one_workbook_out_and_in_again(pingan_register: Register, tmp_path: Path) -> None:
+    pingan_register("sample")
+    path = tmp_path / "登记册.xlsx"
+    assert "8 tables" in pingan_register("export", path, "--language", "zh")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "homes: 0 added, 0 changed, 20 unchanged" in pingan_register("import", path, "--dry-run")
+    book = load_workbook(path)
+    book["联系人"]["G5"] = "110"
+    book.save(path)
+    assert "登记册.xlsx/联系人 第 5 行 电话：“110” 太短" in pingan_register("import", path, fails=True, language="zh")
+    assert "登记册.xlsx/联系人, line 5, phone: “110” is too short" in pingan_register("import", path, fails=True)
 
 
 def test_mistakes_are_listed_by_line(pingan_register: Register, tmp_path: Path) -> None:

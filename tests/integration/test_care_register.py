@@ -5,7 +5,7 @@ import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -31,7 +31,7 @@ from care.records import (
     Responder,
 )
 from care.sample import FOLDER
-from care.transfer import export_files, import_files, read_source, unzip, zipped
+from care.transfer import export_files, export_tables, import_files, packed, read_source, unzip, zipped
 from pingan.database import Connection, Database
 from pingan.local.mosquitto_password import hash_password
 
@@ -278,6 +278,31 @@ async def test_an_export_imports_into_an_empty_register_as_it_was(
         report = await import_files(connection, unzip(zipped(files, NOW)), NOW)
         assert report.passwords == {}
         assert await register.whole(connection) == before
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_workbook_imports_into_an_empty_register_as_it_was(
+    connection: Connection, language: Literal["en", "zh"]
+) -> None:
+    odd = Person(id="P900", home="H001", name="=cmd|' /C calc'!A0", note='+1, "二"\n@三\n\'=四', conditions="'-五")
+    await registrar.save(connection, odd, NOW)
+    to_the_microsecond = NOW + timedelta(microseconds=1)
+    await registrar.save(connection, Away(home="H001", away_from=to_the_microsecond, reason="住院"), NOW)
+    before = await register.whole(connection)
+    content = await packed(await export_tables(connection, language=language), "xlsx", language, NOW)
+    again = await import_files(connection, {"r.xlsx": content}, NOW)
+    assert (again.added, again.changed, again.passwords) == ({}, {}, {})
+    await connection.execute("truncate areas, accounts, sessions, tokens cascade")
+    await connection.execute("truncate devices")
+    report = await import_files(connection, {"r.xlsx": content}, NOW)
+    assert report.passwords == {}
+    assert await register.whole(connection) == before
+
+
+async def test_without_any_file_nothing_is_imported(connection: Connection) -> None:
+    with pytest.raises(Refused) as refused:
+        await import_files(connection, {}, NOW)
+    assert [bad.refusal.reason for bad in refused.value.bad] == ["no_files"]
 
 
 async def test_a_scoped_export_imports_by_itself(connection: Connection) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from playwright.async_api import Page, expect
 
 from tests.stories.conftest import Sit
@@ -183,3 +184,61 @@ async def test_a_file_with_a_bad_row_is_refused_by_line_and_reason(house: House,
     async with page.expect_download() as download:
         await page.evaluate("location.assign('/register/export')")
     assert (await download.value).suggested_filename.endswith(".zip")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh", ("导出 Excel", "只检查", "导入", "没有导入", "检查通过", "导入完成", "联系人", "电话")),
+        (
+            "en",
+            (
+                "Export Excel",
+                "Only check",
+                "Import",
+                "Nothing was imported",
+                "all right",
+                "Imported",
+                "contacts",
+                "phone",
+            ),
+        ),
+    ],
+)
+async def test_the_register_is_taken_out_mended_and_brought_back_as_a_workbook(
+    house: House, sit: Sit, tmp_path: Path, language: str, said: tuple[str, ...]
+) -> None:
+    export, check, bring, refused, fine, done, sheet, column = said
+    seat = await sit("boss", language=language)
+    seat.tolerated.append("422")
+    page = seat.page
+    await seat.open("/register")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name=export).click()
+    file = tmp_path / (await download.value).suggested_filename
+    assert file.suffix == ".xlsx"
+    await (await download.value).save_as(file)
+
+    book = load_workbook(file)
+    [phone] = [cell for cell in book[sheet][2] if cell.value == "+8613800000101"]
+    phone.value = "120"
+    book.save(file)
+    await seat.open("/register/import")
+    await page.set_input_files("#files", file)
+    await page.get_by_role("button", name=bring, exact=True).click()
+    await expect(page.locator("[role=alert].refused")).to_contain_text(refused)
+    cells = page.locator("tbody tr").first.locator("td")
+    await expect(cells.nth(0)).to_have_text(f"{file.name}/{sheet}")
+    await expect(cells.nth(1)).to_have_text("2")
+    await expect(cells.nth(2)).to_have_text(column)
+
+    phone.value = "13800000199"
+    book.save(file)
+    for button, answer in ((check, fine), (bring, done)):
+        await page.set_input_files("#files", file)
+        await page.get_by_role("button", name=button, exact=True).click()
+        await expect(page.locator("[role=status].refused")).to_contain_text(answer)
+        row = page.locator("tbody tr").filter(has_text=sheet)
+        await expect(row.locator("td")).to_have_text([sheet, "0", "1", "2"])
+    await seat.open("/register/homes/H001")
+    await expect(page.locator("#C1")).to_contain_text("138 0000 0199")
