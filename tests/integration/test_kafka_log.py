@@ -18,7 +18,7 @@ from tests.kafka import Kafka, need
 
 @pytest.fixture
 def cluster(topics: Topics) -> Cluster:
-    return Cluster(topics.servers, topics.prefix, replication=1)
+    return Cluster(topics.servers, topics.prefix, replication=1, append_seconds=4.0)
 
 
 @pytest.fixture
