@@ -108,7 +108,7 @@ def _dialect_for(connection: psycopg.Connection[TupleRow], timescale: str) -> st
         connection.execute("create extension if not exists timescaledb")
         edition = connection.execute("select current_setting('timescaledb.license')").fetchone()
     except psycopg.Error as error:
-        raise MigrationError(_UNUSABLE.format(str(error).strip())) from error
+        raise MigrationError(_UNUSABLE.format(str(error).strip().partition("\n")[0])) from error
     if edition != ("timescale",):
         raise MigrationError(_UNUSABLE.format("it is the Apache edition, which has no continuous aggregates"))
     return TIMESCALE
