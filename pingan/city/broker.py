@@ -109,6 +109,8 @@ async def _run(settings: BrokerSettings, broker: Mosquitto) -> None:
             watching = group.create_task(keeper.watch())
             await this.run(follow)
             watching.cancel()
+    except* MosquittoError as errors:
+        raise SystemExit(f"pingan broker: {errors.exceptions[0]}") from None
     finally:
         await asyncio.to_thread(end, child)
 
