@@ -6,7 +6,10 @@ INSTALL := sh pingan/local/install.sh
 # Checked strictly: everything that runs.
 TYPED := pingan ingest alerting dispatch care dashboards device_sim
 
-.PHONY: help up down doctor test check format bench faults mutants schema lock clean installed installed-for-tests
+# Grafana's boards and Prometheus' rules: promtool, and that both ask only for what is measured.
+BOARDS_AND_RULES := tests/integration/test_promtool.py tests/unit/test_alert_rules.py tests/unit/test_grafana_boards.py
+
+.PHONY: help up down doctor test check format bench faults mutants schema dashboards lock clean installed installed-for-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +35,7 @@ check: installed-for-tests ## Lint, formatting, types, and who may import whom
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/compose-lint --skip-suppressed --fail-on low docker-compose.yml
 	@sh tests/tools/compose_lint.sh
-	$(PYTHON) -m pytest -q tests/test_arrows.py
+	$(PYTHON) -m pytest -q tests/test_arrows.py $(BOARDS_AND_RULES)
 
 format: installed-for-tests ## Format the code, and mend what the linter can
 	.venv/bin/ruff check --fix .
@@ -49,6 +52,9 @@ mutants: installed-for-tests ## Plant bugs in a copy, and see that the tests fin
 
 schema: installed-for-tests ## Write pingan/schema.sql anew from the migrations
 	$(PYTHON) -m tests.schema
+
+dashboards: installed-for-tests ## Write Grafana's boards anew from dashboards/grafana
+	$(PYTHON) -m dashboards.grafana
 
 lock: installed-for-tests ## Pin the dependencies of pyproject.toml anew, with hashes (UPGRADE=1: to the newest)
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \

@@ -96,6 +96,17 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_runs_imports_neither_the_generator_of_boards_nor_its_library() -> None:
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in files()
+        if not name(path).startswith("dashboards/grafana/")
+        for module in imports(path)
+        if module.startswith(("grafana_foundation_sdk", "dashboards.grafana"))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_nobody_imports_the_command_line_or_the_tests() -> None:
     wrong = [
         f"{name(path)} imports {module}"
