@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client import parser
 from prometheus_client.metrics_core import Metric
@@ -24,6 +25,7 @@ from pingan.clock import DrivenClock
 from pingan.database import Database
 from pingan.exposition import Exposition, Taken, Unanswered, ask, serving, socket_path
 from pingan.settings import Common
+from tests import timescale
 from tests.conftest import Until
 from tests.integration.dispatch_support import Room, room
 from tests.integration.web_support import Site, site
@@ -324,6 +326,17 @@ async def test_what_is_open_is_hidden_while_the_database_is_away(driven: DrivenC
 async def test_the_database_is_measured_and_its_jobs_where_it_has_any(database: Database) -> None:
     await measure_size(database)
     assert value(metrics.DATABASE_BYTES, "bytes") > 1e6
+    assert "pingan_timescale_job_failures" not in {family.name for family in metrics.SHOWN.collect()}
+    for url in timescale.serve():
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create extension if not exists timescaledb")
+        there = Database(url, connections=1)
+        await there.open()
+        await measure_size(there)
+        await there.close()
+    assert "pingan_timescale_job_failures" in {family.name for family in metrics.SHOWN.collect()}
+    assert value(metrics.TIMESCALE_JOB_FAILURES, "failures") == 0
+    await measure_size(database)
     assert "pingan_timescale_job_failures" not in {family.name for family in metrics.SHOWN.collect()}
 
 

@@ -15,8 +15,8 @@ OPEN = {("GET", "/healthz"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("POST",
 ANYBODY = {("POST", "/sign-out"), ("GET", "/api/v1/openapi.json"), *OPEN}
 """What needs a session and no role."""
 MACHINES = re.compile(r"/api/v1/|/metrics\b")
-FIGURES = re.compile(r"/metrics\b")
-"""What auditors may read, too: it names nobody."""
+FIGURES = re.compile(r"(/api/v1)?/(figures|metrics)\b")
+"""What auditors may read, too: they name nobody."""
 
 EXAMPLES = {
     "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
