@@ -8,7 +8,11 @@ from typing import Annotated
 
 import msgspec
 
-from pingan.logs import cluster
+from pingan.carry_over import Unread, carry_over
+from pingan.clock import SystemClock
+from pingan.database import LOST, Database
+from pingan.log import GROUPS
+from pingan.logs import cluster, open_log
 from pingan.migrate import MigrationError
 from pingan.migrate import migrate as apply
 from pingan.settings import Common, SettingsError, load
@@ -31,7 +35,9 @@ def migrate(argv: list[str]) -> int:
         settings = load(Common)
         applied = apply(settings.database_url, phase)
         _make_topics(settings)
-    except (MigrationError, SettingsError, ValueError) as error:
+        if phase != "post":
+            asyncio.run(_carry_over(settings))
+    except (MigrationError, SettingsError, Unread, ValueError) as error:
         sys.stderr.write(f"pingan migrate: {error}\n")
         return 1
     sys.stdout.write(f"{len(applied)} applied\n")
@@ -50,3 +56,25 @@ def _make_topics(settings: Common) -> None:
             log.info("made the topic %s", topic)
     except Away as error:
         log.warning("no topics are made now: %s", error)
+
+
+async def _carry_over(settings: Common) -> None:
+    """What nobody has acted on in the log that was used before. Without a Kafka named there can be nothing in it."""
+    if settings.kafka is None:
+        return
+    other = msgspec.structs.replace(settings, log="postgres" if settings.log == "kafka" else "kafka")
+    clock, database = SystemClock(), Database(settings.database_url, application="pingan migrate")
+    await database.open()
+    try:
+        for name in GROUPS:
+            source, target = (open_log(name, one, database, clock) for one in (other, settings))
+            try:
+                if count := await carry_over(source, target, database):
+                    log.info("%d entries of the log %s were carried over from %s", count, name, other.log)
+            finally:
+                await source.close()
+                await target.close()
+    except LOST as error:
+        log.warning("nothing is carried over from %s now: %s", other.log, error)
+    finally:
+        await database.close()
