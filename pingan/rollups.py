@@ -76,10 +76,3 @@ async def responses(connection: Connection, first: date, last: date, zone: ZoneI
     """The days of the whole platform from `first` to `last`, both included."""
     found = await connection.execute(sql.responses, {"first": first, "last": last, "zone": zone.key})
     return [ResponseDay(**row) for row in await found.fetchall()]
-
-
-async def job_failures(connection: Connection) -> int | None:
-    """How often TimescaleDB's own jobs have failed so far; None where there is no TimescaleDB."""
-    (row,) = await (await connection.execute(sql.job_failures)).fetchall()
-    failures: int | None = row["failures"]
-    return failures

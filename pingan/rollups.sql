@@ -13,6 +13,3 @@ order by day, device, kind
 -- name: responses
 select * from responses_daily(%(zone)s, %(first)s, %(last)s)
 order by day, cause, danger
-
--- name: job_failures
-select timescale_job_failures() as failures

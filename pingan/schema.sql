@@ -205,12 +205,6 @@ begin
     return null;
 end $$;
 
-CREATE FUNCTION public.timescale_job_failures() RETURNS bigint
-    LANGUAGE sql STABLE
-    AS $$ select null::bigint $$;
-
-COMMENT ON FUNCTION public.timescale_job_failures() IS 'Failed runs of TimescaleDB''s jobs; null: there is none here.';
-
 CREATE FUNCTION public.vitals_daily(time_zone text, first_day date, last_day date) RETURNS TABLE(day date, home text, device text, kind text, count bigint, min double precision, avg double precision, max double precision)
     LANGUAGE sql STABLE
     AS $$

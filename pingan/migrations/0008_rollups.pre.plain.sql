@@ -169,6 +169,3 @@ begin
     return dropped;
 end $$;
 comment on function readings_keep is 'Drops the oldest day of readings whose end is more than so many days ago, once its roll-ups are stored: one a call, so that nobody waits long; null when there is none.';
-
-create function timescale_job_failures() returns bigint stable language sql as $$ select null::bigint $$;
-comment on function timescale_job_failures is 'Failed runs of TimescaleDB''s jobs; null: there is none here.';

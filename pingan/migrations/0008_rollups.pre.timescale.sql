@@ -47,14 +47,16 @@ select add_continuous_aggregate_policy(rollup, start_offset => interval '10 days
 from (values ('activity_hourly'::regclass), ('vitals_hourly')) rollups(rollup);
 
 -- The policies do not look at what is older than their ten days. Readings that were moved from before are rolled up by a
--- job of its own, once: a refresh cannot run in a migration's transaction.
+-- job of its own, once: a refresh cannot run in a migration's transaction. It leaves the last day to the policies: what
+-- is stored of an hour that goes on would hide the rest of it.
 create procedure rollups_first_fill(job_id integer, config jsonb) language plpgsql as $$
 begin
-    call refresh_continuous_aggregate('activity_hourly', null, null);
-    call refresh_continuous_aggregate('vitals_hourly', null, null);
-    perform delete_job(job_id);
+    call refresh_continuous_aggregate('activity_hourly', null, (config ->> 'until')::timestamptz);
+    call refresh_continuous_aggregate('vitals_hourly', null, (config ->> 'until')::timestamptz);
+    perform alter_job(job_id, scheduled => false);
 end $$;
-select add_job('rollups_first_fill', interval '10 minutes');
+select add_job('rollups_first_fill', interval '10 minutes',
+    config => jsonb_build_object('until', current_setting('pingan.now')::timestamptz - interval '1 day'));
 
 create function rollups_compute(until timestamptz, most integer) returns integer language sql as $$ select 0 $$;
 comment on function rollups_compute is 'Nothing is left to do: TimescaleDB''s jobs keep the roll-ups.';
@@ -72,8 +74,3 @@ begin
     return null;
 end $$;
 comment on function readings_keep is 'Tells TimescaleDB''s retention job for how many days readings are kept; the job drops them.';
-
-create function timescale_job_failures() returns bigint stable language sql as $$
-    select coalesce(sum(total_failures), 0)::bigint from timescaledb_information.job_stats
-$$;
-comment on function timescale_job_failures is 'Failed runs of TimescaleDB''s jobs, all of them since the beginning.';
