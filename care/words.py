@@ -50,6 +50,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "已被电子表格改成日期 {text}；请把该列设为文本后重新填写",
         "a spreadsheet has made the date {text} of this; make the column text and enter it again",
     ),
+    "year_alone": (
+        "只填了 {year}，电子表格把它当成 {text}；请写成完整日期，如 2026-03-01",
+        "holds {year} alone, which the spreadsheet takes for {text}; write the whole day, as 2026-03-01",
+    ),
     # A row.
     "area_digits": (
         "级别 {level} 的区划代码应为 {digits} 位，“{code}” 不是",

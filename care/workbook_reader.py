@@ -43,6 +43,8 @@ EXACT = 10**15
 """A spreadsheet keeps 15 digits of a number; from here on, the last ones are made up."""
 SERIAL_DAYS = (10_000, 120_000)
 """Which bare numbers may be days in a column of days: 1927 to 2228. A smaller one is more likely a year."""
+YEARS = range(1880, 2101)
+"""A date cell that holds one of these numbers was given a year alone, and shows a day of 1905."""
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 """How a workbook writes a character that XML cannot hold."""
@@ -216,6 +218,8 @@ def _cell(cell: Any, epoch: datetime) -> Cell:
         return str(value).upper()
     if isinstance(value, (date, time, timedelta)):
         text = _date_text(value)
+        if isinstance(value, datetime) and (year := (value - epoch).days) in YEARS:
+            return Typed(text, None, None, Refusal("year_alone", year=year, text=text))
         return Typed(text, None, text, Refusal("made_date", text=text))
     if isinstance(value, (int, float)):
         return _number(value, str(cell.number_format), epoch)

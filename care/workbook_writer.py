@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 LAST_ROW = 2**20
-FIRST_REAL_DAY = date(1900, 3, 1)
-"""Before, Excel counts a 29 February 1900 that never was; such days are written as text."""
+FIRST_REAL_DAY = date(1906, 1, 1)
+"""Days before are written as text: the numbers that stand for 1905 are taken for years when read, and before March 1900
+Excel counts a 29 February that never was."""
 
 WIDTHS = {
     "id": 16, "area_code": 16, "password_hash": 16, "phone": 18, "day": 12, "moment": 20, "choice": 12, "number": 12,

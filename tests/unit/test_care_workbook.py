@@ -18,7 +18,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from care import aside, csv_files
 from care.cells import CHINA
-from care.records import CONTACTS, ENTITIES, PEOPLE
+from care.records import CONTACTS, ENTITIES, PEOPLE, Person
 from care.sample import FOLDER
 from care.tables import BadRow, Row, Table, column_said, read_tables, write_table
 from care.transfer import read_source
@@ -248,6 +248,18 @@ def test_text_as_excel_and_wps_save_it() -> None:
     rows, bad = _read(content)
     assert bad == []
     assert rows["people"][0].values == {"id": "P1", "home": "H1", "name": "陈秀英", "note": "x"}
+
+
+def test_a_year_alone_is_no_day() -> None:
+    """The cell is a date already, so a spreadsheet makes 24 April 1905 of 1941."""
+
+    def change(sheet: Any) -> None:
+        sheet["D2"].number_format = "yyyy-mm-dd"
+
+    assert _read(_person("出生日期", 1941, change))[1] == [("r.xlsx/服务对象", 2, "born_on", "year_alone")]
+    person = Person(id="P1", home="H1", name="x", born_on=date(1905, 4, 24))
+    rows, bad = _read(_written([write_table(PEOPLE, [person])]))
+    assert (rows["people"][0].values["born_on"], bad) == (date(1905, 4, 24), [])
 
 
 def test_every_bad_row_is_named_by_sheet_line_and_reason() -> None:
