@@ -31,10 +31,10 @@ class Upkeep:
         self._database, self._clock = database, clock
         self._readings_keep_days, self._rejected_keep_days = readings_keep_days, rejected_keep_days
 
-    async def run(self) -> None:
+    async def run(self, round_seconds: float = ROUND_SECONDS) -> None:
         """A round each minute. What the database breaks off, or refuses, is made up by the next; archiving goes on."""
         while True:
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(round_seconds)
             for step in (self.compute, self.drop, self.forget):
                 try:
                     await step()

@@ -183,6 +183,20 @@ async def test_dropping_a_day_waits_for_whoever_writes_but_not_for_long(postgres
         assert connection.execute("select count from vitals_hourly").fetchall() == [(2,)]
 
 
+async def test_what_is_refused_holds_up_nothing_else(postgres_url: str, database: Database, until: Until) -> None:
+    """Roll-ups that cannot be computed must not fill the disk with readings that are no longer kept."""
+    upkeep = Upkeep(database, DrivenClock(to_ms(START + timedelta(days=40))), 30, 90)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        put(connection, [a_reading(START)])
+        connection.execute("drop function rollups_compute")
+        running = asyncio.create_task(upkeep.run(round_seconds=0.01))
+        await until(lambda: connection.execute("select count(*) from readings").fetchone() == (0,))
+        put(connection, [a_reading(START + timedelta(days=1))])
+        await until(lambda: connection.execute("select count(*) from readings").fetchone() == (0,))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_old_samples_go_and_their_counts_stay(postgres_url: str, database: Database) -> None:
     upkeep = Upkeep(database, DrivenClock(to_ms(START + timedelta(days=91))), 730, 90)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
