@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import pytest
 from pingan import kafka_log
 from tests.support import free_port
 
-JARS = Path(__file__).parents[1] / ".venv/tools/kafka"
+JARS = Path(sys.prefix) / "tools/kafka"
 HEAP = "-Xmx384m"
 READY_SECONDS = 60.0
 

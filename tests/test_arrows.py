@@ -107,6 +107,14 @@ def test_what_runs_imports_neither_the_generator_of_boards_nor_its_library() -> 
     assert not wrong, "\n".join(wrong)
 
 
+def test_only_one_file_knows_where_the_log_is() -> None:
+    """Whoever appends or reads has the contract; only `pingan/logs.py` knows the implementations, and they no other."""
+    implementations = ("pingan.postgres_log", "pingan.kafka_log", "aiokafka")
+    knowing = {name(path) for path in files() for module in imports(path) if module.startswith(implementations)}
+    # The command that makes Kafka's topics asks for no log.
+    assert knowing == {"pingan/logs.py", "pingan/kafka_log.py", "pingan/commands.py"}
+
+
 def test_nobody_imports_the_command_line_or_the_tests() -> None:
     wrong = [
         f"{name(path)} imports {module}"

@@ -220,6 +220,35 @@ where name = %(name)s and partition = %(partition)s
         (f"{INTEGRATION}/test_log_contract.py::test_a_stopped_consumer_is_taken_over_and_can_do_no_harm_when_it_wakes",),
     ),
     Mutant(
+        "Kafka: an append returns when it is on its way",
+        "pingan/kafka_log.py",
+        "        await asyncio.gather(*under_way)\n",
+        "",
+        (f"{INTEGRATION}/test_kafka_log.py::test_a_broker_that_falls_silent_is_away_and_nothing_is_lost_when_it_goes_on",),
+    ),
+    Mutant(
+        "Kafka: reading begins at the beginning and not behind what is stored",
+        "pingan/kafka_log.py",
+        "                self._read_to[lease.partition] = lease.position\n",
+        "                self._read_to[lease.partition] = 0\n",
+        (f"{INTEGRATION}/test_log_contract.py::test_reading_goes_on_behind_the_stored_position[kafka]",),
+    ),
+    Mutant(
+        "Kafka: a position beyond the log's end stays",
+        "pingan/kafka_log.py",
+        "            await self._leases.reset(where.partition, first)\n",
+        "",
+        (f"{INTEGRATION}/test_kafka_log.py::test_a_log_that_has_lost_its_end_is_read_again_from_its_beginning",),
+    ),
+    Mutant(
+        "Kafka: trimming looks at one group only",
+        "pingan/kafka_log.sql",
+        "select partition, min(position) as position from leases where name = any(%(groups)s)\n"
+        "group by partition having count(*) = cardinality(%(groups)s::text[])",
+        "select partition, max(position) as position from leases where name = any(%(groups)s)\ngroup by partition",
+        (f"{INTEGRATION}/test_log_contract.py::test_trimming_waits_for_every_group_even_before_its_first_start[kafka]",),
+    ),
+    Mutant(
         "the journal's hashes do not cover what came before",
         "dispatch/journal.py",
         "hashlib.sha256(before + _canonical.encode(fields))",
