@@ -61,6 +61,8 @@ def router(pages: Pages, database: Database, clock: Clock, data: Path | None, lo
 
     def asked(days: str | None, first: str | None, last: str | None, area: str | None) -> Asked:
         today = clock.now().astimezone(pages.zone).date()
+        if area and not area.isprintable():  # PostgreSQL has no text with a NUL
+            raise Unreadable("figures.no_area")
         if first or last:
             begin, end = _day(first or last), _day(last or first)
             end = min(end, today)

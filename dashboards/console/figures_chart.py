@@ -63,7 +63,9 @@ def chart(days: Sequence[Mapping[str, Any]]) -> Chart:
                 bars.append(Bar(kind, x, round(y, 2), f"{width * (1 - GAP):.3f}%", round(height, 2)))
     every = -(-len(days) // LABELS)
     labels = [
-        Label(day["day"], f"{width * (number + 0.5):.3f}%") for number, day in enumerate(days) if number % every == 0
+        Label(day["day"], f"{width * (number + GAP / 2):.3f}%")
+        for number, day in enumerate(days)
+        if number % every == 0
     ]
     lines = [(count, base - HEIGHT * count / top) for count in sorted({top // 2, top} - {0})] if most else []
     return Chart(bars, labels, lines, base + FOOT, base)
