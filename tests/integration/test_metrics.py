@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -17,14 +18,21 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.registry import Collector
 
+from alerting import alarms
+from alerting.runner import Runner
 from dispatch import measuring
 from dispatch.incident import Answer
-from ingest.measuring import measure_size
+from ingest.measuring import keep_measuring_lag, keep_measuring_size, measure_size
 from pingan import exposition, metrics
 from pingan.clock import DrivenClock
 from pingan.database import Database
 from pingan.exposition import Exposition, Taken, Unanswered, ask, serving, socket_path
+from pingan.log import PARTITIONS, Entry, Record
+from pingan.messages import Alarm, Tick, encode
+from pingan.postgres_log import PostgresLog
+from pingan.process import State
 from pingan.settings import Common
+from pingan.tasks import end
 from tests import timescale
 from tests.conftest import Until
 from tests.integration.dispatch_support import Room, room
@@ -309,18 +317,80 @@ async def there(this: Room, *, sound: bool, visible: bool) -> None:
     )  # fmt: skip
 
 
-async def test_what_is_open_is_hidden_while_the_database_is_away(driven: DrivenClock, until: Until) -> None:
-    for gauge in measuring.LOOKED_AT:
+async def test_what_is_looked_at_is_hidden_while_the_database_is_away(driven: DrivenClock, until: Until) -> None:
+    gauges = (*measuring.LOOKED_AT, metrics.LAG, metrics.DATABASE_BYTES)
+    for gauge in gauges:
         metrics.show(gauge)
-    names = {family.name for gauge in measuring.LOOKED_AT for family in gauge.collect()}
+    names = {family.name for gauge in gauges for family in gauge.collect()}
     away = Database("postgresql://127.0.0.1:1/x")
     await away.open()
-    looking = asyncio.create_task(measuring.keep_looking(away, driven))
+    looking = [
+        asyncio.create_task(measuring.keep_looking(away, driven)),
+        asyncio.create_task(keep_measuring_lag([PostgresLog("urgent", away, driven)])),
+        asyncio.create_task(keep_measuring_size(away)),
+    ]
     try:
         await until(lambda: not names & {family.name for family in metrics.SHOWN.collect()})
     finally:
-        looking.cancel()
+        await end(looking)
         await away.close()
+
+
+async def test_the_lag_is_what_has_not_been_acted_on(database: Database, driven: DrivenClock, until: Until) -> None:
+    log = PostgresLog("readings", database, driven)
+    appended = value(metrics.APPEND_SECONDS, "_count", log="readings")
+    await log.append([Record(3, b"x"), Record(3, b"y"), Record(4, b"z")])
+    assert value(metrics.APPEND_SECONDS, "_count", log="readings") - appended == 1
+    consumer = log.consumer("archive", "a")
+    leasing = asyncio.create_task(consumer.run())
+    await until(lambda: consumer.epoch(3) is not None)
+    assert value(metrics.PARTITIONS, "partitions", log="readings", group="archive") == PARTITIONS
+    async with database.transaction() as connection:
+        await consumer.store(connection, 3, 1)
+    measuring_lag = asyncio.create_task(keep_measuring_lag([log]))
+    await until(lambda: value(metrics.LAG, "entries", log="readings", group="archive") == 2)
+    assert value(metrics.LAG, "entries", log="readings", group="alerting") == 3
+    parked = value(metrics.PARKED, log="readings", group="archive")
+    for _ in range(2):
+        await consumer.park(3, Entry(2, b"y"), "nobody can read it")
+    assert value(metrics.PARKED, log="readings", group="archive") - parked == 1, "parked twice is parked once"
+    await end([measuring_lag, leasing])
+    assert value(metrics.PARTITIONS, "partitions", log="readings", group="archive") == 0
+
+
+async def test_an_alarm_is_counted_once_however_often_it_is_raised(database: Database, driven: DrivenClock) -> None:
+    first, other = (
+        Alarm(id=uuid4(), kind=kind, home=None, device="b", at_ms=0, received_ms=0, evidence={"source": "reported"})
+        for kind in ("sos", "fall")
+    )
+    before = value(metrics.ALARMS, source="reported")
+    for raised in ([first], [first, other, first], [other], []):
+        async with database.transaction() as connection:
+            new = await alarms.insert(connection, raised, driven.now())
+        alarms.count(new)
+    assert value(metrics.ALARMS, source="reported") - before == 2
+
+
+async def test_detections_time_is_shown_while_a_partition_is_ours(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    log = PostgresLog("readings", database, driven)
+    consumer = log.consumer("alerting", "a")
+    runner = Runner(database, consumer, driven, State("alerting", None))
+    runner.look()
+    assert "pingan_tick_age_seconds" not in {family.name for family in metrics.SHOWN.collect()}
+    tick = encode(Tick(at_ms=driven.now_ms() - 7_000, heard_ms=0, epoch=1))
+    await log.append([Record(partition, tick) for partition in range(PARTITIONS)])
+    running = asyncio.create_task(runner.run())
+
+    def behind() -> bool:
+        runner.look()
+        shown = {family.name: family for family in metrics.SHOWN.collect()}
+        found = shown.get("pingan_tick_age_seconds")
+        return found is not None and found.samples[0].value == 7.0
+
+    await until(behind)
+    await end([running])
 
 
 async def test_the_database_is_measured_and_its_jobs_where_it_has_any(database: Database) -> None:

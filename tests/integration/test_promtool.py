@@ -1,12 +1,16 @@
 """Prometheus' own tool over our rules, their tests and its configuration. It is older than production's."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
 
+from pingan import metrics
 from tests.promql import PROMETHEUS, ROOT, RULE_TESTS, RULES
 
 INSTALLED = ROOT / ".venv/tools/bin/promtool"
@@ -56,3 +60,21 @@ def test_promtool_would_say_so(promtool: str, tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "DangerUnanswered180s" in done.stdout + done.stderr
+
+
+def test_prometheus_takes_the_scrape_job_of_the_page(promtool: str, tmp_path: Path) -> None:
+    """What docs/metrics.md says for one machine."""
+    job, relabelled = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/metrics.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(job + relabelled, encoding="utf-8")
+    assert "SUCCESS" in run(promtool, "check", "config", "--syntax-only", tmp_path / "prometheus.yml")
+
+
+def test_prometheus_own_linter_finds_nothing_in_our_names(promtool: str) -> None:
+    every = CollectorRegistry()
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            every.register(metric)
+    linted = subprocess.run(
+        [promtool, "check", "metrics"], input=generate_latest(every), capture_output=True, check=False, timeout=60
+    )
+    assert (linted.returncode, linted.stdout, linted.stderr) == (0, b"", b"")
