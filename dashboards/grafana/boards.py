@@ -68,6 +68,11 @@ def quantile(q: float, metric: str, window: str, by: str = "", selector: str = "
     return f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{selector}[{window}])))"
 
 
+def happened(metric: str, by: str, window: str) -> str:
+    """PromQL: how often within `window`. A series that is new counts whole: increase() does not see its first 1."""
+    return f"sum by ({by}) ({metric} unless {metric} offset {window} or increase({metric}[{window}]))"
+
+
 def firing(board: str) -> str:
     return f'count(ALERTS{{alertstate="firing", board="{board}", severity!="none"}}) or vector(0)'
 
@@ -95,7 +100,8 @@ LINE = Board(
                 Panel("pipe_age", "stat", (("max(pingan_tick_age_seconds)", ""),), "s", bad_from(15, 5), 4),
                 Panel("urgent_lag", "stat", (('max(pingan_lag_entries{log="urgent"})', ""),), "none",
                       bad_from(100, 1), 4),
-                Panel("parked_day", "stat", (("sum(increase(pingan_parked_total[1d])) or vector(0)", ""),), "none",
+                Panel("parked_day", "stat",
+                      ((f"sum({happened('pingan_parked_total', 'log', '1d')}) or vector(0)", ""),), "none",
                       bad_from(1), 4),
                 Panel("firing", "stat", ((firing("line"), ""),), "none", bad_from(1), 4),
             ),
@@ -117,8 +123,8 @@ LINE = Board(
                 Panel("appended", "line", ((quantile(0.99, "pingan_append_seconds", "5m", "log"), "p99 {{log}}"),), "s",
                       bad_from(0.5), 12),
                 Panel("alarms", "stack",
-                      (("60 * sum by (kind, source) (rate(pingan_alarms_total[15m]))", "{{kind}} · {{source}}"),),
-                      "cpm", width=12),
+                      ((happened("pingan_alarms_total", "kind, source", "1h"), "{{kind}} · {{source}}"),),
+                      "short", width=12),
             ),
         ),
         Row(
@@ -140,8 +146,8 @@ LINE = Board(
             8,
             (
                 Panel("rejected", "stack",
-                      (("60 * sum by (lane, reason) (rate(pingan_rejected_total[15m]))", "{{lane}} · {{reason}}"),),
-                      "cpm", width=12),
+                      ((happened("pingan_rejected_total", "lane, reason", "1h"), "{{lane}} · {{reason}}"),),
+                      "short", width=12),
                 Panel("parked", "stack", (("log_group:pingan_parked:increase1h", "{{log}} → {{group}}"),), "short",
                       width=12),
             ),
@@ -228,18 +234,19 @@ PEOPLE = Board(
                 Panel("incidents", "stack",
                       (('max by (state) (pingan_incidents{danger="true"})', "{{state}}"),), "none"),
                 Panel("sends", "stack",
-                      (("60 * sum by (channel, result) (rate(pingan_sends_total[15m]))", "{{channel}} · {{result}}"),),
-                      "cpm"),
+                      ((happened("pingan_sends_total", "channel, result", "1h"), "{{channel}} · {{result}}"),),
+                      "short"),
                 Panel("sends_failed", "line",
-                      ((f"sum by (channel) (rate(pingan_sends_total{BAD_ENDS}[15m]))"
-                        " / sum by (channel) (rate(pingan_sends_total[15m]))", "{{channel}}"),), "percentunit",
+                      (("sum by (channel) (channel_result:pingan_sends:increase10m" + BAD_ENDS + ")"
+                        ' / sum by (channel) (channel_result:pingan_sends:increase10m{result!="withdrawn"})',
+                        "{{channel}}"),), "percentunit",
                       bad_from(0.5), maximum=1),
                 Panel("sends_late", "line", ((quantile(0.99, "pingan_send_late_seconds", "15m", "channel"),
                                               "p99 {{channel}}"),), "s", bad_from(2)),
                 Panel("late_now", "line", (("max(pingan_sends_overdue)", ""), ("max(pingan_deadlines_overdue)", "")),
                       "none", bad_from(1)),
                 Panel("closed", "stack",
-                      (("sum by (cause, outcome) (increase(pingan_closed_total[1h]))", "{{cause}} · {{outcome}}"),),
+                      ((happened("pingan_closed_total", "cause, outcome", "1h"), "{{cause}} · {{outcome}}"),),
                       "short"),
             ),
         ),

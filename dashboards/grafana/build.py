@@ -22,6 +22,7 @@ SOURCE = models.DataSourceRef(type_val="prometheus", uid="pingan-prometheus")
 """The uid of provisioning/datasources/prometheus.yml."""
 
 TAG = "pingan"
+NOTHING = "–"
 
 AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 
@@ -93,7 +94,7 @@ def _panel(panel: Panel, words: dict[str, Any]) -> AnyPanel:
         .description(_about(words))
         .datasource(SOURCE)
         .unit(panel.unit)
-        .no_value("–")
+        .no_value(NOTHING)
         .thresholds(
             dashboard.ThresholdsConfig()
             .mode(models.ThresholdsMode.ABSOLUTE)
@@ -108,11 +109,18 @@ def _panel(panel: Panel, words: dict[str, Any]) -> AnyPanel:
 
 
 def _stat() -> stat.Panel:
+    """A number on its colour. Where there is nothing to count it is neither green nor red."""
+    nothing = models.SpecialValueMap(
+        models.DashboardSpecialValueMapOptions(
+            match=models.SpecialValueMatch.NULL_AND_NAN, result=models.ValueMappingResult(text=NOTHING, color="#6e6e6e")
+        )
+    )
     return (
         stat.Panel()
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
         .color_mode(shapes.BigValueColorMode.BACKGROUND)
         .graph_mode(shapes.BigValueGraphMode.NONE)
+        .mappings([nothing])
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
 
