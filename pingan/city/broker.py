@@ -127,7 +127,8 @@ class Keeper:
 
     def __init__(self, broker: Mosquitto, child: subprocess.Popen[bytes], state: State) -> None:
         self._broker, self._child, self._state = broker, child, state
-        self._certificates = self._stamps()
+        self._loaded = self._seen = self._stamps()
+        """The certificate's files as the broker has read them, and as they were at the last look."""
         self.told = False
         """Whether the running broker knows all that was written for it."""
 
@@ -140,10 +141,15 @@ class Keeper:
                 self._state.well("broker")
             else:
                 self._state.waiting("broker", "Mosquitto does not answer")
-            if (stamps := self._stamps()) != self._certificates and await self._reload():
-                log.info("the certificate was renewed; the broker knows")
-                self._certificates = stamps
+            await self._look_at_certificates()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look_at_certificates(self) -> None:
+        """Have new ones read, once nobody writes any more: a certificate and its key come one after the other."""
+        before, self._seen = self._seen, self._stamps()
+        if self._seen == before and self._seen != self._loaded and await self._reload():
+            log.info("the certificate was renewed; the broker knows")
+            self._loaded = self._seen
 
     async def tell(self, known: dict[str, str]) -> None:
         """Write the devices' file, and have it read if it has changed. `told` says whether that was done."""
