@@ -1,7 +1,8 @@
 """Pictures of the console for the README: `python -m tests.stories.screenshots [folder]`.
 
 It starts a PostgreSQL, the sample register and the web process of its own, lets a night at the desk happen through
-the desk, and photographs it in both languages, by day and by night, wide and narrow. Takes about half a minute.
+the desk, and photographs it in both languages, by day and by night, wide and narrow; then a month, and its figures.
+Takes about a minute.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from pingan.clock import SystemClock
 from pingan.database import Database
 from pingan.local.postgres import Postgres
 from pingan.migrate import migrate
+from tests.figures_support import month, put
 from tests.stories.support import ARGUMENTS, CHROMIUM, NARROW, WIDE, Seat, Web, seat
 
 FANG, LIN = ("operator", "王芳"), ("supervisor", "林志强")
@@ -80,6 +82,24 @@ class Night:
         return ringing, moving
 
 
+async def figures(browser: Browser, web: Web, password: str, folder: Path) -> None:
+    """What a supervisor reads of the last month."""
+    for language in ("zh", "en"):
+        one = await seat(browser, web, language=language, viewport={"width": 1180, "height": 1000})
+        await one.sign_in("supervisor", password)
+        await one.open("/figures?days=30")
+        await one.live()
+        await one.sound_on()
+        await _still(one.page)
+        top, end = await one.page.evaluate(
+            "['people-levels', 'people-chart'].map((id, n) => document.getElementById(id).getBoundingClientRect()"
+            "[['top', 'bottom'][n]] + scrollY)"
+        )
+        clip: Any = {"x": 0, "y": top - 8, "width": 1180, "height": end - top + 16}
+        await one.page.screenshot(path=folder / f"figures-{language}.png", full_page=True, clip=clip)
+        await _close(one)
+
+
 async def photograph(browser: Browser, web: Web, password: str, folder: Path, numbers: tuple[int, int]) -> None:
     ringing, moving = numbers
     for language in ("zh", "en"):
@@ -98,6 +118,12 @@ async def photograph(browser: Browser, web: Web, password: str, folder: Path, nu
                 await _still(one.page)
                 await one.page.screenshot(path=folder / f"{name}-{language}-{shape}.png")
             await _close(one)
+
+
+async def _live_a_month(database: Database) -> None:
+    async with database.connection() as connection:
+        rows = await (await connection.execute("select id from homes order by id")).fetchall()
+        await put(connection, month(SystemClock().now(), [row["id"] for row in rows], seed=10))
 
 
 async def _still(page: Page) -> None:
@@ -126,14 +152,15 @@ def main(folder: Path) -> None:
             url = make_conninfo(server.superuser_dsn, dbname="pictures")
             migrate(url)
             load_sample(url, data)
-            password = json.loads((data / "sample.json").read_text(encoding="utf-8"))["operator"]["password"]
-            asyncio.run(_pictures(url, data, password, folder))
+            accounts = json.loads((data / "sample.json").read_text(encoding="utf-8"))
+            passwords = {name: accounts[name]["password"] for name in ("operator", "supervisor")}
+            asyncio.run(_pictures(url, data, passwords, folder))
         finally:
             server.stop()
             process.wait(30)
 
 
-async def _pictures(url: str, data: Path, password: str, folder: Path) -> None:
+async def _pictures(url: str, data: Path, passwords: dict[str, str], folder: Path) -> None:
     database = Database(url, connections=2, application="screenshots")
     await database.open()
     web = Web(url, data)
@@ -142,7 +169,9 @@ async def _pictures(url: str, data: Path, password: str, folder: Path) -> None:
         numbers = await Night(database).happen()
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
-            await photograph(browser, web, password, folder, numbers)
+            await photograph(browser, web, passwords["operator"], folder, numbers)
+            await _live_a_month(database)
+            await figures(browser, web, passwords["supervisor"], folder)
             await browser.close()
     finally:
         await web.stop()
