@@ -445,10 +445,13 @@ async def _started(client: AIOKafkaConsumer) -> AIOKafkaConsumer:
 
 async def _drop_producer(producer: AIOKafkaProducer) -> None:
     """End it now: its own `stop` first waits until all that it has is sent, which is for ever without a broker."""
-    with contextlib.suppress(KafkaError, OSError):
-        # What it waits for now it waits out, a request's time at most; after that nothing of it is sent again.
+    # What it waits for now it waits out, a request's time at most; after that nothing of it is sent again. Its parts do
+    # not expect to be ended one by one, and nothing that they say about it is of use.
+    with contextlib.suppress(Exception):
         await producer._sender.close()
+    with contextlib.suppress(Exception):
         producer._message_accumulator.fail_all(Away("this client of Kafka was given up"))
+    with contextlib.suppress(Exception):
         await producer.stop()
 
 
