@@ -127,7 +127,7 @@ def in_container(hostname: str, program: Path, command: list[str]) -> list[str]:
 
 @functools.cache
 def own_hostnames() -> bool:
-    """Whether the kernel gives a process of ours a host name of its own. Tried: a root in a container may not either."""
+    """Whether the kernel gives a process of ours a host name of its own. Tried: some roots may not."""
     if shutil.which("unshare") is None:
         return False
     command = ["unshare", "--uts", "hostname", "pingan"]
