@@ -191,7 +191,8 @@ async def test_a_device_of_ones_own_is_ten_lines(house: RealHouse, until: Until)
     assert "pingan." not in script.replace("pingan/v1", "")
     device = next(one for one in house.access["devices"] if one["id"] == "H004-button")
     mqtt = house.access["mqtt"]
-    told = subprocess.run(
+    told = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-c", script],
         env={**os.environ, "DEVICE": device["id"], "PASSWORD": device["password"], "HOST": mqtt["host"],
              "PORT": str(mqtt["port"])},

@@ -10,7 +10,9 @@ from playwright.async_api import Page, expect
 from tests.stories.conftest import Sit
 from tests.stories.support import NARROW, PASSWORD, WIDE, House
 
-PATHS = ("/", "/incidents/{number}", "/open", "/register", "/register/homes/H001", "/register/import", "/figures?days=30")
+PATHS = (
+    "/", "/incidents/{number}", "/open", "/register", "/register/homes/H001", "/register/import", "/figures?days=30",
+)  # fmt: skip
 
 
 async def own_words(page: Page) -> str:
