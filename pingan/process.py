@@ -109,12 +109,30 @@ class State:
                 return
             self._written = number
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                unfinished = path.with_suffix(f".{os.getpid()}")
-                unfinished.write_text(text, encoding="utf-8")
-                unfinished.replace(path)
-            except OSError as error:  # a full disk must not stop the work; the supervisor will see the silence
+                try:
+                    _replace(path, text)
+                except OSError:
+                    _overwrite(path, text)
+            except OSError as error:  # the work goes on; the supervisor will see the silence
                 log.error("cannot write %s: %s", path, error)
+
+
+def _replace(path: Path, text: str) -> None:
+    """So that nobody ever reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _overwrite(path: Path, text: str) -> None:
+    """On a full disk: into the block that the file has already, so that nobody takes a process that works for dead."""
+    with path.open("r+b", buffering=0) as file:
+        file.write(text.encode().ljust(os.fstat(file.fileno()).st_size))
 
 
 class Process:
