@@ -103,6 +103,7 @@ async def _run(settings: BrokerSettings, broker: Mosquitto) -> None:
             await bell.wait(LOOK_AGAIN_SECONDS if keeper.told else LOOK_SECONDS)
             await asyncio.sleep(BURST_SECONDS)
 
+    failed: Exception | None = None
     try:
         # Not a part of the process, whose parts wait for the database: devices want a broker all the same.
         async with asyncio.TaskGroup() as group:
@@ -110,9 +111,11 @@ async def _run(settings: BrokerSettings, broker: Mosquitto) -> None:
             await this.run(follow)
             watching.cancel()
     except* MosquittoError as errors:
-        raise SystemExit(f"pingan broker: {errors.exceptions[0]}") from None
+        failed = errors.exceptions[0]
     finally:
         await asyncio.to_thread(end, child)
+    if failed is not None:
+        raise SystemExit(f"pingan broker: {failed}")
 
 
 async def devices(database: Database) -> dict[str, str]:

@@ -431,7 +431,8 @@ async def test_a_broker_that_dies_takes_its_container_with_it(city: City, until:
     (replica,) = city.of("mosquitto")
     (mosquitto,) = await asyncio.to_thread(children, replica.process.pid)
     os.kill(mosquitto, signal.SIGKILL)
-    assert await asyncio.to_thread(replica.process.wait, 20) != 0
+    assert await asyncio.to_thread(replica.process.wait, 20) == 1
+    assert replica.told().rstrip().endswith("pingan broker: Mosquitto has ended with status -9")
     city.replicas.remove(replica)
     city.start("mosquitto")
     (replica,) = city.of("mosquitto")
