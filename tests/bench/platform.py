@@ -22,6 +22,8 @@ from pingan.local.platform import PYTHON
 from pingan.local.postgres import Postgres
 from pingan.local.supervisor import identity, recorded
 from tests.bench.machine import cpu_seconds
+from tests.bench.pipe import Pipe
+from tests.kafka import Kafka
 
 FOREIGN = ("postgres", "mosquitto", "sim")
 """What the supervisor starts that is not our Python."""
@@ -57,6 +59,10 @@ class Bench:
     homes: int
     nice: int = 0
     """The priority of everything started here, where other work shares the machine: see `prefer`."""
+    kafka: Kafka | None = None
+    """Where its log is, in topics of its own; None: in its database. Whoever gives it starts and ends it."""
+    tree: Path | None = None
+    """Another version of the platform to run; None: this one."""
 
     def __post_init__(self) -> None:
         self.http, self.mqtt, sim, self.telephone = free_ports(4)
@@ -74,6 +80,10 @@ class Bench:
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PINGAN_")}
         self.environment = inherited | self._own
+        if self.kafka is not None:
+            self.environment |= self.kafka.environ()
+        if self.tree is not None:
+            self.environment["PYTHONPATH"] = str(self.tree)
 
     def up(self, command: tuple[str, ...]) -> float:
         """Start it; seconds until the console answered `/healthz` with 200. BenchError when it does not."""
@@ -133,6 +143,11 @@ class Bench:
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             return connection.execute(statement, parameters or None).fetchall()
 
+    @property
+    def pipe(self) -> Pipe:
+        """Its log "readings"."""
+        return Pipe({**self.environment, "PINGAN_DATABASE_URL": self.dsn})
+
     def processes(self) -> dict[str, int]:
         """Name → pid of everything that runs of it."""
         state = recorded(self.data)
@@ -143,7 +158,10 @@ class Bench:
         return {name: pid for name, pid in self.processes().items() if name not in FOREIGN}
 
     def cpu(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid, with_children=name == "postgres") for name, pid in self.processes().items()}
+        found = {name: cpu_seconds(pid, with_children=name == "postgres") for name, pid in self.processes().items()}
+        for broker in self.kafka.brokers if self.kafka else ():
+            found[f"kafka-{broker.number}"] = cpu_seconds(broker.process.pid) if broker.process else 0.0
+        return found
 
     @contextlib.contextmanager
     def providing(self) -> Iterator[None]:

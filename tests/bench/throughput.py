@@ -18,6 +18,7 @@ from pingan.local.mosquitto import Mosquitto
 from pingan.local.mosquitto_password import hash_password
 from pingan.local.postgres import Postgres
 from tests.bench.machine import Box, cpu_seconds, others_share
+from tests.bench.pipe import Pipe
 from tests.bench.platform import Bench, BenchError, end, free_ports, measured
 
 CONNECTIONS = 50
@@ -25,12 +26,6 @@ WINDOW = 40
 DRAIN_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 LISTENER = "ingest-telemetry"
-
-STATE = """
-select (select sum(position) from log_heads where log = 'readings'),
-       (select sum(position) from leases where name = 'readings/archive'),
-       (select sum(position) from leases where name = 'readings/alerting')
-"""
 
 
 @dataclass
@@ -72,6 +67,11 @@ class Flood:
 
 def flood(bench: Bench, seconds: float, *, watched: bool) -> Flood:
     """Send for `seconds` as fast as the broker takes them, wait until all is stored, and watched if that is asked."""
+    with bench.pipe as pipe:
+        return _flood(bench, pipe, seconds, watched=watched)
+
+
+def _flood(bench: Bench, pipe: Pipe, seconds: float, *, watched: bool) -> Flood:
     [(rows_before,)] = bench.query("select count(*) from readings where kind = 'motion'")
     box, cpu = Box.now(), bench.cpu()
     command = bench.load(max=True, seconds=seconds, connections=CONNECTIONS, window=WINDOW, linger_seconds=30)
@@ -80,17 +80,17 @@ def flood(bench: Bench, seconds: float, *, watched: bool) -> Flood:
     stored, watched_seconds = 0, None
     while stored < sent and time.monotonic() - ended < DRAIN_SECONDS:
         time.sleep(LOOK_SECONDS)
-        [(heads, archived, _)] = bench.query(STATE)
-        if archived >= heads:
+        if pipe.lag()["archive"] == 0:
             [(rows,)] = bench.query("select count(*) from readings where kind = 'motion'")
             stored = rows - rows_before
     drained = time.monotonic()
-    [(end_of_log, _, _)] = bench.query(STATE)
+    end_of_log = pipe.end()
     used = {name: value - cpu.get(name, 0.0) for name, value in bench.cpu().items()}
     generator = result["generator_cpu_seconds"]
     others = others_share(box, sum(used.values()) + generator)
     while watched and time.monotonic() - ended < DRAIN_SECONDS:
-        if bench.query(STATE)[0][2] >= end_of_log:
+        # The end first: what is appended between the two makes the watches look later, never sooner.
+        if pipe.end() - pipe.lag()["alerting"] >= end_of_log:
             watched_seconds = time.monotonic() - ended
             break
         time.sleep(0.5)
