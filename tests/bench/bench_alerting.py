@@ -96,6 +96,8 @@ def _run(
                 prefer(one.pid, nice)
             dsn = environment["PINGAN_DATABASE_URL"]
             marked = len(_marks(dsn, int(FROM * MARKS)))
+            if marked > TO * MARKS:
+                raise BenchError(f"{len(entries)} entries are too few for {count} processes here")
             before = sum(cpu_seconds(one.pid) for one in started)
             marks = [at.timestamp() for at in _marks(dsn, MARKS)]
             cpu = sum(cpu_seconds(one.pid) for one in started)
