@@ -3,8 +3,8 @@
 A record is an entry and its offset plus one is its position, so nothing has to be counted twice. Who owns a partition,
 its epoch and its position stand in the database as they do without Kafka (`pingan.lease`): an effect and its position
 are one transaction there, and the fence is asked in it. Kafka's own consumer groups would be a second opinion on who
-owns what, later (a dead member is missed after 6 s at the earliest) and with a pause for everybody at each change; so
-partitions are assigned by hand, as the leases say.
+owns what, and would miss a killed member after 6 s at the earliest; so partitions are assigned by hand, as the leases
+say.
 
 The topics keep everything until `trim` removes what every group has acted on: their own retention is off. With three
 replicas an append returns when two have it; a lone broker flushes every message.
