@@ -65,7 +65,8 @@ class House:
         self.log = self.process.log(LOGS[lane])
         # Only a driven clock has to know whether all of them are read: in the order in which entries go through them.
         self.logs = [self.process.log(name) for name in ("urgent", "readings")] if self.clock.driven else []
-        self.leases = Leases(self.database, f"bridge/{lane}", settings.name, self.clock, 1, patience_seconds)
+        bell = self.process.listener.bell("leases")
+        self.leases = Leases(self.database, f"bridge/{lane}", settings.name, self.clock, 1, patience_seconds, bell)
         self._register_bell = self.process.listener.bell("register")
         self.homes_bell = self.process.listener.bell("register")
         self.clocks_bell = self.process.listener.bell("device_clocks")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Gauge
 
 from pingan.clock import Clock
-from pingan.database import LOST, Connection, Database, Queries
+from pingan.database import LOST, Bell, Connection, Database, Queries
 
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "lease.sql")
@@ -58,6 +58,9 @@ class Leases:
     clock: Clock
     partitions: int = 1
     patience_seconds: float = 3.0
+    bell: Bell | None = None
+    """Rings on the channel "leases" when anybody lets go of a partition; without it that is seen with the next look."""
+    look_seconds: float = LOOK_SECONDS
     held: dict[int, int] = field(default_factory=dict)
     """partition → the epoch under which it is ours, as far as we know."""
     share: Gauge | None = None
@@ -82,7 +85,10 @@ class Leases:
                     await self.look()
                 except LOST as error:
                     log.debug("%s: cannot look: %s", self.name, error)
-                await asyncio.sleep(LOOK_SECONDS)
+                if self.bell is None:
+                    await asyncio.sleep(self.look_seconds)
+                else:
+                    await self.bell.wait(self.look_seconds)
         finally:
             with contextlib.suppress(*LOST, TimeoutError):
                 async with asyncio.timeout(2):
@@ -128,7 +134,7 @@ class Leases:
     def _alive(self, beats: dict[str, int]) -> set[str]:
         now = self.clock.monotonic()
         # While we could not look nobody was silent to us: after our own pause everyone gets their time again.
-        elapsed = 0.0 if self._looked_at is None else min(now - self._looked_at, 2 * LOOK_SECONDS)
+        elapsed = 0.0 if self._looked_at is None else min(now - self._looked_at, 2 * self.look_seconds)
         self._looked_at = now
         self._seen = {owner: seen for owner, seen in self._seen.items() if owner in beats}
         alive = {self._owner}

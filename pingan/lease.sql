@@ -24,8 +24,12 @@ where name = %(name)s and partition = any(%(partitions)s) and (owner is null or 
 returning partition, epoch, position
 
 -- name: release
-update leases set owner = null, epoch = epoch + 1
-where name = %(name)s and partition = any(%(partitions)s) and owner = %(owner)s
+with released as (
+    update leases set owner = null, epoch = epoch + 1
+    where name = %(name)s and partition = any(%(partitions)s) and owner = %(owner)s
+    returning 1
+)
+select pg_notify('leases', '') from released limit 1
 
 -- name: fence
 -- Locks the row until the effect's transaction ends: nobody takes the partition in between.

@@ -97,6 +97,7 @@ class PostgresLog:
             self._clock,
             PARTITIONS,
             self._patience_seconds,
+            bell=self._listener.bell("leases") if self._listener else None,
             share=metrics.show(metrics.PARTITIONS).labels(self.name, group),
         )
         return PostgresConsumer(self.name, self._database, self._clock, leases, self._listener)
