@@ -1,6 +1,6 @@
 """The kill campaign: every process is killed and held in turn while presses are made, and then everything is looked at.
 
-    python -m tests.faults.campaign [--rounds 1] [--presses 500] [--seed N] [--only TARGET] [--brokers N]
+    python -m tests.faults.campaign [--rounds 1] [--presses 500] [--seed N] [--only WORDS] [--brokers N]
 
 First faults, then calm: safety must hold always, and in the calm everything has to come to its end. The seed draws the
 order, the moments and the people's habits; it is in the report, and with it the same campaign can be made again.
@@ -362,7 +362,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--presses", type=int, default=500)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--brokers", type=int, default=0, help="the log is in Kafka, with so many brokers to strike")
-    parser.add_argument("--only", help="strike only targets whose name has this in it")
+    parser.add_argument("--only", help="strike only targets whose name has one of these words in it, parted by commas")
     parser.add_argument("--keep", action="store_true", help="keep the data folder even when all is well")
     parser.add_argument("--json", type=Path, help="also write the report there")
     given = parser.parse_args(argv)

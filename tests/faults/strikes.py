@@ -63,7 +63,8 @@ def schedule(random_: random.Random, rounds: int, only: str | None = None, broke
         each = [Strike(target, fault) for target in targets for fault in (KILL, HOLD)]
         random_.shuffle(each)
         strikes += [*each, Strike(EVERYTHING, KILL)]
-    return [strike for strike in strikes if only is None or only in strike.target]
+    words = only.split(",") if only else [""]
+    return [strike for strike in strikes if any(word in strike.target for word in words)]
 
 
 async def hit(house: RealHouse, strike: Strike) -> Hit:
