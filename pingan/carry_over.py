@@ -13,6 +13,8 @@ from pingan.tasks import end
 
 SECONDS = 60.0
 MEMBER = "migrate"
+APPEND_ENTRIES = 5_000
+"""One append's most: what had to be appended in one would, beyond some size, never come through in an append's time."""
 
 
 class Unread(Exception):
@@ -31,9 +33,9 @@ async def carry_over(source: Log, target: Log, database: Database, seconds: floa
     unread: dict[int, dict[int, bytes]] = defaultdict(dict)
     try:
         ends = {group: await _read(consumers[group], entries, unread, seconds) for group, entries in lag.items()}
-        await target.append(
-            [Record(partition, body) for partition, bodies in unread.items() for _, body in sorted(bodies.items())]
-        )
+        records = [Record(partition, bodies[one]) for partition, bodies in unread.items() for one in sorted(bodies)]
+        for first in range(0, len(records), APPEND_ENTRIES):
+            await target.append(records[first : first + APPEND_ENTRIES])
         async with database.transaction() as connection:
             for group, positions in ends.items():
                 for partition, position in positions.items():

@@ -51,8 +51,16 @@ def _make_topics(settings: Common) -> None:
     where = cluster(settings)
     from pingan.kafka_log import Away, make_topics
 
+    async def make() -> list[str]:
+        database = Database(settings.database_url, application="pingan migrate")
+        await database.open()
+        try:
+            return await make_topics(where, database)
+        finally:
+            await database.close()
+
     try:
-        for topic in asyncio.run(make_topics(where)):
+        for topic in asyncio.run(make()):
             log.info("made the topic %s", topic)
     except Away as error:
         log.warning("no topics are made now: %s", error)

@@ -6,8 +6,9 @@ are one transaction there, and the fence is asked in it. Kafka's own consumer gr
 owns what, and would miss a killed member after 6 s at the earliest; so partitions are assigned by hand, as the leases
 say.
 
-The topics keep everything until `trim` removes what every group has acted on: their own retention is off. With three
-replicas an append returns when two have it; a lone broker flushes every message.
+The topics keep everything until `trim` removes what every group has acted on: their own retention is off, and is put
+off where somebody else made them. With three replicas an append returns when two have it; a lone broker flushes every
+message. A position means something in the topic that it was counted in, so whoever makes a topic puts them back first.
 """
 
 import asyncio
@@ -15,17 +16,17 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError, for_code
 
 from pingan import metrics
-from pingan.clock import Clock, to_ms
+from pingan.clock import Clock
 from pingan.database import Connection, Database, Queries
-from pingan.lease import Leases
+from pingan.lease import Fenced, Leases
 from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
 from pingan.parked import park
 
@@ -49,6 +50,8 @@ BATCH_BYTES = 512 * 1024
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """Far above what the broker takes from a device (256 KiB), and above a batch, before compression."""
 COMPRESSION = "lz4"
+OWN_CONFIG = 1
+"""How Kafka marks a setting that a topic has of its own (DYNAMIC_TOPIC_CONFIG)."""
 
 
 class Away(ConnectionError):
@@ -95,27 +98,82 @@ async def admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
-async def make_topics(cluster: Cluster, names: Sequence[str] = tuple(GROUPS)) -> list[str]:
-    """Make the topics that are missing; their names. ValueError when one is there with another number of partitions."""
+async def make_topics(cluster: Cluster, database: Database, names: Sequence[str] = tuple(GROUPS)) -> list[str]:
+    """Make the topics that are missing, and put right what is set wrong on the others; the names of those made.
+
+    ValueError when one is there with another number of partitions, or with fewer copies than are asked for.
+    """
     made = []
     async with admin(cluster) as client:
-        there = await client.describe_topics([cluster.topic(name) for name in names])
-        counts = {topic["topic"]: len(topic["partitions"]) for topic in there if not topic["error_code"]}
-        for topic in map(cluster.topic, names):
-            if counts.get(topic, PARTITIONS) != PARTITIONS:
-                raise ValueError(
-                    f"the topic {topic} has {counts[topic]} partitions and must have {PARTITIONS}: name another prefix "
-                    "with PINGAN_KAFKA_PREFIX, or delete the topic if nothing in it is needed"
-                )
-            if topic not in counts:
-                new = NewTopic(topic, PARTITIONS, cluster.replication, topic_configs=cluster.configs)
-                answer = await client.create_topics([new])
-                for _, code, reason in answer.topic_errors:
-                    if code not in (0, TopicAlreadyExistsError.errno):
-                        raise for_code(code)(reason)
-                    if code == 0:
-                        made.append(topic)
+        answered = await client.describe_topics([cluster.topic(name) for name in names])
+        there = {topic["topic"]: topic["partitions"] for topic in answered if not topic["error_code"]}
+        for name in names:
+            topic = cluster.topic(name)
+            if topic in there:
+                _check(cluster, topic, there[topic])
+                await _put_right(cluster, client, topic)
+                continue
+            new = NewTopic(topic, PARTITIONS, cluster.replication, topic_configs=cluster.configs)
+            # A broker may not have heard yet of a topic that is there; who makes them knows.
+            if not await _create(client, new, validate_only=True):
+                continue
+            # A position in a topic of this name that is gone would hide what the new one gets. Put back before, it is
+            # put back whenever there is a new one.
+            async with database.connection() as connection:
+                await connection.execute(sql.begin_again, {"groups": _groups(cluster, name)})
+            if await _create(client, new):
+                made.append(topic)
     return made
+
+
+async def _create(client: AIOKafkaAdminClient, new: NewTopic, *, validate_only: bool = False) -> bool:
+    """False when it is there already."""
+    answer = await client.create_topics([new], validate_only=validate_only)
+    for _, code, reason in answer.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise for_code(code)(reason)
+    return all(code == 0 for _, code, _ in answer.topic_errors)
+
+
+def _check(cluster: Cluster, topic: str, partitions: Sequence[dict[str, Any]]) -> None:
+    if len(partitions) != PARTITIONS:
+        raise ValueError(
+            f"the topic {topic} has {len(partitions)} partitions and must have {PARTITIONS}: name another prefix "
+            "with PINGAN_KAFKA_PREFIX, or delete the topic if nothing in it is needed"
+        )
+    copies = min(len(partition["replicas"]) for partition in partitions)
+    if copies < cluster.replication:
+        raise ValueError(
+            f"the topic {topic} has {copies} replicas and is to have {cluster.replication}: give it more with Kafka's "
+            "kafka-reassign-partitions.sh, or set PINGAN_KAFKA_REPLICATION to what it has"
+        )
+
+
+async def _put_right(cluster: Cluster, client: AIOKafkaAdminClient, topic: str) -> None:
+    """Set what is not as it must be: with its broker's own settings a topic deletes what nobody has read yet."""
+    (described,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((code, reason, _, _, entries),) = described.resources
+    if code:
+        raise for_code(code)(reason)
+    values = {name: value for name, value, *_ in entries}
+    wrong = {name: value for name, value in cluster.configs.items() if not _suffices(name, values.get(name), value)}
+    if not wrong:
+        return
+    log.warning("the topic %s is not set as it must be and is set right: %s", topic, wrong)
+    # The request replaces all that is set on the topic itself, so what else is set there goes along.
+    own = {name: value for name, value, _, source, *_ in entries if source == OWN_CONFIG}
+    (answer,) = await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {**own, **wrong})])
+    for code, reason, *_ in answer.resources:
+        if code:
+            raise for_code(code)(reason)
+
+
+def _suffices(name: str, value: str | None, wanted: str) -> bool:
+    if value is None:
+        return False
+    if name in ("min.insync.replicas", "max.message.bytes"):
+        return int(value) >= int(wanted)
+    return value == wanted or name == "segment.ms"
 
 
 class KafkaLog:
@@ -128,7 +186,7 @@ class KafkaLog:
             raise ValueError(f"no log is named {name}; there are {', '.join(GROUPS)}")
         self.name = name
         self._database, self._clock, self._cluster = database, clock, cluster
-        self._topic = cluster.topic(name)
+        self._topic, self._groups = cluster.topic(name), _groups(cluster, name)
         self._patience_seconds = patience_seconds
         self._producer: AIOKafkaProducer | None = None
         self._asker: AIOKafkaConsumer | None = None
@@ -169,7 +227,7 @@ class KafkaLog:
     async def _connected_producer(self) -> AIOKafkaProducer:
         async with self._connecting:
             if self._producer is None:
-                await make_topics(self._cluster, [self.name])
+                await make_topics(self._cluster, self._database, [self.name])
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._cluster.servers,
                     acks="all",
@@ -207,20 +265,20 @@ class KafkaLog:
     async def lag(self) -> dict[str, int]:
         ends = await self.ends()
         async with self._database.connection() as connection:
-            rows = await (await connection.execute(sql.positions, {"groups": self._groups()})).fetchall()
+            rows = await (await connection.execute(sql.positions, {"groups": self._groups})).fetchall()
         stored = {(row["name"], row["partition"]): row["position"] for row in rows}
         return {
-            group: sum(max(0, end - stored.get((_lease_name(self.name, group), p), 0)) for p, end in ends.items())
+            group: sum(max(0, end - stored.get((_lease_name(self._topic, group), p), 0)) for p, end in ends.items())
             for group in GROUPS[self.name]
         }
 
     async def trim(self, keep_seconds: float) -> int:
         async with self._database.connection() as connection:
-            rows = await (await connection.execute(sql.checkpoints, {"groups": self._groups()})).fetchall()
+            rows = await (await connection.execute(sql.checkpoints, {"groups": self._groups})).fetchall()
         passed = {TopicPartition(self._topic, row["partition"]): row["position"] for row in rows if row["position"]}
         if not passed:
             return 0
-        before_ms = to_ms(self._clock.now() - timedelta(seconds=keep_seconds))
+        before_ms = max(0, self._clock.now_ms() - int(keep_seconds * 1000))  # a driven clock may begin at 0
         try:
             asker = await self._connected_asker()
             young = await asker.offsets_for_times(dict.fromkeys(passed, before_ms))
@@ -237,14 +295,11 @@ class KafkaLog:
             raise Away(_why(error)) from error
         return sum(offset - first[where] for where, offset in old.items())
 
-    def _groups(self) -> list[str]:
-        return [_lease_name(self.name, group) for group in GROUPS[self.name]]
-
     async def _connected_asker(self) -> AIOKafkaConsumer:
         """A client that reads nothing and is asked for offsets."""
         async with self._connecting:
             if self._asker is None:
-                await make_topics(self._cluster, [self.name])
+                await make_topics(self._cluster, self._database, [self.name])
                 self._asker = await _started(_client(self._cluster))
             return self._asker
 
@@ -253,7 +308,7 @@ class KafkaLog:
             raise ValueError(f"log {self.name} has no group {group}; add it to GROUPS so that nothing is trimmed early")
         leases = Leases(
             self._database,
-            _lease_name(self.name, group),
+            _lease_name(self._topic, group),
             member,
             self._clock,
             PARTITIONS,
@@ -267,7 +322,7 @@ class KafkaLog:
         await asyncio.gather(*self._ending, return_exceptions=True)
         if self._asker is not None:
             asker, self._asker = self._asker, None
-            await asker.stop()
+            await _drop_consumer(asker)
 
 
 class KafkaConsumer:
@@ -278,16 +333,17 @@ class KafkaConsumer:
         self._topic = cluster.topic(name)
         self._client: AIOKafkaConsumer | None = None
         self._read_to: dict[int, int] = {}
-        self._oldest_ms, self._moved_at = 0, 0.0
-        """The last answer about the partition that has waited longest for one, and when by our clock that moved."""
+        self._oldest_ms, self._newest_ms, self._moved_at = 0, 0, 0.0
+        """The last answer about the partition that has waited longest for one; when by our clock that moved; and the
+        last about any partition then."""
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         try:
             await self._leases.run()
         finally:
-            if self._client is not None:
-                client, self._client = self._client, None
-                await client.stop()
+            self._give_up()
+            await asyncio.gather(*self._ending)
 
     async def poll(self, wait_seconds: float) -> Polled:
         until = self._clock.monotonic() + wait_seconds
@@ -310,13 +366,21 @@ class KafkaConsumer:
     async def _connected(self) -> AIOKafkaConsumer:
         if self._client is None:
             try:
-                await make_topics(self._cluster, [self._log])
+                await make_topics(self._cluster, self._database, [self._log])
                 client = await _started(_client(self._cluster))
             except (KafkaError, OSError) as error:
                 raise Away(_why(error)) from error
             self._client = client
             self._assign(client)
         return self._client
+
+    def _give_up(self) -> None:
+        """The next poll begins with a new client, and does not wait for the end of this one."""
+        if self._client is not None:
+            ending = asyncio.create_task(_drop_consumer(self._client))
+            self._client = None
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     def _follow_leases(self, client: AIOKafkaConsumer) -> tuple[list[int], list[Lease]]:
         lost: list[int] = []
@@ -335,7 +399,7 @@ class KafkaConsumer:
 
     def _assign(self, client: AIOKafkaConsumer) -> None:
         """Read what is ours, each from behind what we have read. What was fetched but not given is fetched again."""
-        self._oldest_ms, self._moved_at = 0, self._clock.monotonic()
+        self._oldest_ms, self._newest_ms, self._moved_at = 0, 0, self._clock.monotonic()
         if not self._read_to:
             client.unsubscribe()
             return
@@ -350,9 +414,10 @@ class KafkaConsumer:
         try:
             fetched = await client.getmany(timeout_ms=int(wait_seconds * 1000), max_records=POLL_ENTRIES)
         except OffsetOutOfRangeError as error:
-            await self._begin_again(client, [where.partition for where in error.args[0]])
+            await self._begin_again(client, error.args[0])
             return []
         except KafkaError as error:
+            await self._go_back(client)
             raise Away(_why(error)) from error
         if not fetched:
             self._check_heard(client)
@@ -367,29 +432,50 @@ class KafkaConsumer:
                 batches.append(Batch(where.partition, entries))
         return batches
 
+    async def _go_back(self, client: AIOKafkaConsumer) -> None:
+        """What the client counts as given, and an error of another partition kept from us, is to be given again."""
+        for partition, position in self._read_to.items():
+            where = self._where(partition)
+            if await client.position(where) != position:
+                client.seek(where, position)
+
     def _check_heard(self, client: AIOKafkaConsumer) -> None:
-        """The client goes on trying without a word while a broker is away; we say so. Away."""
-        oldest_ms = min(client.last_poll_timestamp(self._where(partition)) or 0 for partition in self._read_to)
+        """The client goes on trying without a word while a broker is away; we say so. Away.
+
+        One to which no broker at all has answered is given up: whatever is wrong may be wrong with it.
+        """
+        heard_ms = [client.last_poll_timestamp(self._where(partition)) or 0 for partition in self._read_to]
         now = self._clock.monotonic()
-        if oldest_ms != self._oldest_ms:
-            self._oldest_ms, self._moved_at = oldest_ms, now
+        if min(heard_ms) != self._oldest_ms:
+            self._oldest_ms, self._newest_ms, self._moved_at = min(heard_ms), max(heard_ms), now
         elif now - self._moved_at > SILENT_SECONDS:
+            if max(heard_ms) == self._newest_ms:
+                self._give_up()
             raise Away("Kafka has stopped answering")
 
-    async def _begin_again(self, client: AIOKafkaConsumer, partitions: Sequence[int]) -> None:
+    async def _begin_again(self, client: AIOKafkaConsumer, missing: dict[TopicPartition, int]) -> None:
         """The log does not hold what our position says: it was cut off or made anew. All that it has is read again.
 
         Ids make that harmless. The stored position goes back too: later it would hide what is appended meanwhile.
         """
-        firsts = await client.beginning_offsets([self._where(partition) for partition in partitions])
+        # What has another position by now, or is no longer ours, was not asked for by us.
+        ours = [where for where, offset in missing.items() if self._read_to.get(where.partition) == offset]
+        try:
+            firsts = await client.beginning_offsets(ours)
+        except KafkaError as error:
+            raise Away(_why(error)) from error
         for where, first in firsts.items():
             log.error(
                 "%s/%d has no entry behind position %d: the log has lost entries or was made anew; reading all of it",
                 self._log,
                 where.partition,
-                self._read_to.get(where.partition, 0),
+                self._read_to[where.partition],
             )
-            await self._leases.reset(where.partition, first)
+            try:
+                await self._leases.reset(where.partition, first)
+            except Fenced:
+                self._leases.drop(where.partition)
+                continue
             self._read_to[where.partition] = first
             client.seek(where, first)
 
@@ -415,9 +501,13 @@ class KafkaConsumer:
         await park(self._database, self._clock, self._log, self._leases.name, partition, entry, reason)
 
 
-def _lease_name(log_name: str, group: str) -> str:
-    """Not the name that the group has without Kafka: a position means nothing in another log."""
-    return f"kafka:{log_name}/{group}"
+def _lease_name(topic: str, group: str) -> str:
+    """Not the name that the group has without Kafka, or in another topic: a position means nothing there."""
+    return f"kafka:{topic}/{group}"
+
+
+def _groups(cluster: Cluster, log_name: str) -> list[str]:
+    return [_lease_name(cluster.topic(log_name), group) for group in GROUPS[log_name]]
 
 
 def _client(cluster: Cluster) -> AIOKafkaConsumer:
@@ -441,6 +531,15 @@ async def _started(client: AIOKafkaConsumer) -> AIOKafkaConsumer:
         await client.stop()
         raise
     return client
+
+
+async def _drop_consumer(client: AIOKafkaConsumer) -> None:
+    """End it, whatever state it is in: its own `stop` ends early when one of its parts has failed."""
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait([stopping])
+    if stopping.cancelled() or stopping.exception() is not None:
+        with contextlib.suppress(Exception):
+            await client._client.close()
 
 
 async def _drop_producer(producer: AIOKafkaProducer) -> None:

@@ -236,9 +236,36 @@ where name = %(name)s and partition = %(partition)s
     Mutant(
         "Kafka: a position beyond the log's end stays",
         "pingan/kafka_log.py",
-        "            await self._leases.reset(where.partition, first)\n",
+        "                await self._leases.reset(where.partition, first)\n",
+        "                pass\n",
+        (f"{INTEGRATION}/test_kafka_log.py::test_a_broker_that_falls_silent_while_we_begin_again_is_away",),
+    ),
+    Mutant(
+        "Kafka: positions in a topic that is gone stay for the new one",
+        "pingan/kafka_log.py",
+        """                await connection.execute(sql.begin_again, {"groups": _groups(cluster, name)})\n""",
+        "                pass\n",
+        (f"{INTEGRATION}/test_kafka_log.py::test_no_position_of_a_topic_that_is_gone_hides_what_the_new_one_gets",),
+    ),
+    Mutant(
+        "Kafka: what was read before another partition's error is not given again",
+        "pingan/kafka_log.py",
+        "            await self._go_back(client)\n",
         "",
-        (f"{INTEGRATION}/test_kafka_log.py::test_a_log_that_has_lost_its_end_is_read_again_from_its_beginning",),
+        (
+            f"{INTEGRATION}/test_kafka_log.py"
+            "::test_an_entry_that_the_disk_has_spoiled_hides_nothing_of_other_partitions",
+        ),
+    ),
+    Mutant(
+        "Kafka: a topic keeps the retention that somebody else gave it",
+        "pingan/kafka_log.py",
+        "                await _put_right(cluster, client, topic)\n",
+        "",
+        (
+            f"{INTEGRATION}/test_kafka_log.py"
+            "::test_a_topic_that_somebody_else_made_loses_its_own_retention_and_nothing_else",
+        ),
     ),
     Mutant(
         "Kafka: trimming looks at one group only",

@@ -1,14 +1,19 @@
 """What only the log in Kafka can meet: brokers that die or fall silent, and topics that are not what they were."""
 
 import asyncio
+import contextlib
+import dataclasses
+import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
 import pytest
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from pingan.clock import SystemClock
+from pingan.clock import DrivenClock, SystemClock
 from pingan.database import Database
 from pingan.kafka_log import Away, Cluster, KafkaLog, admin, make_topics
 from pingan.log import PARTITIONS, Consumer, Record
@@ -54,20 +59,18 @@ class Reader:
         await asyncio.gather(self._run, return_exceptions=True)
 
 
-async def test_a_topic_with_another_number_of_partitions_is_refused(cluster: Cluster) -> None:
-    from aiokafka.admin import NewTopic
-
+async def test_a_topic_with_another_number_of_partitions_is_refused(cluster: Cluster, database: Database) -> None:
     async with admin(cluster) as client:
         await client.create_topics([NewTopic(cluster.topic("readings"), 3, 1)])
     with pytest.raises(ValueError, match=r"has 3 partitions and must have 64.*PINGAN_KAFKA_PREFIX"):
-        await make_topics(cluster)
+        await make_topics(cluster, database)
 
 
-async def test_topics_are_made_once_and_their_own_retention_is_off(cluster: Cluster, until: Until) -> None:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    assert sorted(await make_topics(cluster)) == [cluster.topic("readings"), cluster.topic("urgent")]
-    assert await make_topics(cluster) == []
+async def test_topics_are_made_once_and_their_own_retention_is_off(
+    cluster: Cluster, database: Database, until: Until
+) -> None:
+    assert sorted(await make_topics(cluster, database)) == [cluster.topic("readings"), cluster.topic("urgent")]
+    assert await make_topics(cluster, database) == []
     names = ["retention.ms", "retention.bytes", "unclean.leader.election.enable", "flush.messages"]
     urgent = ConfigResource(ConfigResourceType.TOPIC, cluster.topic("urgent"), dict.fromkeys(names))
     async with admin(cluster) as client:
@@ -82,9 +85,41 @@ async def test_topics_are_made_once_and_their_own_retention_is_off(cluster: Clus
     assert kept["flush.messages"] == "1", "a lone broker flushes every message"
 
 
-async def test_more_copies_than_brokers_is_said_and_not_waited_for(topics: Topics) -> None:
+async def test_a_topic_that_somebody_else_made_loses_its_own_retention_and_nothing_else(
+    cluster: Cluster, database: Database, until: Until
+) -> None:
+    """With a broker's own settings it would delete after a week what nobody has read yet."""
+    topic = cluster.topic("readings")
+    async with admin(cluster) as client:
+        await client.create_topics([NewTopic(topic, PARTITIONS, 1, topic_configs={"preallocate": "true"})])
+
+        async def there() -> bool:
+            answer = await client.describe_topics([topic])
+            return not answer[0]["error_code"]
+
+        await until(there)
+        assert await make_topics(cluster, database, ["readings"]) == []
+
+        async def put_right() -> bool:
+            (answer,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+            configs = {name: value for name, value, *_ in answer.resources[0][4]}
+            wanted = {**cluster.configs, "segment.ms": str(7 * 24 * 3_600_000), "preallocate": "true"}
+            return wanted.items() <= configs.items()
+
+        await until(put_right)
+
+
+async def test_a_topic_with_fewer_copies_than_asked_for_is_refused(
+    cluster: Cluster, database: Database, readings: KafkaLog
+) -> None:
+    await readings.append([Record(1, b"x")])
+    with pytest.raises(ValueError, match=r"has 1 replicas and is to have 3.*PINGAN_KAFKA_REPLICATION"):
+        await make_topics(dataclasses.replace(cluster, replication=3), database)
+
+
+async def test_more_copies_than_brokers_is_said_and_not_waited_for(topics: Topics, database: Database) -> None:
     with pytest.raises(Away, match=r"[Rr]eplication"):
-        await make_topics(Cluster(topics.servers, topics.prefix, replication=3))
+        await make_topics(Cluster(topics.servers, topics.prefix, replication=3), database)
 
 
 async def test_nobody_there_is_away(database: Database) -> None:
@@ -155,7 +190,7 @@ async def test_a_log_that_has_lost_its_end_is_read_again_from_its_beginning(
         await client.delete_topics([cluster.topic("readings")])
 
     async def made_anew() -> bool:
-        return bool(await make_topics(cluster, ["readings"]))
+        return bool(await make_topics(cluster, database, ["readings"]))
 
     await until(made_anew)
     again = KafkaLog("readings", database, SystemClock(), cluster, patience_seconds=1.0)
@@ -166,10 +201,192 @@ async def test_a_log_that_has_lost_its_end_is_read_again_from_its_beginning(
     async with database.transaction() as connection:
         await heir.consumer.store(connection, 1, 1)
     async with database.connection() as connection:
-        query = "select position from leases where name = 'kafka:readings/archive' and partition = 1"
-        assert await (await connection.execute(query)).fetchone() == {"position": 1}
+        query = "select position from leases where name = %s and partition = 1"
+        name = f"kafka:{cluster.topic('readings')}/archive"
+        assert await (await connection.execute(query, [name])).fetchone() == {"position": 1}
     await heir.leave()
     await again.close()
+
+
+async def test_no_position_of_a_topic_that_is_gone_hides_what_the_new_one_gets(
+    database: Database, readings: KafkaLog, cluster: Cluster, until: Until
+) -> None:
+    """Though more has come before anybody read it than the old one ever had."""
+    reader = Reader(readings, "before")
+    await readings.append([Record(1, b"old")])
+    await until(lambda: reader.has(1, b"old"))
+    async with database.transaction() as connection:
+        await reader.consumer.store(connection, 1, 1)
+    await reader.leave()
+    async with admin(cluster) as client:
+        await client.delete_topics([cluster.topic("readings")])
+
+    async def made_anew() -> bool:
+        return bool(await make_topics(cluster, database, ["readings"]))
+
+    await until(made_anew)
+    again = KafkaLog("readings", database, SystemClock(), cluster, patience_seconds=1.0)
+    await again.append([Record(1, b"a"), Record(1, b"b"), Record(1, b"c")])
+    heir = Reader(again, "after")
+    await until(lambda: heir.has(1, b"c"))
+    assert heir.bodies[1] == [b"a", b"b", b"c"]
+    await heir.leave()
+    await again.close()
+
+
+@pytest.fixture
+async def beyond(database: Database, readings: KafkaLog, until: Until) -> None:
+    """The stored position of every partition is one that the log has never had."""
+    reader = Reader(readings, "before")
+    await until(lambda: _holds_all(reader))
+    async with database.transaction() as connection:
+        for partition in range(PARTITIONS):
+            await reader.consumer.store(connection, partition, 1_000)
+    await reader.leave()
+
+
+async def _holds_all(reader: Reader) -> bool:
+    await reader.poll()
+    return len(reader.positions) == PARTITIONS
+
+
+async def _begun_again(database: Database) -> int:
+    async with database.connection() as connection:
+        rows = await (await connection.execute("select from leases where position = 0")).fetchall()
+    return len(rows)
+
+
+@pytest.mark.usefixtures("beyond")
+async def test_who_was_taken_over_does_not_begin_again(database: Database, readings: KafkaLog, until: Until) -> None:
+    reader = Reader(readings, "heir")
+    await until(lambda: _holds_all(reader))
+    async with database.connection() as connection:
+        taken = await connection.execute("update leases set epoch = epoch + 1, owner = 'another' where position > 0")
+    await readings.append([Record(partition, b"x") for partition in range(PARTITIONS)])
+
+    async def read_the_others() -> bool:
+        await reader.poll()
+        return len(reader.bodies) >= PARTITIONS - taken.rowcount
+
+    await until(read_the_others)
+    await reader.poll()
+    await reader.leave()
+
+
+@pytest.mark.usefixtures("beyond")
+async def test_a_broker_that_falls_silent_while_we_begin_again_is_away(
+    database: Database, readings: KafkaLog, kafka_broker: Kafka, until: Until
+) -> None:
+    reader = Reader(readings, "heir")
+
+    async def some() -> bool:
+        await reader.poll()
+        return await _begun_again(database) > 0
+
+    await until(some)
+    (broker,) = kafka_broker.brokers
+    broker.signal(signal.SIGSTOP)
+    try:
+
+        async def says_so() -> bool:
+            try:
+                await reader.poll()
+            except Away:
+                return True
+            return False
+
+        await until(says_so)
+    finally:
+        broker.signal(signal.SIGCONT)
+
+    async def all_again() -> bool:
+        with contextlib.suppress(Away):
+            await reader.poll()
+        return await _begun_again(database) == PARTITIONS
+
+    await until(all_again)
+    await reader.leave()
+
+
+async def test_a_client_that_reads_no_more_is_replaced(readings: KafkaLog, until: Until) -> None:
+    """What it reads with ends for good when partitions are taken and lost before it had its turn."""
+    consumer = readings.consumer("archive", "m")
+    await consumer.poll(0)
+    await asyncio.sleep(0)
+    running = asyncio.create_task(consumer.run())
+    held: list[int] = []
+
+    async def takes() -> bool:
+        held.extend(lease.partition for lease in (await consumer.poll(0)).taken)
+        if len(held) == PARTITIONS:
+            for partition in held:
+                consumer.drop(partition)
+            await consumer.poll(0)
+        return bool(held)
+
+    await until(takes)
+    await readings.append([Record(1, b"x")])
+
+    async def reads() -> bool:
+        try:
+            return bool((await consumer.poll(0.1)).batches)
+        except Away:
+            return False
+
+    await until(reads)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_entry_that_the_disk_has_spoiled_hides_nothing_of_other_partitions(
+    readings: KafkaLog, kafka_broker: Kafka, cluster: Cluster, until: Until
+) -> None:
+    await readings.append([Record(partition, b"body") for partition in range(PARTITIONS)])
+    (file,) = kafka_broker.folder.glob(f"kafka-1/data/{cluster.topic('readings')}-2/*.log")
+    with file.open("r+b") as segment:
+        segment.seek(-3, os.SEEK_END)
+        last = segment.read(1)
+        segment.seek(-3, os.SEEK_END)
+        segment.write(bytes([last[0] ^ 0xFF]))
+    reader = Reader(readings)
+    told: set[str] = set()
+
+    async def others() -> bool:
+        try:
+            await reader.poll()
+        except Away as error:
+            told.add(str(error))
+        return bool(told) and len(reader.bodies) == PARTITIONS - 1
+
+    await until(others)
+    assert 2 not in reader.bodies
+    assert "CRC" in told.pop()
+    await reader.leave()
+
+
+async def test_trimming_on_a_driven_clock_that_has_only_begun(
+    database: Database, cluster: Cluster, until: Until
+) -> None:
+    """Its time may be less than what is kept."""
+    log = KafkaLog("readings", database, DrivenClock(), cluster, patience_seconds=1.0)
+    await log.append([Record(1, b"x")])
+    for group in ("archive", "alerting"):
+        consumer = log.consumer(group, "m")
+        running = asyncio.create_task(consumer.run())
+        await until(lambda consumer=consumer: _stored(database, consumer))  # type: ignore[misc]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await log.trim(3_600) == 0
+    await log.close()
+
+
+async def _stored(database: Database, consumer: Consumer) -> bool:
+    await consumer.poll(0.05)
+    if consumer.epoch(1) is None:
+        return False
+    async with database.transaction() as connection:
+        await consumer.store(connection, 1, 1)
+    return True
 
 
 async def test_large_entries_and_many_of_them_keep_their_order(readings: KafkaLog, until: Until) -> None:
