@@ -25,7 +25,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExist
 
 from pingan import metrics
 from pingan.clock import Clock
-from pingan.database import Connection, Database, Queries
+from pingan.database import Connection, Database, Listener, Queries
 from pingan.lease import Fenced, Leases
 from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
 from pingan.parked import park
@@ -180,13 +180,21 @@ class KafkaLog:
     """`Log` over one topic. `close` it at the end."""
 
     def __init__(
-        self, name: str, database: Database, clock: Clock, cluster: Cluster, *, patience_seconds: float = 3.0
+        self,
+        name: str,
+        database: Database,
+        clock: Clock,
+        cluster: Cluster,
+        listener: Listener | None = None,
+        *,
+        patience_seconds: float = 3.0,
     ) -> None:
         if name not in GROUPS:
             raise ValueError(f"no log is named {name}; there are {', '.join(GROUPS)}")
         self.name = name
         self._database, self._clock, self._cluster = database, clock, cluster
         self._topic, self._groups = cluster.topic(name), _groups(cluster, name)
+        self._listener = listener
         self._patience_seconds = patience_seconds
         self._producer: AIOKafkaProducer | None = None
         self._asker: AIOKafkaConsumer | None = None
@@ -313,6 +321,7 @@ class KafkaLog:
             self._clock,
             PARTITIONS,
             self._patience_seconds,
+            bell=self._listener.bell("leases") if self._listener else None,
             share=metrics.show(metrics.PARTITIONS).labels(self.name, group),
         )
         return KafkaConsumer(self.name, self._database, self._clock, leases, self._cluster)

@@ -27,7 +27,7 @@ def open_log(
     where = cluster(settings)
     from pingan.kafka_log import KafkaLog
 
-    return KafkaLog(name, database, clock, where, patience_seconds=patience_seconds)
+    return KafkaLog(name, database, clock, where, listener, patience_seconds=patience_seconds)
 
 
 def cluster(settings: Common) -> "Cluster":

@@ -22,9 +22,9 @@ def postgres(_where: str) -> Maker:
 def kafka(where: str) -> Maker:
     servers, prefix = where.split("/")
 
-    def make(name: str, database: Database, _listener: Listener | None, patience_seconds: float) -> Log:
+    def make(name: str, database: Database, listener: Listener | None, patience_seconds: float) -> Log:
         cluster = Cluster(servers, prefix, replication=1)
-        return KafkaLog(name, database, SystemClock(), cluster, patience_seconds=patience_seconds)
+        return KafkaLog(name, database, SystemClock(), cluster, listener, patience_seconds=patience_seconds)
 
     return make
 
