@@ -275,18 +275,6 @@ def test_brokers_of_kafka_take_the_settings(content: dict[str, Any], tmp_path: P
         assert f"cluster.id={environ['CLUSTER_ID']}" in (data / "log/meta.properties").read_text()
 
 
-def test_the_runbooks_question_whether_the_log_is_drained(postgres_url: str) -> None:
-    """The very statement of the page; it names the partitions that somebody has yet to read."""
-    text = (compose.ROOT / "docs/runbook.md").read_text(encoding="utf-8")
-    found = re.search(r'-c "(select log_heads\.log.*?)"', text, re.DOTALL)
-    assert found
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("insert into leases (name, partition, position) values ('urgent/alarms', 3, 7)")
-        assert connection.execute(found[1]).fetchall() == []  # type: ignore[arg-type]
-        connection.execute("update log_heads set position = 8 where log = 'urgent' and partition = 3")
-        assert connection.execute(found[1]).fetchall() == [("urgent", 3, 8, "urgent/alarms", 7)]  # type: ignore[arg-type]
-
-
 # What the processes do. In the order of the file, on one city.
 
 
