@@ -1,4 +1,4 @@
-"""One real platform for all tests of this folder that leave it well."""
+"""One real platform for all tests of this folder that leave it well; it ends with the last of them."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.faults.house import RealHouse
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house() -> Iterator[RealHouse]:
     house = RealHouse()
     try:
