@@ -25,10 +25,10 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExist
 
 from pingan import metrics
 from pingan.clock import Clock
-from pingan.database import Connection, Database, Listener, Queries
+from pingan.database import Database, Listener, Queries
 from pingan.lease import Fenced, Leases
-from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
-from pingan.parked import park
+from pingan.leased import Leased
+from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Polled, Record
 
 log = logging.getLogger(__name__)
 # While a broker is away the client says so a hundred times a second; we say it once, in the process's state.
@@ -334,14 +334,14 @@ class KafkaLog:
             await _drop_consumer(asker)
 
 
-class KafkaConsumer:
+class KafkaConsumer(Leased):
     """`Consumer` over the leases of its group, and one client that reads what they say is ours."""
 
     def __init__(self, name: str, database: Database, clock: Clock, leases: Leases, cluster: Cluster) -> None:
-        self._log, self._database, self._clock, self._leases, self._cluster = name, database, clock, leases, cluster
+        super().__init__(name, database, clock, leases)
+        self._cluster = cluster
         self._topic = cluster.topic(name)
         self._client: AIOKafkaConsumer | None = None
-        self._read_to: dict[int, int] = {}
         self._oldest_ms, self._newest_ms, self._moved_at = 0, 0, 0.0
         """The last answer about the partition that has waited longest for one; when by our clock that moved; and the
         last about any partition then."""
@@ -358,19 +358,20 @@ class KafkaConsumer:
         until = self._clock.monotonic() + wait_seconds
         client = await self._connected()
         while True:
-            lost, taken = self._follow_leases(client)
+            if self._follow_leases():
+                self._assign(client)
             left = until - self._clock.monotonic()
             batches: list[Batch] = []
             if self._read_to:
                 # With partitions only just taken there is something to say at once.
-                wait = 0.0 if lost or taken else max(0.0, min(left, LOOK_SECONDS))
+                wait = 0.0 if self._news else max(0.0, min(left, LOOK_SECONDS))
                 batches = await self._fetch(client, wait)
-            elif not (lost or taken) and left > 0:
+            elif not self._news and left > 0:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, LOOK_SECONDS)):
                         await self._leases.changed.wait()
-            if lost or taken or batches or left <= 0:
-                return Polled(tuple(lost), tuple(taken), batches)
+            if self._news or batches or left <= 0:
+                return self._polled(batches)
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._client is None:
@@ -390,21 +391,6 @@ class KafkaConsumer:
             self._client = None
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
-
-    def _follow_leases(self, client: AIOKafkaConsumer) -> tuple[list[int], list[Lease]]:
-        lost: list[int] = []
-        taken: dict[int, Lease] = {}
-        for change in self._leases.changes():
-            for partition in change.lost:
-                self._read_to.pop(partition, None)
-                taken.pop(partition, None)
-                lost.append(partition)
-            for lease in change.taken:
-                self._read_to[lease.partition] = lease.position
-                taken[lease.partition] = lease
-        if lost or taken:
-            self._assign(client)
-        return lost, list(taken.values())
 
     def _assign(self, client: AIOKafkaConsumer) -> None:
         """Read what is ours, each from behind what we have read. What was fetched but not given is fetched again."""
@@ -488,26 +474,10 @@ class KafkaConsumer:
             self._read_to[where.partition] = first
             client.seek(where, first)
 
-    async def store(self, connection: Connection, partition: int, position: int) -> None:
-        await self._leases.store(connection, partition, position)
-
-    async def fence(self, connection: Connection, partition: int) -> None:
-        await self._leases.fence(connection, partition)
-
-    def epoch(self, partition: int) -> int | None:
-        return self._leases.held.get(partition)
-
     def rewind(self, partition: int, position: int) -> None:
-        if partition in self._read_to:
-            self._read_to[partition] = position
-            if self._client is not None:
-                self._client.seek(self._where(partition), position)
-
-    def drop(self, partition: int) -> None:
-        self._leases.drop(partition)
-
-    async def park(self, partition: int, entry: Entry, reason: str) -> None:
-        await park(self._database, self._clock, self._log, self._leases.name, partition, entry, reason)
+        super().rewind(partition, position)
+        if partition in self._read_to and self._client is not None:
+            self._client.seek(self._where(partition), position)
 
 
 def _lease_name(topic: str, group: str) -> str:

@@ -12,10 +12,10 @@ import msgspec
 
 from pingan import metrics
 from pingan.clock import Clock
-from pingan.database import Connection, Database, Listener, Queries
+from pingan.database import Database, Listener, Queries
 from pingan.lease import Leases
-from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Lease, Polled, Record
-from pingan.parked import park
+from pingan.leased import Leased
+from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Polled, Record
 
 sql = Queries(__file__, "postgres_log.sql")
 
@@ -103,15 +103,11 @@ class PostgresLog:
         return PostgresConsumer(self.name, self._database, self._clock, leases, self._listener)
 
 
-class PostgresConsumer:
+class PostgresConsumer(Leased):
     """`Consumer` over the leases of its group."""
 
     def __init__(self, name: str, database: Database, clock: Clock, leases: Leases, listener: Listener | None) -> None:
-        self._log = name
-        self._database = database
-        self._clock = clock
-        self._leases = leases
-        self._read_to: dict[int, int] = {}
+        super().__init__(name, database, clock, leases)
         self._bell = (listener or Listener(database)).bell(f"log_{name}")
         self._listening = listener is not None
 
@@ -127,18 +123,9 @@ class PostgresConsumer:
         return await self._look()
 
     async def _look(self) -> Polled:
-        lost: list[int] = []
-        taken: dict[int, Lease] = {}
-        for change in self._leases.changes():
-            for partition in change.lost:
-                self._read_to.pop(partition, None)
-                taken.pop(partition, None)
-                lost.append(partition)
-            for lease in change.taken:
-                self._read_to[lease.partition] = lease.position
-                taken[lease.partition] = lease
+        self._follow_leases()
         batches = await self._read() if self._read_to else []
-        return Polled(tuple(lost), tuple(taken.values()), batches)
+        return self._polled(batches)
 
     async def _read(self) -> list[Batch]:
         parameters = {
@@ -162,22 +149,3 @@ class PostgresConsumer:
             self._read_to[partition] = last
             batches.setdefault(partition, Batch(partition, [])).entries.extend(entries)
         return list(batches.values())
-
-    async def store(self, connection: Connection, partition: int, position: int) -> None:
-        await self._leases.store(connection, partition, position)
-
-    async def fence(self, connection: Connection, partition: int) -> None:
-        await self._leases.fence(connection, partition)
-
-    def epoch(self, partition: int) -> int | None:
-        return self._leases.held.get(partition)
-
-    def rewind(self, partition: int, position: int) -> None:
-        if partition in self._read_to:
-            self._read_to[partition] = position
-
-    def drop(self, partition: int) -> None:
-        self._leases.drop(partition)
-
-    async def park(self, partition: int, entry: Entry, reason: str) -> None:
-        await park(self._database, self._clock, self._log, self._leases.name, partition, entry, reason)

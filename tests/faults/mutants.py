@@ -228,7 +228,7 @@ where name = %(name)s and partition = %(partition)s
     ),
     Mutant(
         "Kafka: reading begins at the beginning and not behind what is stored",
-        "pingan/kafka_log.py",
+        "pingan/leased.py",
         "                self._read_to[lease.partition] = lease.position\n",
         "                self._read_to[lease.partition] = 0\n",
         (f"{INTEGRATION}/test_log_contract.py::test_reading_goes_on_behind_the_stored_position[kafka]",),
