@@ -135,7 +135,7 @@ class Wire:
         """Publish; returns when the broker has it."""
         future = self.connection.publish(protocol.up(self.device, channel), payload)
         assert future is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await future
 
 

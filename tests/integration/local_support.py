@@ -26,7 +26,7 @@ sys.exit(bring_up(Path(os.environ["PINGAN_DATA"]), sys.argv[1:]))
 """
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """The first true answer of `condition`."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):

@@ -180,7 +180,7 @@ async def test_detection_hears_in_the_same_transaction(
         async with database.connection() as undone, undone.transaction(force_rollback=True):
             await registrar.save(undone, Device(id="H003-smoke", kind="smoke", home="H003"), NOW)
         await registrar.save(connection, Device(id="H004-smoke", kind="smoke", home="H004"), NOW)
-        heard = [note.payload for note in listening.notifies(timeout=5, stop_after=2)]
+        heard = [note.payload for note in listening.notifies(timeout=60, stop_after=2)]
     assert await revision(connection, "H003") == third
     assert sorted(heard) == ["devices", "homes"]
 

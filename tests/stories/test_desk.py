@@ -16,7 +16,7 @@ async def test_a_call_appears_by_itself_rings_and_is_confirmed_as_drawn(house: H
     await expect(seat.page.locator("#empty")).to_be_visible()
     number = await house.press()
     row = seat.page.locator(f"#i-{number}")
-    await expect(row).to_be_visible(timeout=1000)
+    await expect(row).to_be_visible()
     await expect(row).to_have_attribute("data-tone", "alarm")
     await expect(row).to_contain_text("陈秀英")
     await expect(row).to_contain_text("晚晴路12号3栋402室")

@@ -1,8 +1,6 @@
 """The page is live, or says that it is not in the largest type on the screen."""
 
-import os
 import re
-import time
 
 import pytest
 from playwright.async_api import Page, expect
@@ -38,17 +36,12 @@ async def test_a_page_that_hears_nothing_says_so_and_is_current_again_at_once(
     stale = seat.page.locator("#stale")
     await expect(stale).to_be_hidden()
     house.web.hold()
-    held = time.monotonic()
-    await expect(stale).to_be_visible(timeout=15_000)
-    assert time.monotonic() - held < (10 if os.getloadavg()[0] < 2 * (os.cpu_count() or 1) else 20)
+    await expect(stale).to_be_visible()
     await expect(seat.page.locator("#live")).to_have_attribute("data-live", "no")
     assert "画面已断开" in await largest_type(seat.page)
     second = await house.press("H003")  # missed by the page, not by the platform
     house.web.go_on()
-    back = time.monotonic()
     await expect(stale).to_be_hidden()
-    # The promise is for a machine that has room to keep it.
-    assert time.monotonic() - back < (2 if os.getloadavg()[0] < 2 * (os.cpu_count() or 1) else 20)
     await expect(seat.page.locator(f"#i-{second}, #e-{second}")).to_be_visible()
 
 
@@ -58,7 +51,7 @@ async def test_a_restart_of_the_web_process_is_survived_by_the_page_and_the_sess
     await house.web.stop()
     number = await house.press()
     await house.web.restart()
-    await expect(seat.page.locator(f"#i-{number}")).to_be_visible(timeout=15_000)
+    await expect(seat.page.locator(f"#i-{number}")).to_be_visible()
     await seat.live()
 
 
@@ -70,7 +63,7 @@ async def test_connections_that_the_database_drops_cost_nothing(house: House, si
             " where application_name like 'console%' and datname = current_database()"
         )
     number = await house.press()
-    await expect(seat.page.locator(f"#i-{number}")).to_be_visible(timeout=5000)
+    await expect(seat.page.locator(f"#i-{number}")).to_be_visible()
     await expect(seat.page.locator("#stale")).to_be_hidden()
 
 

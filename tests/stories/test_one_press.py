@@ -124,6 +124,26 @@ async def test_whatever_is_measured_is_shown_at_the_one_door(house: RealHouse, u
     )  # fmt: skip
     found: dict[str, Metric] = {}
 
+    def say(name: str, **labels: str) -> float:
+        samples = found[re.sub("_(total|count|bucket|sum)$", "", name)].samples
+        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+    def settled() -> bool:
+        waiting = ("unanswered_seconds", "deadlines_overdue", "sends_overdue", "alarms_waiting", "waiting")
+        return (
+            all(say(f"pingan_{name}") == 0 for name in waiting)
+            and say("pingan_ready") == len({*house.names()} - {"postgres", "mosquitto"})
+            and 0 <= say("pingan_tick_age_seconds") < 5
+            and say("pingan_rejected_total", lane="alarm", reason="not_json") == 1
+            and say("pingan_archived_rows_total") >= 1
+            and say("pingan_sends_total", channel="device", result="delivered") >= 3
+            and all(say("pingan_heard", lane=lane) == 1 for lane in ("alarm", "telemetry"))
+            and all(
+                say("pingan_partitions", log=log, group=group) == 64
+                for log, group in (("readings", "archive"), ("readings", "alerting"), ("urgent", "urgent"))
+            )
+        )
+
     def complete() -> bool:
         found.clear()
         targets = json.loads(scrape(house, "/metrics/targets"))
@@ -137,45 +157,30 @@ async def test_whatever_is_measured_is_shown_at_the_one_door(house: RealHouse, u
                 else:
                     found[family.name] = family
         shown = {name for name, family in found.items() if family.samples}
-        # Nothing was parked, and there is no TimescaleDB.
-        return {*described()} - shown <= {"pingan_parked", "pingan_timescale_job_failures"}
+        # Nothing was parked, and there is no TimescaleDB. What is looked at every few seconds may be as old as that.
+        all_there = {*described()} - shown <= {"pingan_parked", "pingan_timescale_job_failures"}
+        return all_there and settled()
 
     await until(complete)
 
-    def say(name: str, **labels: str) -> float:
-        samples = found[re.sub("_(total|count|bucket|sum)$", "", name)].samples
-        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
-
     assert say("pingan_alarms_total", kind="sos", source="reported") >= 1
     assert say("pingan_received_total", lane="alarm") >= 2
-    assert say("pingan_rejected_total", lane="alarm", reason="not_json") == 1
     assert say("pingan_acknowledge_seconds_count", lane="alarm") >= 1
     assert say("pingan_append_seconds_count", log="urgent") >= 1
     assert say("pingan_append_seconds_count", log="readings") >= 1
-    assert say("pingan_archived_rows_total") >= 1
     assert say("pingan_raise_seconds_count") >= 1
-    for lane in ("alarm", "telemetry"):
-        assert say("pingan_heard", lane=lane) == 1, "one bridge is active, the other stands by"
-    for log, group in (("readings", "archive"), ("readings", "alerting"), ("urgent", "urgent")):
-        assert say("pingan_partitions", log=log, group=group) == 64
     for name in ("shown", "answer", "press_to_answer", "dispatch", "arrival"):
         assert say(f"pingan_{name}_seconds_count") == 1, name
         assert say(f"pingan_{name}_seconds_bucket", le="300.0" if name != "shown" else "60.0") == 1, name
     assert say("pingan_closed_total", cause="sos", outcome="family_attended") == 1
     assert say("pingan_sends_total", channel="twilio_voice", result="answered") == 1
-    assert say("pingan_sends_total", channel="device", result="delivered") >= 3
-    assert say("pingan_unanswered_seconds") == 0
-    assert say("pingan_deadlines_overdue") == say("pingan_sends_overdue") == say("pingan_alarms_waiting") == 0
-    assert say("pingan_ready") == len({*house.names()} - {"postgres", "mosquitto"})
-    assert say("pingan_waiting") == 0
-    assert 0 <= say("pingan_tick_age_seconds") < 5
     assert say("pingan_database_bytes") > 1e6
 
 
 def scrape(house: RealHouse, path: str, token: str | None = None) -> str:
     bearer = house.access["token"] if token is None else token
     request = urllib.request.Request(house.access["console"] + path, headers={"Authorization": f"Bearer {bearer}"})
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
         return str(answer.read().decode())
 
 
