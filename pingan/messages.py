@@ -58,6 +58,8 @@ class Event(msgspec.Struct, frozen=True, tag="event/1", omit_defaults=True):
     confidence: float | None = None
     location: dict[str, Any] | None = None
     battery_percent: float | None = None
+    family: str = "native"
+    """Which codec understood it. Only a native device can be told what has become of its press."""
 
 
 class Tick(msgspec.Struct, frozen=True, tag="tick/1", omit_defaults=True):

@@ -396,6 +396,19 @@ CREATE TABLE public.device_clocks (
 
 COMMENT ON TABLE public.device_clocks IS 'How far a device''s clock is behind ours (negative: ahead). Heartbeats measure it in the telemetry lane; the alarm lane goes by it.';
 
+CREATE TABLE public.device_heard (
+    device text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    messages bigint NOT NULL,
+    last_kind text NOT NULL,
+    battery_percent double precision,
+    rssi_dbm double precision,
+    firmware text
+);
+
+COMMENT ON TABLE public.device_heard IS 'What was heard of each device, by its id in the log: that of the register, or gateway/address for one that is bound to no home. Written every few seconds.';
+
 CREATE TABLE public.devices (
     id text NOT NULL,
     home text,
@@ -405,10 +418,17 @@ CREATE TABLE public.devices (
     mqtt_password_hash text,
     enabled boolean DEFAULT true NOT NULL,
     enrolled_at timestamp with time zone NOT NULL,
+    gateway text,
+    address text,
+    CONSTRAINT devices_gateway_and_address CHECK (((gateway IS NULL) = (address IS NULL))),
     CONSTRAINT devices_heartbeat_seconds_check CHECK ((heartbeat_seconds = ANY (ARRAY[90, 180, 900, 18000, 90000]))),
     CONSTRAINT devices_id_check CHECK ((id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
     CONSTRAINT devices_kind_check CHECK ((kind = ANY (ARRAY['button'::text, 'pendant'::text, 'hub'::text, 'watch'::text, 'motion'::text, 'door'::text, 'bed'::text, 'smoke'::text, 'gas'::text, 'co'::text, 'water'::text, 'clock'::text])))
 );
+
+COMMENT ON COLUMN public.devices.gateway IS 'The device (a hub) through which this one speaks; null: it speaks for itself.';
+
+COMMENT ON COLUMN public.devices.address IS 'What the gateway calls it: a Zigbee address or friendly name, a DevEUI.';
 
 CREATE TABLE public.driven_clock (
     singleton boolean DEFAULT true NOT NULL,
@@ -805,6 +825,12 @@ ALTER TABLE ONLY public.detection_partitions
 
 ALTER TABLE ONLY public.device_clocks
     ADD CONSTRAINT device_clocks_pkey PRIMARY KEY (device);
+
+ALTER TABLE ONLY public.device_heard
+    ADD CONSTRAINT device_heard_pkey PRIMARY KEY (device);
+
+ALTER TABLE ONLY public.devices
+    ADD CONSTRAINT devices_gateway_address_key UNIQUE (gateway, address);
 
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_pkey PRIMARY KEY (id);

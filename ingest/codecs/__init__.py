@@ -25,6 +25,12 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     FORBIDDEN_CHARACTER = "forbidden_character"
     UNKNOWN_TOPIC = "unknown_topic"
+    UNKNOWN_FAMILY = "unknown_family"
+    """A gateway's topic names no family that we speak."""
+    RETAINED_ALARM = "retained_alarm"
+    """The broker repeats what a gateway left with it: that happened some time ago, and may have been told."""
+    FLOOD = "flood"
+    """A gateway says more than may be taken from one; only its telemetry, never an alarm."""
 
 
 class Remark(StrEnum):
@@ -56,6 +62,24 @@ class Remarked(NamedTuple):
 
 
 Decoded = list[Reading] | Event | Remarked | Rejected
+
+
+class Heard(NamedTuple):
+    """What one message of a gateway says: measurements, alarms, or both, and what is odd about it.
+
+    Each `device` is an address: the gateway's user name, a slash, and what the gateway calls the device. Where the
+    family has no ids of its own, `boot` is empty and an event's `id` is new for each message: every one is a new press.
+    """
+
+    readings: list[Reading]
+    events: list[Event]
+    remarks: tuple[tuple[Remark, str], ...] = ()
+
+
+class GatewayCodec(Protocol):
+    """A family behind gateways: `rest` is what follows `gw/{gateway}/{family}/` in the topic."""
+
+    def __call__(self, gateway: str, rest: str, payload: bytes, received_ms: int, /) -> Heard | Rejected: ...
 
 
 class Codec(Protocol):
