@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -29,7 +30,10 @@ async def insert(connection: Connection, alarms: Iterable[Alarm], now: datetime)
 
     When it has committed, `count` them.
     """
-    if not (by_id := {alarm.id: alarm for alarm in alarms}):
+    by_id: dict[UUID, Alarm] = {}
+    for alarm in alarms:
+        by_id.setdefault(alarm.id, alarm)  # of a press and its retry the first that came, as the database would
+    if not by_id:
         return []
     cursor = connection.cursor()
     await cursor.executemany(sql.insert, [_row(alarm, now) for alarm in by_id.values()], returning=True)

@@ -14,6 +14,7 @@ def alarm_of(event: Event) -> Alarm:
         "boot": event.boot,
         "seq": event.seq,
         "attempt": event.attempt,
+        "family": event.family,
     }
     evidence |= {
         name: value
