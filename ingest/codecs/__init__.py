@@ -64,16 +64,31 @@ class Remarked(NamedTuple):
 Decoded = list[Reading] | Event | Remarked | Rejected
 
 
+class Level(NamedTuple):
+    """A condition that holds until it is said to be over, as smoke does; a press is none.
+
+    `event_id` names the message's own event of it; None: the message says that it is over.
+    """
+
+    device: str
+    field: str
+    """What the device calls it: two fields of one kind of alarm are two conditions."""
+    event_id: str | None
+
+
 class Heard(NamedTuple):
     """What one message of a gateway says: measurements, alarms, or both, and what is odd about it.
 
-    Each `device` is an address: the gateway's user name, a slash, and what the gateway calls the device. Where the
-    family has no ids of its own, `boot` is empty and an event's `id` is new for each message: every one is a new press.
+    Each `device` is an address: the gateway's user name, a slash, and what the gateway calls the device; the gateway
+    itself is only its user name. Where the family has no ids of its own, `boot` is empty and an event's `id` is new for
+    each message: every one is a new press.
     """
 
     readings: list[Reading]
     events: list[Event]
     remarks: tuple[tuple[Remark, str], ...] = ()
+    levels: tuple[Level, ...] = ()
+    """Which of the events are repeated for as long as something holds; `ingest/levels.py` lets the news through."""
 
 
 class GatewayCodec(Protocol):
