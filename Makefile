@@ -42,6 +42,7 @@ format: installed-for-tests ## Format the code, and mend what the linter can
 	.venv/bin/ruff format .
 
 bench: installed-for-tests ## Measure speed and size on this machine
+	@$(INSTALL) peers
 	$(PYTHON) -m tests.bench
 
 faults: installed-for-tests ## Kill and hold every process in turn while presses are made

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that the platform (`install.sh run`) or its tests (`install.sh dev`, `install.sh tools`) need, and
+# Everything that the platform (`install.sh run`), its tests (`install.sh dev`, `tools`) or its bench (`peers`) need, and
 # `install.sh link`, which puts the command `pingan` on the PATH. Made for a fresh Debian-like machine; run again, it does
 # nothing and takes no time.
 #
@@ -111,6 +111,16 @@ tools() {
     fi
 }
 
+# What `make bench` compares with, and nothing else needs: Node-RED. Below .venv/tools.
+peers() {
+    command -v npm >/dev/null || { say "Without npm there is no Node-RED to compare with."; return 0; }
+    mkdir -p .venv/tools/node-red
+    cp tests/bench/node_red/package.json tests/bench/node_red/package-lock.json tests/bench/node_red/.npmrc .venv/tools/node-red/
+    [ -e .venv/tools/node-red/node_modules/node-red/red.js ] && return 0
+    say "Getting Node-RED to compare with …"
+    (cd .venv/tools/node-red && npm ci --silent </dev/null >&2) || say "Node-RED cannot be had now; it is left out."
+}
+
 get_kafka() {
     say "Getting Apache Kafka for the tests …"
     mvn -q -B -f tests/tools/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
@@ -171,6 +181,7 @@ fi
 case ${1:-} in
 run | dev) install "$1" ;;
 tools) tools ;;
+peers) peers ;;
 link) link ;;
-*) fail "usage: install.sh run | dev | tools | link" ;;
+*) fail "usage: install.sh run | dev | tools | peers | link" ;;
 esac

@@ -20,6 +20,8 @@ class Effort:
     """How often each side of a comparison is measured, one after the other: A B A B …"""
     turn_presses: int
     backlog_readings: int
+    side_seconds: float
+    """Of one run of the side-by-side table."""
 
 
 FULL = Effort(
@@ -32,6 +34,7 @@ FULL = Effort(
     turns=3,
     turn_presses=200,
     backlog_readings=500_000,
+    side_seconds=8.0,
 )
 QUICK = Effort(
     presses=100,
@@ -43,6 +46,7 @@ QUICK = Effort(
     turns=1,
     turn_presses=75,
     backlog_readings=150_000,
+    side_seconds=4.0,
 )
 
 

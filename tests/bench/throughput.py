@@ -123,23 +123,24 @@ class Peers:
         hashed = hash_password("peer")
         self._broker.write_users(dict.fromkeys(names, hashed))
         devices = [{"id": name, "password": "peer", "home": name[:4], "kind": "hub"} for name in names]
-        self._access = self.folder / "access.json"
-        self._access.write_text(json.dumps({"mqtt": {"host": "127.0.0.1", "port": self.port}, "devices": devices}))
-        self._started = [self._broker.start(), self._postgres.start()]
+        self.access = self.folder / "access.json"
+        self.access.write_text(json.dumps({"mqtt": {"host": "127.0.0.1", "port": self.port}, "devices": devices}))
+        self.started = [self._broker.start(), self._postgres.start()]
         self._postgres.ready()
+        self.dsn, self.password = self._postgres.dsn, self._broker.password(LISTENER)
 
     def close(self) -> None:
-        end(self._started[0])
+        end(self.started[0])
         self._postgres.remove()
-        end(self._started[1])
+        end(self.started[1])
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(self, mode: str, count: int, bench: Bench) -> dict[str, float]:
         """`count` readings to the peer: how many a second it took, and what it cost, in microseconds of processor."""
-        more = [self._postgres.dsn] if mode == "insert" else []
+        more = [self.dsn] if mode == "insert" else []
         peer = subprocess.Popen(
             (sys.executable, "-P", "-m", "tests.bench.peers", mode, str(self.port), LISTENER, str(count), *more),
-            env={**bench.environment, "PEER_PASSWORD": self._broker.password(LISTENER)},
+            env={**bench.environment, "PEER_PASSWORD": self.password},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -147,14 +148,14 @@ class Peers:
             assert peer.stdout is not None
             if peer.stdout.readline() != "ready\n":
                 raise BenchError(f"the peer {mode} does not start")
-            before = [cpu_seconds(one.pid, with_children=True) for one in self._started]
+            before = [cpu_seconds(one.pid, with_children=True) for one in self.started]
             self._send(count, bench)
             output, _ = peer.communicate(timeout=60)
         finally:
             end(peer)
         result = json.loads(output)
         broker, database = (
-            cpu_seconds(one.pid, with_children=True) - then for one, then in zip(self._started, before, strict=True)
+            cpu_seconds(one.pid, with_children=True) - then for one, then in zip(self.started, before, strict=True)
         )
         each = 1e6 / count
         return {
@@ -165,7 +166,7 @@ class Peers:
         }
 
     def _send(self, count: int, bench: Bench) -> None:
-        command = (sys.executable, "-P", "-m", "tests.bench.send", str(self._access), str(count), str(WINDOW))
+        command = (sys.executable, "-P", "-m", "tests.bench.send", str(self.access), str(count), str(WINDOW))
         subprocess.run(command, env=bench.environment, check=True, timeout=60)
 
 
