@@ -4,6 +4,8 @@ from typing import Any
 
 from pingan.messages import Alarm, Event, reported_alarm_id
 
+NATIVE = "native"
+
 
 def alarm_of(event: Event) -> Alarm:
     """The alarm of `event`. A retry of the same event has the same id; a new press has a new one, and rings again."""
@@ -21,6 +23,8 @@ def alarm_of(event: Event) -> Alarm:
         for name in ("confidence", "location", "battery_percent", "device_at_ms")
         if (value := getattr(event, name)) is not None
     }
+    if event.family != NATIVE:
+        evidence["family"] = event.family
     return Alarm(
         id=reported_alarm_id(event.device, event.id),
         kind=event.kind,

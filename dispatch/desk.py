@@ -170,7 +170,9 @@ class Desk:
         """Join the open incident, or open one. Whoever loses the race to open joins what the other opened."""
         danger = is_danger(alarm["kind"])
         event_id = alarm["evidence"].get("event")
-        press = Press(alarm["device"], event_id) if event_id and alarm["device"] else None
+        # A device of another family has no lamp: it cannot be told the stages of its press.
+        told = event_id and alarm["device"] and "family" not in alarm["evidence"]
+        press = Press(alarm["device"], event_id) if told else None
         while True:
             joined = await self._find(connection, alarm, danger=danger)
             if joined is not None:

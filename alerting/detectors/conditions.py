@@ -90,6 +90,24 @@ def battery(conditions: dict[str, Condition], percent: float, episode: str, at_m
         low.holds = critical.holds = False
 
 
+def battery_low(conditions: dict[str, Condition], low: bool, episode: str, at_ms: int) -> None:
+    """What a device means that names no percent, only whether its battery is low."""
+    condition = conditions.setdefault(BATTERY_LOW.kind, Condition())
+    if low:
+        condition.hold(episode, at_ms, None)
+    else:
+        condition.holds = False
+
+
+def link(conditions: dict[str, Condition], reached: bool, episode: str, at_ms: int) -> None:
+    """Whether a device is reached by its gateway."""
+    condition = conditions.setdefault("link_lost", Condition())
+    if reached:
+        condition.holds = False
+    else:
+        condition.hold(episode, at_ms, None)
+
+
 def mains(conditions: dict[str, Condition], present: bool, episode: str, at_ms: int) -> None:
     condition = conditions.setdefault(MAINS_LOST.kind, Condition())
     if present:

@@ -17,6 +17,8 @@ MISSED_HEARTBEATS = 3
 """Domain §4.6: lost = three missed."""
 HEARTBEAT_LOST = "heartbeat_lost"
 DEVICE_RESTORED = "device_restored"
+AVAILABILITY = "availability"
+"""The kind of reading in which a gateway says whether it reaches a device behind it."""
 
 DEVICES_MAX = 256
 CONDITIONS_MAX = 24
@@ -49,6 +51,8 @@ class Device(msgspec.Struct, array_like=True):
     """Of its statuses, in the order in which they were first heard."""
     said: dict[str, Said] = {}
     conditions: dict[str, Condition] = {}
+    received_ms: int = 0
+    """When we last received something of its own, which is not what its gateway says of it."""
 
 
 class State(msgspec.Struct, array_like=True):
@@ -77,6 +81,9 @@ class Supervision:
         self.deadline = now.heard_ms
 
     def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
+        if heard.kind == AVAILABILITY and type(heard) is Reading:
+            self._on_availability(heard, now)
+            return ()
         last = (heard.boot, heard.seq, heard.id if type(heard) is Event else "")
         device = self._devices.get(heard.device)
         if device is None:
@@ -89,10 +96,25 @@ class Supervision:
         if device.since is not None or last > device.last:
             device.last, device.at_ms = last, heard.at_ms
         device.since = None
+        device.received_ms = max(device.received_ms, heard.received_ms)
         if heard.kind == "status" and type(heard) is Reading and isinstance(heard.value, dict):
             _listen(device, heard)
         self.deadline = sooner(self.deadline, now.heard_ms)
         return ()
+
+    def _on_availability(self, word: Reading, now: Now) -> None:
+        """A gateway says whether it reaches the device: its word, and no sign of life."""
+        if type(word.value) is not bool:
+            return
+        device = self._devices.get(word.device)
+        if device is None:
+            if len(self._devices) >= DEVICES_MAX:
+                return
+            device = self._devices[word.device] = Device(None, ("", -1, ""), word.at_ms)
+        known = device.said.get(AVAILABILITY)
+        if known is None or (word.received_ms, word.seq) > (known.at_ms, known.seq):
+            device.said[AVAILABILITY] = Said(word.value, word.boot, word.seq, word.received_ms)
+        self.deadline = sooner(self.deadline, now.heard_ms)
 
     def on_deadline(self, now: Now) -> list[Finding]:
         findings: list[Finding] = []
@@ -126,6 +148,8 @@ def _matters(said: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     percent, mains, faults = said.get("battery_percent"), said.get("mains"), said.get("faults")
     if isinstance(percent, int | float) and type(percent) is not bool and 0 <= percent <= 100:
         yield "battery_percent", float(percent)
+    elif type(low := said.get("battery_low")) is bool:
+        yield "battery_low", low
     if type(mains) is bool:
         yield "mains", mains
     if isinstance(faults, list):
@@ -133,6 +157,8 @@ def _matters(said: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _newer(device: Device, status: Reading, known: Said) -> bool:
+    if not status.boot:  # a family that numbers nothing, or begins again at each join
+        return (status.at_ms, status.seq) > (known.at_ms, known.seq)
     if status.boot == known.boot:
         return status.seq > known.seq
     return known.boot not in device.boots or device.boots.index(status.boot) > device.boots.index(known.boot)
@@ -180,6 +206,10 @@ def _conditions(name: str, device: Device, now: Now) -> Iterator[Finding]:
         if said.new:
             said.new = False
             _judge(device, matter, said, reading_id(name, said.boot, said.seq))
+    if (word := device.said.get(AVAILABILITY)) is not None:
+        # Each time anew: whatever the device itself has said since is more than its gateway's word.
+        reached = bool(word.value) or device.received_ms >= word.at_ms
+        conditions.link(device.conditions, reached, reading_id(name, word.boot, word.seq), word.at_ms)
     for key, condition in list(device.conditions.items()):
         rule = rule_of(key)
         due = condition.due(rule.limit_ms)
@@ -207,9 +237,11 @@ def _conditions(name: str, device: Device, now: Now) -> Iterator[Finding]:
 def _judge(device: Device, matter: str, said: Said, episode: str) -> None:
     if matter == "battery_percent":
         conditions.battery(device.conditions, said.value, episode, said.at_ms)
+    elif matter == "battery_low":
+        conditions.battery_low(device.conditions, said.value, episode, said.at_ms)
     elif matter == "mains":
         conditions.mains(device.conditions, said.value, episode, said.at_ms)
-    else:
+    elif matter == "faults":
         conditions.faults(device.conditions, said.value, episode, said.at_ms, CONDITIONS_MAX)
 
 
@@ -217,10 +249,11 @@ _PERCENT = {"battery_low": conditions.BATTERY_LOW_PERCENT, "battery_critical": c
 
 
 def _evidence(key: str, condition: Condition) -> dict[str, Any]:
+    in_percent = key in _PERCENT and condition.value is not None
     return {
-        "threshold": _PERCENT.get(key),
+        "threshold": _PERCENT[key] if in_percent else None,
         "value": key if condition.value is None else condition.value,
-        "unit": "percent" if key in _PERCENT else "said by the device",
+        "unit": "percent" if in_percent else "said by the device",
         "since_ms": condition.since_ms,
         "readings": [condition.episode],
     }

@@ -186,3 +186,91 @@ def test_the_desk_knows_every_kind_as_technical() -> None:
     assert raised | restored | {"heartbeat_lost", "sequence_gap", "mains_restored"} <= TECHNICAL
     assert all(is_restore(kind) for kind in restored)
     assert not any(is_restore(kind) for kind in raised)
+
+
+def word(reached: object, at_s: float, device: str = "H1-hub") -> Any:
+    """What a gateway says of a device behind it, `at_s` after the beginning."""
+    at_ms = START_MS + int(at_s * 1000)
+    return reading(at_ms, "availability", value=reached, boot="", device=device, at_ms=at_ms, received_ms=at_ms)
+
+
+def voice(at_s: float, kind: str = "motion", **more: Any) -> Any:
+    at_ms = START_MS + int(at_s * 1000)
+    return reading(at_ms, kind, boot="", at_ms=at_ms, received_ms=at_ms, **more)
+
+
+def test_a_device_that_its_gateway_does_not_reach_is_lost_until_it_is_reached_or_heard() -> None:
+    line = told()
+    heard = []
+    for said in (voice(1), word(False, 2), word(False, 3), word(True, 4), word(False, 5), voice(6), word(True, 7)):
+        line.hear(said)
+        heard.append(kinds(line.tick(3600)))
+    only = [[kind for kind in each if kind.startswith("link")] for each in heard]
+    assert only == [[], ["link_lost"], [], ["link_restored"], ["link_lost"], ["link_restored"], []]
+    lost, restored, *_ = [alarm for alarm in line.alarms if alarm.kind.startswith("link")]
+    assert restored.evidence["restores"] == str(lost.id)
+    assert (lost.device, lost.evidence["since_ms"]) == ("H1-hub", START_MS + 2000)
+
+
+def test_within_a_tick_the_order_of_a_gateways_word_and_the_devices_own_makes_no_difference() -> None:
+    for said in itertools.permutations([voice(1), word(False, 2), voice(3, "status", value={"faults": []})]):
+        line = told()
+        line.hear(*said)
+        assert line.tick(1) == []
+    for said in itertools.permutations([voice(1), word(True, 2), word(False, 3), voice(2, "status", value={})]):
+        line = told()
+        line.hear(*said)
+        assert kinds(line.tick(1)) == ["link_lost"]
+
+
+def test_a_gateways_word_is_no_life_of_the_device() -> None:
+    line = told()
+    line.hear(voice(1))
+    line.tick(1)
+    assert line.ticks(269) == []
+    line.hear(word(True, 270))
+    assert kinds(line.tick(1)) == ["heartbeat_lost"]
+    line.hear(word(True, 271))
+    assert line.tick(1) == [], "and gives none back"
+    never = told()
+    never.hear(word(True, 1))
+    assert never.ticks(3000, every=10) == [], "nor is it installed for that"
+
+
+@pytest.mark.parametrize("nonsense", [None, "offline", 0, 1, [], {"state": False}])
+def test_nonsense_for_a_gateways_word_says_nothing(nonsense: object) -> None:
+    line = told()
+    line.hear(voice(1), word(nonsense, 2))
+    assert line.tick(1) == []
+    restarted(line.partition)
+
+
+def test_a_battery_that_is_only_called_low_is_raised_and_restored() -> None:
+    line = told()
+    heard = []
+    for at_s, said in enumerate(
+        ({"battery_low": False}, {"battery_low": True}, {"battery_low": True}, {}, {"battery_low": False})
+    ):
+        line.hear(voice(at_s, "status", value=said))
+        heard.append(kinds(line.tick(1)))
+    assert heard == [[], ["battery_low"], [], [], ["battery_restored"]]
+    low = line.alarms[0]
+    assert (low.evidence["threshold"], low.evidence["value"], low.evidence["unit"]) == (
+        None,
+        "battery_low",
+        "said by the device",
+    )
+
+
+def test_a_percent_says_more_than_the_word_low() -> None:
+    line = told()
+    line.hear(voice(1, "status", value={"battery_low": True, "battery_percent": 90}))
+    assert line.tick(1) == []
+
+
+def test_a_family_that_numbers_anew_at_each_join_is_believed_by_its_time() -> None:
+    line = told()
+    line.hear(reading(64_000, "status", boot="", value={"battery_percent": 3}))
+    assert kinds(line.tick(1)) == ["battery_critical"]
+    line.hear(reading(64, "status", boot="", at_ms=START_MS + 1, value={"battery_percent": 90}))
+    assert kinds(line.tick(1)) == ["battery_restored"]

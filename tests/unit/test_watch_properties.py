@@ -24,7 +24,7 @@ steps = st.lists(
                 st.tuples(
                     st.sampled_from(HOMES),
                     st.sampled_from(("hub", "button")),
-                    st.sampled_from(("motion", "still", "status", "event")),
+                    st.sampled_from(("motion", "still", "status", "event", "word")),
                     st.sampled_from((None, 3, 10, 25, 90)),
                     st.booleans(),
                     st.sampled_from((1, 1, 1, 1, 2, 4)),
@@ -65,7 +65,10 @@ def told(script: list[dict[str, Any]]) -> Timeline:
             skipped += seq_step - 1
             seqs[device] = seqs.get(device, 0) + (seq_step if skipped < 8 else 1)
             where: dict[str, Any] = {"device": device, "boot": f"b{boot}", "home": home, "at_ms": line.at_ms}
-            if kind == "event":
+            if kind == "word":
+                word = where | {"boot": "", "received_ms": line.at_ms + len(line.told)}
+                line.hear(reading(line.at_ms + len(line.told), "availability", value=mains, **word))
+            elif kind == "event":
                 line.hear(event(seqs[device], f"e{len(line.told)}", **where))
             elif kind == "status":
                 del where["at_ms"]
