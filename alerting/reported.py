@@ -16,7 +16,6 @@ def alarm_of(event: Event) -> Alarm:
         "boot": event.boot,
         "seq": event.seq,
         "attempt": event.attempt,
-        "family": event.family,
     }
     evidence |= {
         name: value

@@ -46,7 +46,6 @@ async def test_a_press_becomes_an_alarm_and_then_context(database: Database, clo
         "boot": "b1",
         "seq": 7,
         "attempt": 2,
-        "family": "native",
         "location": {"lat": 22.6, "lon": 113.1},
         "battery_percent": 64.0,
         "device_at_ms": START_MS - 900,
