@@ -14,8 +14,8 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from dispatch import incident as core
-from dispatch import measuring
-from dispatch.incident import Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage
+from dispatch import measuring, self_test
+from dispatch.incident import Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
 from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
 from pingan.clock import Clock
@@ -158,23 +158,33 @@ class Desk:
                 told: Event = ResidentAnswered(kind) if kind in ANSWERS else Restored(kind)
                 await self._act(connection, open_one, told, actor=alarm["device"])
             return open_one
-        return await self._raise(connection, alarm, now)
+        window = await self_test.window_of(connection, alarm)
+        incident_id = await self._raise(connection, alarm, now, test=window is not None)
+        if window is not None:
+            await self_test.taken(connection, window, alarm, incident_id)
+        return incident_id
 
-    async def _find(self, connection: Connection, alarm: dict[str, Any], *, danger: bool) -> int | None:
+    async def _find(
+        self, connection: Connection, alarm: dict[str, Any], *, danger: bool, test: bool = False
+    ) -> int | None:
         home = await self._home(connection, alarm["home"])
-        parameters = {"home": home and home["id"], "device": alarm["device"], "danger": danger}
+        parameters = {"home": home and home["id"], "device": alarm["device"], "danger": danger, "test": test}
         row = await (await connection.execute(sql.find_open, parameters)).fetchone()
         return row["id"] if row else None
 
-    async def _raise(self, connection: Connection, alarm: dict[str, Any], now: datetime) -> int:
-        """Join the open incident, or open one. Whoever loses the race to open joins what the other opened."""
+    async def _raise(self, connection: Connection, alarm: dict[str, Any], now: datetime, *, test: bool = False) -> int:
+        """Join the open incident, or open one. Whoever loses the race to open joins what the other opened.
+
+        A device's word alone makes no test: `test` says that a window is open for it. A test rings softly and calls
+        nobody, so neither joins the other.
+        """
         danger = is_danger(alarm["kind"])
         event_id = alarm["evidence"].get("event")
         # A device of another family has no lamp: it cannot be told the stages of its press.
         told = event_id and alarm["device"] and "family" not in alarm["evidence"]
         press = Press(alarm["device"], event_id) if told else None
         while True:
-            joined = await self._find(connection, alarm, danger=danger)
+            joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
                 actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
                 decision = (await self._act(connection, joined, Raised(alarm["kind"], press), actor=actor)).decision
@@ -188,10 +198,8 @@ class Desk:
                 device=alarm["device"],
                 cause=alarm["kind"],
                 danger=danger,
-                # A device's word alone makes no test: it counts while a window is open, and there are none yet. What is
-                # taken for a test rings softly, and a press would join it.
-                test=False,
-                policy=named or self._policies["danger" if danger else "technical"],
+                test=test,
+                policy=self._policies["test"] if test else named or self._policies["danger" if danger else "technical"],
                 press=press,
                 t0=alarm["at"],
                 t1=alarm["raised_at"],
@@ -224,6 +232,8 @@ class Desk:
         }
         actor = actor or _actor(event)
         withdrawn = await self._follow(connection, incident_id, decision, core.tag(event), actor, detail, now)
+        if incident.test and incident.state is not State.CLOSED and decision.incident.state is State.CLOSED:
+            await self_test.passed(connection, incident_id, now)
         return Act(incident, decision, withdrawn)
 
     async def _follow(

@@ -12,7 +12,7 @@ update alarms set taken_at = %(now)s, incident = %(incident)s where id = %(alarm
 -- name: find_open
 -- What this alarm joins: the open incident of its home (of its device, where no home is known) of the same sort.
 select id from incidents
-where state <> 'closed' and danger = %(danger)s
+where state <> 'closed' and danger = %(danger)s and test = %(test)s and (not test or device = %(device)s)
   and case when %(home)s::text is null then home is null and device = %(device)s else home = %(home)s end
 order by id limit 1
 

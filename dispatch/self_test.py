@@ -114,11 +114,10 @@ async def taken(connection: Connection, window: int, alarm: Row, incident: int) 
     )
 
 
-async def passed(connection: Connection, incident: int, shown_at: datetime, now: datetime) -> None:
+async def passed(connection: Connection, incident: int, now: datetime) -> None:
     """A test's incident is over: it was seen. What failed before and was not restored is restored by it."""
-    for window in await (
-        await connection.execute(sql.passed, {"incident": incident, "shown_at": shown_at, "now": now})
-    ).fetchall():
+    windows = await (await connection.execute(sql.passed, {"incident": incident, "now": now})).fetchall()
+    for window in windows:
         if window["failed"] is not None:
             evidence = {"source": FAULT, "restores": str(_alarm_id(window["failed"], FAULT))}
             await _raise(connection, window["failed"], RESTORED, window, evidence, now)

@@ -56,7 +56,7 @@ where id = %(window)s
 with before as (
     select id, device, home from test_windows where incident = %(incident)s and state <> 'passed' for update
 ), passed as (
-    update test_windows set state = 'passed', reason = null, shown_at = %(shown_at)s, finished_at = %(now)s
+    update test_windows set state = 'passed', reason = null, shown_at = %(now)s, finished_at = %(now)s
     from before where test_windows.id = before.id
 )
 select before.device, before.home,
