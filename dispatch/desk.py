@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
+from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from dispatch import incident as core
 from dispatch import measuring, self_test
-from dispatch.incident import Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
+from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
 from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
 from pingan.clock import Clock
@@ -28,6 +29,8 @@ STAGE_SECONDS = 600
 """A stage that could not reach its button by then is abandoned: it would only confuse."""
 
 NOBODY_KNOWN = "system"
+WITHHELD = "withheld"
+"""The actor where a caller shows no number."""
 
 
 class NoIncident(Exception):
@@ -103,6 +106,62 @@ class Desk:
                 raise UnknownHome(home)
             incident_id = await self._raise(connection, alarm, now)
         return incident_id
+
+    async def hear(
+        self, alarm: UUID, home: str | None, device: str | None, caller: Caller, more: dict[str, Any]
+    ) -> bool:
+        """Somebody rings us up or writes. When this returns it is durable, and intake takes it; whether it is new.
+
+        `alarm` is derived from the provider's own id, so that what it tells twice is one. `more`: further evidence.
+        """
+        evidence = {"source": caller.source, "caller": msgspec.to_builtins(caller), **more}
+        row = {"id": alarm, "kind": "sos", "home": home, "device": device, "now": self._clock.now()}
+        async with self._database.connection() as connection:
+            told = await connection.execute(sql.told, {**row, "evidence": Jsonb(evidence)})
+        return told.rowcount == 1
+
+    async def incident_of(self, alarm: UUID) -> int | None:
+        """The incident that an alarm was taken to; None while it waits."""
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(sql.incident_of, {"alarm": alarm})).fetchone()
+        return row["incident"] if row else None
+
+    async def identify(
+        self, incident_id: int, home: str, operator: str, name: str, area: str | None = None
+    ) -> Decision:
+        """The operator says whose home an incident is of. NoIncident; UnknownHome unless the register has it in `area`.
+
+        A home has one open danger at a time: of two that turn out to be the same, a person closes one.
+        """
+        while True:
+            try:
+                async with self._database.transaction() as connection:
+                    event = await self._identifying(connection, incident_id, home, operator, name, area)
+                    act = await self._act(connection, incident_id, event)
+                break
+            except UniqueViolation:
+                continue  # a press of that home has opened its own at this moment: it is seen now
+        for channel in act.withdrawn:
+            measuring.ended(channel, "withdrawn")
+        return act.decision
+
+    async def _identifying(
+        self, connection: Connection, incident_id: int, home: str, operator: str, name: str, area: str | None
+    ) -> core.Identify:
+        row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
+        if row is None:
+            raise NoIncident(incident_id)
+        incident = msgspec.convert(row["body"], Incident)
+        known = await self._home(connection, home)
+        if known is None or not known["area"].startswith(area or ""):
+            raise UnknownHome(home)
+        parameters = {"home": home, "incident": incident_id}
+        rings = incident.danger and not incident.test
+        other = await (await connection.execute(sql.open_danger, parameters)).fetchone() if rings else None
+        named = self._policies.get(known["policy"] or "") if rings else None
+        policy = named or (self._policies["danger"] if rings else incident.policy)
+        person = known["person"] or home
+        return core.Identify(operator, name, home, person, policy, elsewhere=other["id"] if other else None)
 
     async def take_alarm(self, beside: Collection[UUID] = (), served: Collection[str] = ()) -> str | None:
         """Take one waiting alarm, none of `beside`, to its incident; the home (or device) that it is of, None if none
@@ -183,11 +242,15 @@ class Desk:
         # A device of another family has no lamp: it cannot be told the stages of its press.
         told = event_id and alarm["device"] and "family" not in alarm["evidence"]
         press = Press(alarm["device"], event_id) if told else None
+        caller = _caller(alarm["evidence"])
+        actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
+        if caller is not None:
+            actor = caller.name or caller.number or WITHHELD
         while True:
             joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
-                actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
-                decision = (await self._act(connection, joined, Raised(alarm["kind"], press), actor=actor)).decision
+                again = Raised(alarm["kind"], press, caller)
+                decision = (await self._act(connection, joined, again, actor=actor)).decision
                 if not decision.refused:
                     return joined
             home = await self._home(connection, alarm["home"])
@@ -209,8 +272,9 @@ class Desk:
             row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
             if row is None:
                 continue
-            actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
             detail = {"kind": alarm["kind"], "alarm": str(alarm["id"]), "policy": decision.incident.policy.name}
+            if caller is not None:
+                detail["caller"] = msgspec.to_builtins(caller)
             await self._follow(connection, row["id"], decision, "opened", actor, detail, now)
             return int(row["id"])
 
@@ -221,7 +285,7 @@ class Desk:
         incident = msgspec.convert(row["body"], Incident)
         # The time is asked once the lock is ours: an act that waited happened when its turn came.
         now = self._clock.now()
-        people = await self._people(connection, incident.home)
+        people = await self._people(connection, event.home if isinstance(event, core.Identify) else incident.home)
         decision = core.decide(incident, event, people, now)
         if decision.refused and isinstance(event, core.Due | core.Shown):
             return Act(incident, decision)  # a timer or a screen that came too late is no act of anyone
@@ -230,6 +294,8 @@ class Desk:
         detail = {
             key: value for key, value in msgspec.to_builtins(event).items() if key != "type" and value is not None
         }
+        if isinstance(event, core.Identify):
+            detail["policy"] = event.policy.name  # its text stands in the incident
         actor = actor or _actor(event)
         withdrawn = await self._follow(connection, incident_id, decision, core.tag(event), actor, detail, now)
         if incident.test and incident.state is not State.CLOSED and decision.incident.state is State.CLOSED:
@@ -376,16 +442,20 @@ class Desk:
         }
 
 
+def _caller(evidence: dict[str, Any]) -> Caller | None:
+    return msgspec.convert(evidence["caller"], Caller) if evidence.get("caller") else None
+
+
 def _actor(event: Event) -> str:
     """Who did it, for the journal."""
     match event:
-        case core.Answer() | core.Contact() | core.NoContact() | core.Assign() | core.Close():
+        case core.Answer() | core.Contact() | core.NoContact() | core.Assign() | core.Close() | core.Identify():
             return event.name
         case core.Accept(helper=helper):
             return helper.name
         case core.Moving(helper=helper, reported_by=by) | core.OnScene(helper=helper, reported_by=by):
             return by or (helper.name if helper else NOBODY_KNOWN)
-        case core.Safe(by=by) | core.Note(by=by):
+        case core.Safe(by=by) | core.Note(by=by) | core.Connected(by=by):
             return by
         case core.Decline(person=person) | core.Unreached(person=person):
             return person

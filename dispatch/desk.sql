@@ -10,11 +10,26 @@ for update skip locked limit 1
 update alarms set taken_at = %(now)s, incident = %(incident)s where id = %(alarm)s
 
 -- name: find_open
--- What this alarm joins: the open incident of its home (of its device, where no home is known) of the same sort.
+-- What this alarm joins: the open incident of its home (of its device or caller, where no home is known) of the same
+-- sort. One that an operator has named since is still that device's or caller's.
 select id from incidents
 where state <> 'closed' and danger = %(danger)s and test = %(test)s and (not test or device = %(device)s)
-  and case when %(home)s::text is null then home is null and device = %(device)s else home = %(home)s end
+  and case when %(home)s::text is null then device = %(device)s and (home is null or body->>'named_by' is not null)
+      else home = %(home)s end
 order by id limit 1
+
+-- name: open_danger
+-- What a home has already, when another incident is said to be its.
+select id from incidents where home = %(home)s and danger and not test and state <> 'closed' and id <> %(incident)s
+
+-- name: told
+-- A call or message that is told of twice is one: its id is the provider's own.
+insert into alarms (id, kind, home, device, at, received_at, raised_at, test, evidence)
+values (%(id)s, %(kind)s, %(home)s, %(device)s, %(now)s, %(now)s, %(now)s, false, %(evidence)s)
+on conflict do nothing
+
+-- name: incident_of
+select incident from alarms where id = %(alarm)s
 
 -- name: lock
 select id, body from incidents where id = %(incident)s for update
@@ -30,7 +45,9 @@ on conflict do nothing
 returning id
 
 -- name: save
-update incidents set state = %(state)s, version = %(version)s, wake_at = %(wake_at)s, body = %(body)s,
+update incidents set home = %(home)s,
+    person = case when home is distinct from %(home)s then (select min(id) from people where home = %(home)s) else person end,
+    state = %(state)s, version = %(version)s, wake_at = %(wake_at)s, body = %(body)s,
     t0 = %(t0)s, t1 = %(t1)s, t2 = %(t2)s, t3 = %(t3)s, t4 = %(t4)s,
     t5 = %(t5)s, t6 = %(t6)s, t7 = %(t7)s, t8 = %(t8)s, t9 = %(t9)s
 where id = %(incident)s

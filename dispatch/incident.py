@@ -103,9 +103,22 @@ class Incident(msgspec.Struct, frozen=True):
     reported: tuple[str, ...] = ()
     """Stamps that rest on somebody's word alone."""
     closing: "Close | None" = None
+    named_by: str | None = None
+    """Who said whose home this is: it came from a caller, or a device, that the register knows of no home."""
 
 
 # What can happen. Each event's tag is its row in the table.
+
+
+class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who rang us up or wrote to us, and what they wrote. A number that is withheld is None."""
+
+    source: Literal["telephone", "sms"]
+    number: str | None = None
+    name: str | None = None
+    """As the register has whoever that number belongs to."""
+    role: str | None = None
+    text: str | None = None
 
 
 class Raised(msgspec.Struct, frozen=True, tag="raised"):
@@ -113,6 +126,7 @@ class Raised(msgspec.Struct, frozen=True, tag="raised"):
 
     kind: str
     press: Press | None = None
+    caller: Caller | None = None
 
 
 class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):
@@ -208,9 +222,26 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     text: str
 
 
+class Identify(msgspec.Struct, frozen=True, tag="identify"):
+    """The operator says whose home it is. `elsewhere`: the open incident that this home has already."""
+
+    operator: str
+    name: str
+    home: str
+    person: str | None
+    policy: Policy
+    elsewhere: int | None = None
+
+
+class Connected(msgspec.Struct, frozen=True, tag="connected"):
+    """A caller was put through to the desk's telephone. Who took it, only the screen can say."""
+
+    by: str
+
+
 Event = (
     Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
-    | Unreached | Moving | OnScene | Safe | Close | Note
+    | Unreached | Moving | OnScene | Safe | Close | Note | Identify | Connected
 )  # fmt: skip
 
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
@@ -233,6 +264,8 @@ on_scene           arrive       arrive       arrive       arrive       too_late 
 safe               safe         safe         safe         safe         safe         too_late     too_late
 close              close        close        close        close        close        close        too_late
 note               record       record       record       record       record       record       record
+identify           identify     identify     identify     identify     identify     identify     too_late
+connected          record       record       record       record       record       record       record
 """
 
 
@@ -644,6 +677,32 @@ def _closed(incident: Incident, closing: Close, now: datetime) -> Incident:
     return _replace(closed, absent=absent)
 
 
+def _identify(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """Whose home it is becomes known, or is put right: from here it goes on as theirs. Naming is no answering: what
+    rings rings on. `people` are the named home's.
+    """
+    assert isinstance(event, Identify)
+    if incident.home == event.home:
+        return _refuse("already_named", incident, event.person)
+    if incident.home is not None and incident.named_by is None:
+        return _refuse("home_known", incident)  # its own device, or its own telephone, said so
+    if event.elsewhere is not None:
+        return _refuse("home_has_incident", incident, str(event.elsewhere))
+    if incident.helper is not None and incident.home is not None:
+        # Whoever goes was sent to the other home: that is an incident of its own now, and so is this one's.
+        return _refuse(f"already_{incident.state}", incident, incident.helper.name)
+    first, at_desk = incident.home is None, incident.policy.step(incident.step).who == "desk"
+    # While nobody's home was known nobody was asked, and the steps begin anew; of another home's people some were, and
+    # nobody is asked twice under one number.
+    step = incident.step if at_desk else 0 if first else max(incident.step + 1, len(incident.policy.steps))
+    named = _replace(incident, home=event.home, named_by=event.name, policy=event.policy, step=step, awaited=())
+    if at_desk or not incident.calling:
+        return Decision("identified", named, stop_calling=not first, who=event.person)
+    # Steps have run that had nobody to ask. Now there is somebody.
+    begun = _run("identified", named, 1 if first else step, people, now)
+    return _replace(begun, stop_calling=not first, who=event.person)
+
+
 def late(incident: Incident, now: datetime) -> bool:
     """Whether a human answered (or still has not) later than a danger may wait."""
     first = incident.stamps.get("t3", now)
@@ -689,4 +748,5 @@ RULES: dict[str, Rule] = {
     "arrive": _arrive,
     "safe": _safe,
     "close": _close,
+    "identify": _identify,
 }

@@ -81,6 +81,8 @@ EVENTS = [
     core.Safe("陈"),
     close(reason="checked by a neighbour"),
     core.Note("陈", "she sounds well"),
+    core.Identify("op", "陈", "H002", "林伯", policies()["danger"]),
+    core.Connected("李梅"),
 ]
 
 

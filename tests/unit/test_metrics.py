@@ -21,11 +21,13 @@ from dispatch.incident import (
     Answer,
     Assign,
     Close,
+    Connected,
     Contact,
     Decline,
     Due,
     Event,
     Helper,
+    Identify,
     Incident,
     Moving,
     NoContact,
@@ -154,6 +156,7 @@ ACTS: list[Event] = [
     Shown("page"), Answer("op", "Op"), Contact("op", "Op"), NoContact("op", "Op"), Assign("op", "Op", "C2"),
     Accept(HELPER), Decline("C1"), Unreached("C2", "busy"), Moving(HELPER), OnScene(HELPER, reported_by="Op"),
     Safe("Op"), Close("op", "Op", "sos", "family_attended", 10_000, "late"), Note("Op", "a note"),
+    Identify("op", "Op", "H002", "Name 3", policies()["danger"]), Connected("Name 1"),
 ]  # fmt: skip
 
 
