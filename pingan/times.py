@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def from_ms(at_ms: int) -> datetime:
@@ -12,4 +13,4 @@ def from_ms(at_ms: int) -> datetime:
 
 def to_ms(at: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime, rounded down."""
-    return (at - EPOCH) // timedelta(milliseconds=1)
+    return (at - EPOCH) // _MILLISECOND

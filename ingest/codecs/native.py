@@ -5,28 +5,23 @@ text, so only its `id` and its `kind` are indispensable, and whatever else is wr
 """
 
 import binascii
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
 from ingest.codecs import Decoded, Reason, Rejected, Remark, Remarked
+from ingest.codecs.strict import INTEGER_MAX, Refused, ask_again, check_size, check_value, parse, parse_once
 from pingan.messages import ANSWERS, RINGING, Event, Reading
 from pingan.times import to_ms
 
-PAYLOAD_BYTES_MAX = 262_144
 LIST_READINGS_MAX = 1_000
-VALUE_DEPTH_MAX = 8
-INTEGER_MAX = 2**53 - 1
-"""Beyond it a double, and so most JSON libraries, no longer know every integer."""
-
-T = TypeVar("T")
+PLAIN_BYTES_MAX = 4_096
+"""Shorter than the longest integer that Python's parser takes (4,300 digits)."""
 
 _TOPIC = re.compile(r"pingan/v1/([A-Za-z0-9_-]{1,64})/up/(\w{1,64})")
-_LIMIT = re.compile(r"Expected `[^`]+` (?:[<>]|of length)")
 _ID = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9_.:-]{1,128})"')
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -98,12 +93,6 @@ _readings = msgspec.json.Decoder(list[_Reading])
 _status = msgspec.json.Decoder(_Status)
 
 
-class _Refused(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        self.reason = reason
-        self.detail = detail
-
-
 def decode(topic: str, payload: bytes, received_ms: int) -> Decoded:
     """What a device said. `received_ms` is the platform's time; the device's own stands in `at_ms` as it was sent."""
     found = _TOPIC.fullmatch(topic)
@@ -113,44 +102,63 @@ def decode(topic: str, payload: bytes, received_ms: int) -> Decoded:
     if channel not in _CHANNELS:
         return Rejected(Reason.UNKNOWN_TOPIC, f"nothing is expected on up/{channel}")
     try:
-        if len(payload) > PAYLOAD_BYTES_MAX:
-            raise _Refused(Reason.TOO_LARGE, f"{len(payload)} bytes; the most is {PAYLOAD_BYTES_MAX}")
+        check_size(payload)
         return _CHANNELS[channel](device, payload, received_ms)
-    except _Refused as refused:
+    except Refused as refused:
         return Rejected(refused.reason, refused.detail, _legible_id(payload) if channel == "alarm" else None)
 
 
 def _readings_of(device: str, payload: bytes, received_ms: int) -> Decoded:
+    if payload[:1] == b"{":
+        reading = _reading_of(device, _parse_reading(payload), received_ms)
+        return [reading] if reading.kind in _KINDS else Remarked([reading], Remark.UNKNOWN_KIND, reading.kind)
     if payload.lstrip(b" \t\r\n")[:1] == b"[":
         # Counted on the bytes first: a list of a hundred thousand costs no memory.
         if payload.count(b"{") > 4 * LIST_READINGS_MAX:
-            raise _Refused(Reason.TOO_MANY, f"the most is {LIST_READINGS_MAX} readings in a list")
-        items = _parse(_readings, payload)
+            raise Refused(Reason.TOO_MANY, f"the most is {LIST_READINGS_MAX} readings in a list")
+        items = parse(_readings, payload)
         if len(items) > LIST_READINGS_MAX:
-            raise _Refused(Reason.TOO_MANY, f"{len(items)} readings; the most is {LIST_READINGS_MAX}")
+            raise Refused(Reason.TOO_MANY, f"{len(items)} readings; the most is {LIST_READINGS_MAX}")
     else:
-        items = [_parse(_reading, payload)]
-    taken = [
-        Reading(
-            device=device,
-            boot=item.boot,
-            seq=item.seq,
-            at_ms=to_ms(item.at),
-            received_ms=received_ms,
-            kind=item.kind,
-            value=_value(item),
-            sensor=item.sensor,
-        )
-        for item in items
-    ]
+        items = [parse(_reading, payload)]
+    taken = [_reading_of(device, item, received_ms) for item in items]
     for item in items:
         if item.kind not in _KINDS:
             return Remarked(taken, Remark.UNKNOWN_KIND, item.kind)
     return taken
 
 
+def _parse_reading(payload: bytes) -> _Reading:
+    """`parse`, with the second parser only where it could have anything to add; most readings come this way.
+
+    It refuses equal names, U+0000, integers without end and nesting without end. In a short payload without a backslash
+    quotes only begin and end texts, so that every second part between them is one; if all of these differ, so do the
+    names, and U+0000 cannot be written.
+    """
+    item = parse_once(_reading, payload)
+    if len(payload) < PLAIN_BYTES_MAX and b"\\" not in payload and b"[" not in payload and payload.count(b"{") == 1:
+        texts = payload.split(b'"')[1::2]
+        if len({*texts}) == len(texts):
+            return item
+    ask_again(payload)
+    return item
+
+
+def _reading_of(device: str, item: _Reading, received_ms: int) -> Reading:
+    return Reading(
+        device=device,
+        boot=item.boot,
+        seq=item.seq,
+        at_ms=to_ms(item.at),
+        received_ms=received_ms,
+        kind=item.kind,
+        value=_value(item),
+        sensor=item.sensor,
+    )
+
+
 def _status_of(device: str, payload: bytes, received_ms: int) -> Decoded:
-    status = _parse(_status, payload)
+    status = parse(_status, payload)
     value: dict[str, Any] = {"faults": status.faults}
     for name in ("battery_percent", "mains", "rssi_dbm", "firmware"):
         if (given := getattr(status, name)) is not None:
@@ -171,11 +179,11 @@ def _status_of(device: str, payload: bytes, received_ms: int) -> Decoded:
 def _alarm_of(device: str, payload: bytes, received_ms: int) -> Decoded:
     left_out: list[str] = []
     try:
-        alarm = _parse(_alarm, payload)
+        alarm = parse(_alarm, payload)
         location = msgspec.to_builtins(alarm.location) if alarm.location else None
         fields = {name: getattr(alarm, name) for name in _LENIENT} | {"location": location}
         event_id, kind = alarm.id, alarm.kind
-    except _Refused as refused:
+    except Refused as refused:
         if refused.reason not in (Reason.WRONG_TYPE, Reason.OUT_OF_RANGE, Reason.MISSING_FIELD):
             raise
         event_id, kind, fields, left_out = _what_is_legible(payload)
@@ -204,17 +212,17 @@ def _alarm_of(device: str, payload: bytes, received_ms: int) -> Decoded:
 
 def _what_is_legible(payload: bytes) -> tuple[str, str, dict[str, Any], list[str]]:
     """An alarm's id, its kind, whichever other fields are right, and the names of those that are not."""
-    given = _parse(_anything, payload)
+    given = parse(_anything, payload)
     if not isinstance(given, dict):
-        raise _Refused(Reason.WRONG_TYPE, "expected an object")
+        raise Refused(Reason.WRONG_TYPE, "expected an object")
     for name in _INDISPENSABLE:
         if name not in given:
-            raise _Refused(Reason.MISSING_FIELD, f"Object missing required field `{name}`")
+            raise Refused(Reason.MISSING_FIELD, f"Object missing required field `{name}`")
         longest = 128 if name == "id" else 64
         if not isinstance(given[name], str):
-            raise _Refused(Reason.WRONG_TYPE, f"Expected `str` - at `$.{name}`")
+            raise Refused(Reason.WRONG_TYPE, f"Expected `str` - at `$.{name}`")
         if not 1 <= len(given[name]) <= longest:
-            raise _Refused(Reason.OUT_OF_RANGE, f"Expected 1 to {longest} characters - at `$.{name}`")
+            raise Refused(Reason.OUT_OF_RANGE, f"Expected 1 to {longest} characters - at `$.{name}`")
     fields: dict[str, Any] = {}
     left_out = [name for name in ("boot", "seq", "at") if name not in given]
     for name, kind in _LENIENT.items():
@@ -242,88 +250,30 @@ def _value(item: _Reading) -> Any:
     if item.kind in _NUMBERS:
         low, high = _NUMBERS[item.kind]
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _Refused(Reason.WRONG_TYPE, f"the value of {item.kind} is a number")
+            raise Refused(Reason.WRONG_TYPE, f"the value of {item.kind} is a number")
         if not low <= value <= high:
-            raise _Refused(Reason.OUT_OF_RANGE, f"the value of {item.kind} lies between {low:g} and {high:g}")
-    elif isinstance(value, int | dict | list):
-        _check(value, VALUE_DEPTH_MAX)
+            raise Refused(Reason.OUT_OF_RANGE, f"the value of {item.kind} lies between {low:g} and {high:g}")
+    elif not (value is None or value is True or value is False or type(value) is str):
+        check_value(value)
     return value
 
 
 def _accel(item: _Reading) -> dict[str, Any]:
     """The fields of an acceleration burst. `samples` stays base64: whoever needs numbers decodes it once."""
     if item.rate_hz is None or item.range_g is None or item.position is None or item.samples is None:
-        raise _Refused(Reason.MISSING_FIELD, "accel needs rate_hz, range_g, position and samples")
+        raise Refused(Reason.MISSING_FIELD, "accel needs rate_hz, range_g, position and samples")
     try:
         size = len(binascii.a2b_base64(item.samples, strict_mode=True))
     except ValueError:  # binascii.Error, and text that is not ASCII
-        raise _Refused(Reason.WRONG_TYPE, "samples is not base64") from None
+        raise Refused(Reason.WRONG_TYPE, "samples is not base64") from None
     if size == 0 or size % 6:
-        raise _Refused(Reason.OUT_OF_RANGE, "samples must be whole triples of int16")
+        raise Refused(Reason.OUT_OF_RANGE, "samples must be whole triples of int16")
     return {
         "rate_hz": item.rate_hz,
         "range_g": item.range_g,
         "position": item.position,
         "samples": item.samples,
     }
-
-
-def _check(value: Any, depth: int) -> None:
-    """Refuse what would not survive the archive: integers that no double holds, and nesting without end."""
-    if isinstance(value, int) and not -INTEGER_MAX <= value <= INTEGER_MAX:
-        raise _Refused(Reason.OUT_OF_RANGE, f"an integer lies between -{INTEGER_MAX} and {INTEGER_MAX}")
-    if isinstance(value, dict | list):
-        if depth == 0:
-            raise _Refused(Reason.TOO_DEEP, f"a value nests at most {VALUE_DEPTH_MAX} deep")
-        for inner in value.values() if isinstance(value, dict) else value:
-            _check(inner, depth - 1)
-
-
-def _parse(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
-    """The payload as the decoder's type; _Refused says by which name it is none."""
-    try:
-        text = payload.decode()
-        parsed = decoder.decode(payload)
-        # The standard library's parser is asked too: msgspec takes the last of two equal names without a word.
-        tree = _unequal_names.decode(text)
-    except UnicodeDecodeError as error:
-        raise _Refused(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
-    except RecursionError:
-        raise _Refused(Reason.TOO_DEEP, "nested too deep") from None
-    except msgspec.ValidationError as error:
-        raise _Refused(_reason(str(error)), str(error)) from None
-    except ValueError as error:  # msgspec.DecodeError is one, and so is what the standard library raises
-        raise _Refused(Reason.NOT_JSON, str(error)) from None
-    if "\\u0000" in text and _holds_nul(tree):
-        raise _Refused(Reason.FORBIDDEN_CHARACTER, "U+0000 in a text")
-    return parsed
-
-
-def _reason(message: str) -> Reason:
-    """msgspec has one error for all that is not as declared; its words tell the cases apart."""
-    if "missing required field" in message:
-        return Reason.MISSING_FIELD
-    if "out of range" in message or _LIMIT.search(message):
-        return Reason.OUT_OF_RANGE
-    return Reason.WRONG_TYPE
-
-
-def _names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Refused(Reason.DUPLICATE_FIELD, "an object names a field twice")
-    return found
-
-
-_unequal_names = json.JSONDecoder(object_pairs_hook=_names)
-
-
-def _holds_nul(tree: Any) -> bool:
-    if isinstance(tree, str):
-        return "\0" in tree
-    if isinstance(tree, dict):
-        return any(_holds_nul(part) for pair in tree.items() for part in pair)
-    return isinstance(tree, list) and any(_holds_nul(part) for part in tree)
 
 
 def _legible_id(payload: bytes) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ingest.bridge import ALARM, House
 from ingest.codecs import Reason, Remark
-from ingest.codecs.native import INTEGER_MAX, LIST_READINGS_MAX, PAYLOAD_BYTES_MAX, VALUE_DEPTH_MAX
+from ingest.codecs.native import LIST_READINGS_MAX
+from ingest.codecs.strict import INTEGER_MAX, PAYLOAD_BYTES_MAX, VALUE_DEPTH_MAX
 from pingan.database import Database
 from pingan.messages import ANSWERS, RINGING, Event
 from tests.conftest import Broker, Until
