@@ -54,6 +54,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "只填了 {year}，电子表格把它当成 {text}；请写成完整日期，如 2026-03-01",
         "holds {year} alone, which the spreadsheet takes for {text}; write the whole day, as 2026-03-01",
     ),
+    # What a device is told to go by.
+    "config_behind_gateway": (
+        "{device} 经网关 {gateway} 接入，不能远程设置；请在网关上设置",
+        "{device} speaks through the gateway {gateway} and cannot be told; set it up at the gateway",
+    ),
+    "config_not_native": (
+        "{device}（{kind}）不使用本平台协议，不能远程设置",
+        "{device} (a {kind}) does not speak our protocol and cannot be told",
+    ),
     # A row.
     "area_digits": (
         "级别 {level} 的区划代码应为 {digits} 位，“{code}” 不是",

@@ -1,25 +1,28 @@
-"""The dispatch process: intake, alarm clock and outbox, side by side.
+"""The dispatch process: intake, alarm clock and outbox, and what devices are told, side by side.
 
-Its three loops share nothing but the database: each may be stopped anywhere and started again, and any number of
+Its loops share nothing but the database: each may be stopped anywhere and started again, and any number of
 these processes may run.
 """
 
 import logging
 import sys
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from dispatch.channels import Absent, Channel
 from dispatch.channels.device.send import DeviceChannel
 from dispatch.channels.twilio import TwilioSettings
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
+from dispatch.configuring import Configuring
 from dispatch.desk import Desk, StuckAlarm, StuckIncident
 from dispatch.measuring import keep_looking
 from dispatch.outbox import Outbox
+from dispatch.self_test import keep_testing
 from pingan import process
 from pingan.clock import Clock
 from pingan.database import LOST, Bell
-from pingan.settings import Mqtt, SettingsError, Text, load
+from pingan.settings import Mqtt, SettingsError, Text, centre, load
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class DispatchSettings(Mqtt, frozen=True, kw_only=True):
 
     twilio_account_sid: Text | None = None
     """Where telephone calls are made: `TwilioSettings` says what else they need."""
+    timezone: Text = "Asia/Shanghai"
+    """The centre's: what a weekly reminder's hour is of."""
 
 
 async def intake(desk: Desk, bell: Bell) -> None:
@@ -102,10 +107,11 @@ def main(argv: list[str]) -> int:
     try:
         settings = load(DispatchSettings)
         telephony = load(TwilioSettings) if settings.twilio_account_sid else None
+        zone = centre(settings.timezone)
     except SettingsError as error:
         raise SystemExit(f"pingan dispatch: {error}") from error
     sys.setswitchinterval(SWITCH_SECONDS)
-    process.main(_run(settings, telephony))
+    process.main(_run(settings, telephony, zone))
     return 0
 
 
@@ -117,7 +123,7 @@ def _telephones(settings: TwilioSettings | None) -> dict[str, Channel]:
     return {"twilio_voice": TwilioVoice(settings), "twilio_sms": TwilioSms(settings)}
 
 
-async def _run(settings: Mqtt, telephony: TwilioSettings | None) -> None:
+async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo) -> None:
     this = process.Process(settings, connections=8)
     device = DeviceChannel(settings, this.state)
     channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
@@ -126,10 +132,15 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None) -> None:
     alarms = this.listener.bell("alarm", "clock")
     changes = this.listener.bell("incident", "clock")
     sends = this.listener.bell("outbox", "clock")
+    telling = this.listener.bell("device_config", "self_test", "clock")
+    tests = this.listener.bell("clock")
+    configuring = Configuring(settings, this.database, this.clock, zone)
     await this.run(
         device.run,
         lambda: intake(desk, alarms),
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),
+        lambda: configuring.run(telling),
+        lambda: keep_testing(this.database, this.clock, tests, zone),
         lambda: keep_looking(this.database, this.clock),
     )

@@ -99,9 +99,9 @@ class Mqtt:
         self._published[info.mid] = future
         return future
 
-    def send(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+    def send(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Publish without asking what becomes of it."""
-        self._client.publish(topic, payload, qos=qos)
+        self._client.publish(topic, payload, qos=qos, retain=retain)
 
     def ack(self, ticket: int) -> bool:
         """Tell the broker that the message is safe. False: its connection is gone, and it will come again."""

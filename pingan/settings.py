@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -43,6 +44,14 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
         wrong = next((name for name in given if f"$.{name}`" in str(error)), None)
         subject = f"PINGAN_{wrong.upper()}={given[wrong]!r}" if wrong else "The settings"
         raise SettingsError(f"{subject} is refused: {error}") from error
+
+
+def centre(timezone: str) -> ZoneInfo:
+    """The centre's time zone, PINGAN_TIMEZONE. SettingsError when there is no such zone."""
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(f"PINGAN_TIMEZONE={timezone!r} is no time zone that this machine knows") from error
 
 
 def _other(kind: type, given: str) -> Path:

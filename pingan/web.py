@@ -8,22 +8,24 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI
 
 from care.accounts import Accounts
 from care.api import router as register_api
+from care.device_config_api import router as configs_api
 from dashboards.console import app as console
 from dashboards.console.access import FIGURES, allowed, principal
 from dashboards.console.live import Live
 from dispatch.api import Stream
 from dispatch.api import router as incidents_api
+from dispatch.api.devices import router as devices_api
 from dispatch.desk import Desk
 from pingan import health, process, scrape
 from pingan.log import GROUPS
-from pingan.settings import Common, Port, SettingsError, Text, load
+from pingan.settings import Common, Port, SettingsError, Text, centre, load
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,7 @@ class WebSettings(Common, frozen=True, kw_only=True):
 
     def zone(self) -> ZoneInfo:
         """SettingsError when there is no such zone."""
-        try:
-            return ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise SettingsError(f"PINGAN_TIMEZONE={self.timezone!r} is no time zone that this machine knows") from error
+        return centre(self.timezone)
 
 
 class Server(uvicorn.Server):
@@ -105,6 +104,8 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
     app.include_router(scrape.router(this.exposition, settings.data, settings.public_url, allowed(*FIGURES)))
     app.include_router(incidents_api(database, clock, desk, Stream(database, this.listener), principal))
     app.include_router(register_api(database, clock, principal))
+    app.include_router(configs_api(database, clock, principal))
+    app.include_router(devices_api(database, clock, principal))
     if settings.twilio_account_sid:
         _webhooks(app, settings, this, desk)
     console.mount(app, parts)
