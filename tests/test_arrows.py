@@ -47,7 +47,7 @@ PURE_MODULES = {
     "__future__", "abc", "base64", "binascii", "bisect", "collections", "csv",
     "dataclasses", "datetime", "enum", "functools", "hashlib",
     "heapq", "io", "itertools", "json", "math", "msgspec", "operator", "re", "string", "typing", "types", "unicodedata",
-    "uuid", "zlib", "zoneinfo",
+    "uuid", "xml", "zlib", "zoneinfo",
 }  # fmt: skip
 
 DRAWN_FROM_A_SEED = {"device_sim/household", "device_sim/weather.py"}

@@ -42,7 +42,35 @@ class Remark(StrEnum):
     DISABLED_DEVICE = "disabled_device"
 
 
-REASONS = frozenset({*Reason, *Remark})
+class Refusal(StrEnum):
+    """Why the alarm receiver answered a transmitter with no, beside a Reason. The page docs/sos-access.md lists them."""
+
+    INCOMPLETE = "incomplete"
+    """It stopped in the middle of a request."""
+    NOT_XML = "not_xml"
+    XML_HEADER = "xml_header"
+    WRONG_ENCODING = "wrong_encoding"
+    DOCUMENT_TYPE = "document_type"
+    """With one, entities could be declared that grow without end or name files of ours."""
+    UNKNOWN_REQUEST = "unknown_request"
+    NOT_AUTHORIZED = "not_authorized"
+    NOT_MONITORED = "not_monitored"
+    """A heartbeat of a transmitter whose line nobody asked us to watch."""
+    TOO_OFTEN = "too_often"
+    REPEATED = "repeated"
+    """The same alarm, recorded and answered many times before."""
+    NOT_RECORDED = "not_recorded"
+    """The record could not be made durable in time: the transmitter must try elsewhere, and again."""
+    TOO_BUSY = "too_busy"
+    FAILED = "failed"
+    """A mistake of ours."""
+    HANDSHAKE = "handshake"
+    """TLS was not come to terms about, or only half."""
+    CROWDED_OUT = "crowded_out"
+    """It was silent for longest when there were too many connections."""
+
+
+REASONS = frozenset({*Reason, *Remark, *Refusal})
 
 
 class Rejected(NamedTuple):
@@ -89,6 +117,9 @@ class Heard(NamedTuple):
     remarks: tuple[tuple[Remark, str], ...] = ()
     levels: tuple[Level, ...] = ()
     """Which of the events are repeated for as long as something holds; `ingest/levels.py` lets the news through."""
+    unnamed: tuple[Event, ...] = ()
+    """Alarms that do not say of what: a press of any button, an `alarm` of any sensor; their `kind` is empty. What it
+    was the register knows: `ingest/families.py` names them, before `levels` is asked."""
 
 
 class GatewayCodec(Protocol):
