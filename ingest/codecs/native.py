@@ -13,13 +13,11 @@ from typing import Annotated, Any
 import msgspec
 
 from ingest.codecs import Decoded, Reason, Rejected, Remark, Remarked
-from ingest.codecs.strict import INTEGER_MAX, Refused, ask_again, check_size, check_value, parse, parse_once
+from ingest.codecs.strict import INTEGER_MAX, Refused, check_size, check_value, parse
 from pingan.messages import ANSWERS, RINGING, Event, Reading
 from pingan.times import to_ms
 
 LIST_READINGS_MAX = 1_000
-PLAIN_BYTES_MAX = 4_096
-"""Shorter than the longest integer that Python's parser takes (4,300 digits)."""
 
 _TOPIC = re.compile(r"pingan/v1/([A-Za-z0-9_-]{1,64})/up/(\w{1,64})")
 _ID = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9_.:-]{1,128})"')
@@ -72,6 +70,7 @@ class _Status(msgspec.Struct, frozen=True):
     rssi_dbm: Annotated[float, msgspec.Meta(ge=-200, le=50)] | None = None
     faults: Annotated[list[_Name], msgspec.Meta(max_length=64)] = []
     firmware: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    config: _Count | None = None
 
 
 _INDISPENSABLE = ("id", "kind")
@@ -109,9 +108,6 @@ def decode(topic: str, payload: bytes, received_ms: int) -> Decoded:
 
 
 def _readings_of(device: str, payload: bytes, received_ms: int) -> Decoded:
-    if payload[:1] == b"{":
-        reading = _reading_of(device, _parse_reading(payload), received_ms)
-        return [reading] if reading.kind in _KINDS else Remarked([reading], Remark.UNKNOWN_KIND, reading.kind)
     if payload.lstrip(b" \t\r\n")[:1] == b"[":
         # Counted on the bytes first: a list of a hundred thousand costs no memory.
         if payload.count(b"{") > 4 * LIST_READINGS_MAX:
@@ -126,22 +122,6 @@ def _readings_of(device: str, payload: bytes, received_ms: int) -> Decoded:
         if item.kind not in _KINDS:
             return Remarked(taken, Remark.UNKNOWN_KIND, item.kind)
     return taken
-
-
-def _parse_reading(payload: bytes) -> _Reading:
-    """`parse`, with the second parser only where it could have anything to add; most readings come this way.
-
-    It refuses equal names, U+0000, integers without end and nesting without end. In a short payload without a backslash
-    quotes only begin and end texts, so that every second part between them is one; if all of these differ, so do the
-    names, and U+0000 cannot be written.
-    """
-    item = parse_once(_reading, payload)
-    if len(payload) < PLAIN_BYTES_MAX and b"\\" not in payload and b"[" not in payload and payload.count(b"{") == 1:
-        texts = payload.split(b'"')[1::2]
-        if len({*texts}) == len(texts):
-            return item
-    ask_again(payload)
-    return item
 
 
 def _reading_of(device: str, item: _Reading, received_ms: int) -> Reading:
@@ -160,7 +140,7 @@ def _reading_of(device: str, item: _Reading, received_ms: int) -> Reading:
 def _status_of(device: str, payload: bytes, received_ms: int) -> Decoded:
     status = parse(_status, payload)
     value: dict[str, Any] = {"faults": status.faults}
-    for name in ("battery_percent", "mains", "rssi_dbm", "firmware"):
+    for name in ("battery_percent", "mains", "rssi_dbm", "firmware", "config"):
         if (given := getattr(status, name)) is not None:
             value[name] = given
     return [

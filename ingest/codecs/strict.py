@@ -13,6 +13,11 @@ VALUE_DEPTH_MAX = 8
 INTEGER_MAX = 2**53 - 1
 """Beyond it a double, and so most JSON libraries, no longer know every integer."""
 
+PLAIN_BYTES_MAX = 4_096
+"""Shorter than the longest integer that Python's own parser takes (4,300 digits)."""
+PLAIN_DEPTH_MAX = 64
+"""No parser minds so much nesting."""
+
 T = TypeVar("T")
 
 _LIMIT = re.compile(r"Expected `[^`]+` (?:[<>]|of length)")
@@ -33,17 +38,10 @@ def check_size(payload: bytes) -> None:
 
 def parse(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
     """The payload as the decoder's type; Refused says by which name it is none."""
-    parsed = parse_once(decoder, payload)
-    ask_again(payload)
-    return parsed
-
-
-def parse_once(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
-    """`parse` by one parser, for whoever then shows that the other has nothing to add, or asks it (`ask_again`)."""
     try:
         if not payload.isascii():
             payload.decode()
-        return decoder.decode(payload)
+        parsed = decoder.decode(payload)
     except UnicodeDecodeError as error:
         raise Refused(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
     except RecursionError:
@@ -52,6 +50,23 @@ def parse_once(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
         raise Refused(_reason(str(error)), str(error)) from None
     except msgspec.DecodeError as error:
         raise Refused(Reason.NOT_JSON, str(error)) from None
+    if not is_plain(payload):
+        ask_again(payload)
+    return parsed
+
+
+def is_plain(payload: bytes) -> bool:
+    """Whether `ask_again` would have nothing to add to JSON that one parser took; so with most messages.
+
+    It refuses equal names, U+0000, integers without end and nesting without end. Without a backslash quotes only begin
+    and end texts, so that every second part between them is one; if all of these differ, so do the names.
+    """
+    if len(payload) > PLAIN_BYTES_MAX or b"\\" in payload:
+        return False
+    if payload.count(b"{") + payload.count(b"[") > PLAIN_DEPTH_MAX:
+        return False
+    texts = payload.split(b'"')[1::2]
+    return len({*texts}) == len(texts)
 
 
 def ask_again(payload: bytes) -> None:
