@@ -55,7 +55,7 @@ LAG = Gauge("pingan_lag_entries", "Entries of a log on which a group has not yet
 TICK_AGE_SECONDS = Gauge(
     "pingan_tick_age_seconds", "How far detection's time is behind, in the partition that is furthest behind."
 )
-ALARMS = Counter("pingan_alarms_total", "Alarms raised; source: reported by a device, or derived.", ["kind", "source"])
+ALARMS = Counter("pingan_alarms_total", "Alarms raised, by kind and where they come from.", ["kind", "source"])
 RAISE_SECONDS = Histogram("pingan_raise_seconds", "From the arrival of a reported alarm to its commit.", buckets=_MS)
 PARKED = Counter("pingan_parked_total", "Entries set aside because they cannot be acted on.", ["log", "group"])
 PARTITIONS = Gauge("pingan_partitions", "Partitions of a log that this process owns in a group.", ["log", "group"])
@@ -84,6 +84,9 @@ SENDS = Counter("pingan_sends_total", "Calls and messages that have come to an e
 SEND_LATE_SECONDS = Histogram(
     "pingan_send_late_seconds", "How long after it was due a call or message was begun.", ["channel"], buckets=_MS
 )
+WEBHOOKS_REFUSED = Counter(
+    "pingan_webhooks_refused_total", "What claimed to come from the telephone provider and was refused.", ["reason"]
+)
 SENDS_OVERDUE = Gauge("pingan_sends_overdue", "Calls and messages that are due for over a second and have not begun.")
 DEADLINES_OVERDUE = Gauge("pingan_deadlines_overdue", "Open incidents whose deadline passed over a second ago.")
 
@@ -92,6 +95,10 @@ READY = Gauge("pingan_ready", "1 when the process is well, 0 while it waits for 
 WAITING = Gauge("pingan_waiting", "1 for each part of the process that is not well.", ["part"])
 DATABASE_SECONDS = Gauge("pingan_database_seconds", "How long the database took for its last sign of life.")
 CLOCK_STEP_SECONDS = Gauge("pingan_clock_step_seconds", "How far the wall clock has been moved since the start.")
+BROKER_REFUSED = Counter("pingan_broker_refused_total", "Connections that the broker refused, by reason.", ["reason"])
+CERTIFICATE_EXPIRES_SECONDS = Gauge(
+    "pingan_certificate_expires_seconds", "Until a certificate, or the list of revoked ones, expires.", ["certificate"]
+)
 DATABASE_BYTES = Gauge("pingan_database_bytes", "Size of the database.")
 TIMESCALE_JOB_FAILURES = Gauge("pingan_timescale_job_failures", "Failed runs of TimescaleDB's background jobs.")
 

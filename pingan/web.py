@@ -24,6 +24,7 @@ from dispatch.api import router as incidents_api
 from dispatch.api.devices import router as devices_api
 from dispatch.desk import Desk
 from pingan import health, process, scrape
+from pingan.local.supervised import Supervised
 from pingan.log import GROUPS
 from pingan.settings import Common, Port, SettingsError, Text, centre, load
 
@@ -100,6 +101,8 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
     app = FastAPI(
         title="Ping An Tong 平安通", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
     )
+    if settings.data is not None:
+        this.exposition.look(Supervised(settings.data, clock).look)
     app.include_router(health.router(database, clock, settings.data))
     app.include_router(scrape.router(this.exposition, settings.data, settings.public_url, allowed(*FIGURES)))
     app.include_router(incidents_api(database, clock, desk, Stream(database, this.listener), principal))

@@ -5,17 +5,28 @@ starts before the database answers, with the devices that it knew last, and when
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pingan import process
+from pingan.authority import AuthorityError, opened
+from pingan.clock import SystemClock
 from pingan.database import LOST, Database, Queries
 from pingan.local import mosquitto
+from pingan.local.certificates import Certificates
 from pingan.local.mosquitto import SERVICE_USERS, Mosquitto, MosquittoError, Tls
 from pingan.local.places import Secrets, make_data_folder
+from pingan.local.refusals import REASONS, reason
+from pingan.local.supervised import show_expiry
+from pingan.metrics import BROKER_REFUSED, show
 from pingan.process import State
 from pingan.settings import Common, Port, SettingsError, Text, load
 
@@ -45,6 +56,10 @@ class BrokerSettings(Common, frozen=True, kw_only=True):
     mqtt_tls_certificate: Path
     """PEM: the server's certificate, and after it those between it and the authority that devices know."""
     mqtt_tls_key: Path
+    mqtt_certificate_port: Port | None = None
+    """Where devices come in that show a certificate of our own authority. None: there are none."""
+    authority: Path | None = None
+    """The folder of that authority (`pingan ca init`)."""
     mqtt_store: Path
     """The folder of the sessions, of what waits in them, and of the devices that may come in. Lasting."""
     mqtt_services: Path
@@ -68,10 +83,13 @@ def prepared(settings: BrokerSettings) -> Mosquitto:
     missing = [f"mqtt-{user}" for user in SERVICE_USERS if not (settings.mqtt_services / f"mqtt-{user}").is_file()]
     if missing:
         raise SettingsError(f"PINGAN_MQTT_SERVICES={settings.mqtt_services} lacks {', '.join(missing)}")
-    tls = Tls(settings.mqtt_tls_port, settings.mqtt_tls_certificate, settings.mqtt_tls_key, host=settings.mqtt_tls_host)
-    for path in (tls.certificate, tls.key):
+    shown = (settings.mqtt_tls_certificate, settings.mqtt_tls_key)
+    for path in shown:
         if not path.is_file():
             raise SettingsError(f"{path} is not there: deploy/prepare.sh or an authority makes it")
+    tls = [Tls(settings.mqtt_tls_port, *shown, host=settings.mqtt_tls_host)]
+    if settings.mqtt_certificate_port is not None:
+        tls.append(Tls(settings.mqtt_certificate_port, *shown, host=settings.mqtt_tls_host, by_certificate=True))
     make_data_folder(settings.data)
     settings.mqtt_store.mkdir(parents=True, exist_ok=True)
     broker = Mosquitto(
@@ -81,23 +99,39 @@ def prepared(settings: BrokerSettings) -> Mosquitto:
         tls=tls,
         folder=settings.mqtt_store,
         secrets=Secrets.within(settings.mqtt_services),
+        certificates=_certificates(settings),
     )
     broker.owner.give(settings.mqtt_store)
     broker.prepare()
     return broker
 
 
+def _certificates(settings: BrokerSettings) -> Certificates | None:
+    if settings.mqtt_certificate_port is None:
+        return None
+    if settings.authority is None:
+        raise SettingsError("PINGAN_MQTT_CERTIFICATE_PORT needs PINGAN_AUTHORITY, the authority's folder")
+    try:
+        authority = opened(settings.authority)
+    except AuthorityError as error:
+        raise SettingsError(f"PINGAN_AUTHORITY: {error}") from error
+    clock = SystemClock(settings.wall_minus_boottime)
+    user = mosquitto.broker_owner()
+    return Certificates(authority, settings.mqtt_store, user, clock, certificate=settings.mqtt_tls_certificate)
+
+
 async def _run(settings: BrokerSettings, broker: Mosquitto) -> None:
     this = process.Process(settings, connections=1)
     this.state.expect("broker")
-    child = broker.start_to(None)
+    child = _started(broker)
     keeper = Keeper(broker, child, this.state)
     bell = this.listener.bell("register")
+    this.exposition.look(lambda: show_expiry(broker.expire(), this.clock.now().timestamp()))
 
     async def follow() -> None:
         while True:
             try:
-                await keeper.tell(await devices(this.database))
+                await keeper.tell(await known(this.database, this.clock.now()))
             except LOST as error:
                 log.debug("the register cannot be read: %s", error)
             await bell.wait(LOOK_AGAIN_SECONDS if keeper.told else LOOK_SECONDS)
@@ -118,11 +152,49 @@ async def _run(settings: BrokerSettings, broker: Mosquitto) -> None:
         raise SystemExit(f"pingan broker: {failed}")
 
 
-async def devices(database: Database) -> dict[str, str]:
-    """Whom the broker lets in: device → hash of its password."""
+def _started(broker: Mosquitto) -> subprocess.Popen[bytes]:
+    """Mosquitto, whose words pass through us: whom it refuses is counted."""
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as log_to:
+        child = broker.start_to(log_to)
+    for why in REASONS:
+        show(BROKER_REFUSED).labels(why)
+
+    def pass_on() -> None:
+        with os.fdopen(read, "rb") as written:
+            for line in written:
+                if why := reason(line.decode("utf-8", "replace")):
+                    BROKER_REFUSED.labels(why).inc()
+                # Whatever becomes of our own words, it must not be kept waiting.
+                with contextlib.suppress(OSError):
+                    os.write(sys.stderr.fileno(), line)
+
+    threading.Thread(target=pass_on, name="mosquitto", daemon=True).start()
+    return child
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the register says of who may come in."""
+
+    devices: dict[str, str]
+    """Device → hash of its password."""
+    refused: dict[str, str]
+    """Serial of a certificate → its device."""
+    first_to_expire: datetime | None
+    """Of the certificates in use."""
+
+
+async def known(database: Database, now: datetime) -> Known:
     async with database.connection() as connection:
         rows = await (await connection.execute(QUERIES.devices)).fetchall()
-    return {row["id"]: row["mqtt_password_hash"] for row in rows}
+        refused = await (await connection.execute(QUERIES.refused_certificates, {"now": now})).fetchall()
+        first = await (await connection.execute(QUERIES.first_to_expire)).fetchone()
+    return Known(
+        {row["id"]: row["mqtt_password_hash"] for row in rows},
+        {row["serial"]: row["device"] for row in refused},
+        first["expires_at"] if first else None,
+    )
 
 
 class Keeper:
@@ -154,19 +226,20 @@ class Keeper:
             log.info("the certificate was renewed; the broker knows")
             self._loaded = self._seen
 
-    async def tell(self, known: dict[str, str]) -> None:
-        """Write the devices' file, and have it read if it has changed. `told` says whether that was done."""
-        changed = await asyncio.to_thread(self._broker.write_users, known)
+    async def tell(self, known: Known) -> None:
+        """Write who may come in, and have it read if it has changed. `told` says whether that was done."""
+        changed = await asyncio.to_thread(self._broker.write_users, known.devices)
+        changed = await asyncio.to_thread(self._broker.refuse, known.refused, known.first_to_expire) or changed
         if changed or not self.told:
             self.told = await self._reload()
-            log.info("%d devices may come in; the broker %s", len(known), "knows" if self.told else "waits")
+            log.info("%d devices may come in; the broker %s", len(known.devices), "knows" if self.told else "waits")
 
     async def _reload(self) -> bool:
         return await asyncio.to_thread(self._broker.reload, self._child)
 
     def _stamps(self) -> list[int]:
         """When the certificate and its key were last changed, in ns; 0 for what is not there at the moment."""
-        return [path.stat().st_mtime_ns if path.exists() else 0 for path in self._broker.certificates]
+        return [path.stat().st_mtime_ns if path.exists() else 0 for path in self._broker.shown]
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

@@ -8,15 +8,19 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from .logs import open_log
 from .mosquitto_password import hash_password
 from .places import Secrets, make_data_folder, place_for, write_private
-from .processes import owner
+from .processes import Owner, owner
+
+if TYPE_CHECKING:  # where nobody has a certificate, nobody holds their library in memory
+    from .certificates import Certificates
 
 HOST = "127.0.0.1"
 SERVICE_USERS = ("ingest-alarm", "ingest-telemetry", "dispatch")
@@ -61,12 +65,17 @@ ACCESS = """\
 pattern write pingan/v1/%u/up/#
 pattern read pingan/v1/%u/down/#
 
+# A gateway: what its devices say, and what it is told for them, goes below its own name too. None is another.
+pattern readwrite gw/%u/#
+
 user ingest-alarm
 topic read pingan/v1/+/up/#
+topic read gw/#
 topic write pingan/v1/+/down/#
 
 user ingest-telemetry
 topic read pingan/v1/+/up/#
+topic read gw/#
 topic write pingan/v1/+/down/#
 
 user dispatch
@@ -80,8 +89,18 @@ listener {port} {host}
 certfile {certificate}
 keyfile {key}
 tls_version tlsv1.2
+use_username_as_clientid true
 """
-"""With `tls_version`, 1.2 is the oldest that is spoken: what buttons' chips have, and nothing older."""
+"""With `tls_version`, 1.2 is the oldest that is spoken: what buttons' chips have, and nothing older.
+
+With the user's name as client id no device can take another's place: whoever connects with an id that is there already
+ends the connection that has it. Whoever connects twice with one name ends its own."""
+BY_CERTIFICATE = """\
+cafile {folder}/authority.pem
+crlfile {folder}/revoked.pem
+require_certificate true
+use_identity_as_username true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,13 @@ class Tls:
     """PEM: the server's certificate, and after it those between it and the authority."""
     key: Path
     host: str = "0.0.0.0"  # noqa: S104 - devices are everywhere
+    by_certificate: bool = False
+    """Whether a device shows a certificate of our own authority here, and no password."""
+
+
+def broker_owner() -> Owner:
+    """Whose the broker and its files are: its own user, so that a hole in the broker is not one in the database."""
+    return owner("mosquitto", "nobody")
 
 
 class MosquittoError(Exception):
@@ -109,6 +135,7 @@ class Mosquitto:
 
     On one machine it listens on loopback, its files lie in `data` and it makes the services' passwords itself. In a
     city (`pingan/city/broker.py`) they come from `secrets`, its files lie in `folder`, and devices come in by `tls`.
+    `certificates` keeps what the listeners of `tls` show, and whom they refuse.
     """
 
     def __init__(
@@ -117,16 +144,17 @@ class Mosquitto:
         port: int,
         *,
         host: str = HOST,
-        tls: Tls | None = None,
+        tls: Sequence[Tls] = (),
         folder: Path | None = None,
         secrets: Secrets | None = None,
+        certificates: "Certificates | None" = None,
     ) -> None:
         make_data_folder(data)
         self.data = data
         self.port = port
         self._host, self._tls, self._folder = host, tls, folder
-        # Its own user, so that a hole in the broker is not one in the database.
-        self.owner = owner("mosquitto", "nobody")
+        self.owner = broker_owner()
+        self.certificates = certificates
         self._secrets = secrets or Secrets(data)
         self._service_hashes = {name: hash_password(self.password(name)) for name in SERVICE_USERS}
 
@@ -142,19 +170,22 @@ class Mosquitto:
         text = CONFIGURATION.format(listeners=self._listeners(), folder=self.folder)
         write_private(self.folder / "mosquitto.conf", text, self.owner)
         write_private(self.folder / "acl", ACCESS, self.owner)
+        if self.certificates:
+            self.certificates.prepare()
         self.write_users(self._devices())
 
     def _listeners(self) -> str:
-        plain = LISTENER.format(port=self.port, host=self._host)
-        tls = self._tls
-        if tls is None:
-            return plain
-        return plain + LISTENER_TLS.format(port=tls.port, host=tls.host, certificate=tls.certificate, key=tls.key)
+        listeners = LISTENER.format(port=self.port, host=self._host)
+        for tls in self._tls:
+            listeners += LISTENER_TLS.format(port=tls.port, host=tls.host, certificate=tls.certificate, key=tls.key)
+            if tls.by_certificate:
+                listeners += BY_CERTIFICATE.format(folder=self.folder)
+        return listeners
 
     @property
-    def certificates(self) -> tuple[Path, ...]:
-        """The files of the TLS listener, if there is one."""
-        return (self._tls.certificate, self._tls.key) if self._tls else ()
+    def shown(self) -> tuple[Path, ...]:
+        """The files with which the server shows who it is, if there is TLS."""
+        return tuple({path: None for tls in self._tls for path in (tls.certificate, tls.key)})
 
     def _devices(self) -> dict[str, str]:
         """The devices in the users' file as it stands."""
@@ -220,12 +251,38 @@ class Mosquitto:
                 raise MosquittoError(f"Mosquitto does not answer on port {self.port}: see log/mosquitto.log")
             time.sleep(0.03)
 
+    def refuse(self, refused: Mapping[str, str], first_to_expire: datetime | None) -> bool:
+        """Bring the certificates up to date: those refused, with their devices. True: the broker is to be reloaded."""
+        return self.certificates is not None and self.certificates.keep(refused, first_to_expire)
+
+    def expire(self) -> dict[str, float]:
+        """When each certificate expires: seconds since 1970."""
+        if self.certificates is None:
+            return {}
+        return {name: at.timestamp() for name, at in self.certificates.expire().items()}
+
     def reload(self, process: subprocess.Popen[bytes]) -> bool:
-        """Make it read the users again; no connection is dropped but those of removed users. False: try again."""
+        """Make it read users and certificates again. False: try again.
+
+        No connection is dropped but those of removed users, of changed passwords, of certificates that are refused now.
+        """
         # Before it serves it has no handler for the signal, which would end it.
         if process.poll() is not None or not self.answers():
             return False
         process.send_signal(signal.SIGHUP)
+        return self._put_out()
+
+    def _put_out(self) -> bool:
+        """End the connections of those whose certificate is refused now. False: not of all.
+
+        A reload makes it refuse new ones and keep those that are there. Whoever connects with a client id that is
+        connected takes its place; a device with a certificate has its own name as its client id.
+        """
+        leaving = self.certificates.leaving if self.certificates else set()
+        for device in sorted(leaving):
+            if sign_in(self.port, "dispatch", self.password("dispatch"), 1, client=device) != 0:
+                return False
+            leaving.remove(device)
         return True
 
 
@@ -234,9 +291,13 @@ def _field(text: str) -> bytes:
     return len(encoded).to_bytes(2, "big") + encoded
 
 
-def sign_in(port: int, user: str, password: str, timeout_seconds: float) -> int | None:
-    """One MQTT 3.1.1 CONNECT (clean session), by hand. The CONNACK's code (0: welcome), None when there was none."""
-    body = _field("MQTT") + bytes([4, 0xC2, 0, 10]) + _field(f"pingan-probe-{os.getpid()}-{time.monotonic_ns()}")
+def sign_in(port: int, user: str, password: str, timeout_seconds: float, *, client: str | None = None) -> int | None:
+    """One MQTT 3.1.1 CONNECT (clean session), by hand. The CONNACK's code (0: welcome), None when there was none.
+
+    `client`: the client id; whoever is connected with it is put out.
+    """
+    client = client or f"pingan-probe-{os.getpid()}-{time.monotonic_ns()}"
+    body = _field("MQTT") + bytes([4, 0xC2, 0, 10]) + _field(client)
     body += _field(user) + _field(password)
     length = bytes([len(body) & 0x7F | 0x80, len(body) >> 7]) if len(body) > 0x7F else bytes([len(body)])
     try:

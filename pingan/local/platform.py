@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from typing import Annotated
 import msgspec
 
 from pingan import settings
+from pingan.clock import SystemClock
 from pingan.settings import Port, Text
 
-from .mosquitto import HOST
-from .places import Secrets, read_json, write_private
+from .mosquitto import HOST, Mosquitto, Tls, broker_owner
+from .places import Secrets, make_data_folder, place_for, read_json, write_private
 
 REMEMBERED = "platform.json"
+AUTHORITY = "authority"
+"""The folder of our own certificate authority, in the data folder."""
 PYTHON = (sys.executable, "-P", "-m", "pingan")
 """`-P`: nothing in the folder we happen to stand in can be imported by mistake."""
 
@@ -29,6 +33,14 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: Port = 8360
     mqtt_port: Port = 8361
     sim_port: Port = 8363
+    mqtt_tls_port: Port | None = None
+    """Devices with passwords, by TLS. With this port or the next the installation has an authority of its own."""
+    mqtt_certificate_port: Port | None = None
+    """Devices with certificates of our authority, by TLS."""
+    mqtt_tls_host: Text = "127.0.0.1"
+    """Where these two listen: 0.0.0.0 lets devices in from outside."""
+    mqtt_public_host: Text | None = None
+    """The name or address by which devices find the broker: it stands in its certificate and on their labels."""
     sim: bool = True
     """The simulated neighbourhood. With it all telephony goes to the simulator, whatever else is set: the sample
     register's people have made-up numbers, and somebody may own them."""
@@ -104,6 +116,33 @@ class Platform:
         write_private(token, given.twilio_auth_token)
         return Twilio(given.twilio_base_url, given.twilio_account_sid, token, given.twilio_from)
 
+    def broker(self) -> Mosquitto:
+        """The installation's broker, not yet prepared. SettingsError when its authority cannot be used."""
+        given = self.settings
+        if given.mqtt_tls_port is None and given.mqtt_certificate_port is None:
+            return Mosquitto(self.data, given.mqtt_port)
+        # Here, so that who has no certificates needs not hold their library in memory.
+        from pingan.authority import AuthorityError, opened_or_made
+
+        from .certificates import SERVER, SERVER_KEY, Certificates
+
+        make_data_folder(self.data)
+        clock = SystemClock()
+        try:
+            authority = opened_or_made(self.data / AUTHORITY, clock.now())
+        except AuthorityError as error:
+            raise settings.SettingsError(str(error)) from error
+        user = broker_owner()
+        folder = place_for(self.data, "mosquitto", user)
+        names = dict.fromkeys((given.mqtt_public_host or socket.gethostname(), "localhost", HOST))
+        listeners = [
+            Tls(port, folder / SERVER, folder / SERVER_KEY, host=given.mqtt_tls_host, by_certificate=by_certificate)
+            for port, by_certificate in ((given.mqtt_tls_port, False), (given.mqtt_certificate_port, True))
+            if port is not None
+        ]
+        certificates = Certificates(authority, folder, user, clock, names=list(names))
+        return Mosquitto(self.data, given.mqtt_port, tls=listeners, folder=folder, certificates=certificates)
+
     def environment(self, name: str, database_url: str, mqtt_user: str | None) -> dict[str, str]:
         """What the process `name` is told. Secrets are told as the names of files."""
         secrets = Secrets(self.data)
@@ -128,6 +167,9 @@ class Platform:
             "PINGAN_KAFKA_REPLICATION": str(self.settings.kafka_replication),
             "PINGAN_SECRET_FILE": str(secrets.file("secret", hexadecimal_bytes=32)),
         }
+        for setting in ("mqtt_tls_port", "mqtt_certificate_port", "mqtt_public_host"):
+            if (value := getattr(self.settings, setting)) is not None:
+                environment[f"PINGAN_{setting.upper()}"] = str(value)
         if mqtt_user:
             environment |= {
                 "PINGAN_MQTT_USER": mqtt_user,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
+from pingan.clock import SystemClock
 from pingan.database import Queries
 
 from . import access
@@ -60,6 +61,7 @@ class Preparation(threading.Thread):
         self._broker_process = broker_process
         self._ensure_database = ensure_database
         self._commands = commands
+        self._clock = SystemClock()
         self._stopping = threading.Event()
         self._began = time.monotonic()
         self._running: subprocess.Popen[bytes] | None = None
@@ -148,10 +150,21 @@ class Preparation(threading.Thread):
 
     def _tell_broker(self) -> None:
         with psycopg.connect(self._url, connect_timeout=3, autocommit=True) as connection:
-            self._broker.write_users(dict(connection.execute(QUERIES.devices).fetchall()))
+            self._write(connection)
         self._broker.ready(timeout_seconds=3)
         if not self._reload():
             raise StepFailed("the broker does not answer yet")
+
+    def _write(self, connection: psycopg.Connection) -> bool:
+        """Write for the broker whom the register lets in. True when it has changed."""
+        changed = self._broker.write_users(dict(connection.execute(QUERIES.devices).fetchall()))
+        if self._broker.certificates is None:
+            return changed
+        refused: dict[str, str] = dict(
+            connection.execute(QUERIES.refused_certificates, {"now": self._clock.now()}).fetchall()
+        )
+        first = connection.execute(QUERIES.first_to_expire).fetchone()
+        return self._broker.refuse(refused, first[0] if first else None) or changed
 
     def _reload(self) -> bool:
         process = self._broker_process()
@@ -178,7 +191,7 @@ class Preparation(threading.Thread):
         ) as connection:
             connection.execute(f"listen {REGISTER_CHANNEL}")
             while not self._stopping.is_set():
-                stale = self._broker.write_users(dict(connection.execute(QUERIES.devices).fetchall())) or stale
+                stale = self._write(connection) or stale
                 if stale:
                     stale = not self._reload()
                     log.info("the register's devices have changed; the broker %s", "waits" if stale else "knows")

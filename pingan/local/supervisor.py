@@ -27,12 +27,12 @@ from pingan.settings import SettingsError
 
 from . import logs, platform, processes
 from .child import Child
-from .mosquitto import Mosquitto
 from .places import PlaceError, data_folder, make_data_folder, read_json, write_private
 from .platform import Platform
 from .postgres import Postgres, PostgresError
 from .preparation import Preparation
 from .processes import Identity, boot_id
+from .refusals import Refusals
 from .services import Preparations, Service, services
 from .watchdog import Limits
 
@@ -48,6 +48,7 @@ SERVICES_PATIENCE_SECONDS = 5
 BROKER_PATIENCE_SECONDS = 5
 
 POSTGRES, BROKER = "postgres", "mosquitto"
+BROKER_REFUSED, CERTIFICATES_EXPIRE = "broker_refused", "certificates_expire"
 
 
 class AlreadyRunning(Exception):
@@ -114,7 +115,8 @@ class Supervisor:
         self._platform = platform
         self._data = platform.data
         self._limits = limits or Limits()
-        self._broker = Mosquitto(self._data, platform.settings.mqtt_port)
+        self._broker = platform.broker()
+        self._refusals = Refusals(logs.log_file(self._data, BROKER))
         self._postgres = None if platform.settings.database_url else Postgres(self._data)
         self._table = table
         self._commands = commands or Preparations()
@@ -221,6 +223,8 @@ class Supervisor:
                 self._write_state()
         self._phase = "running" if self._preparation.done.is_set() else "starting"
         if now - self._last_state >= STATE_EVERY_SECONDS:
+            with contextlib.suppress(OSError):
+                self._refusals.look()
             self._write_state()
         if now - self._last_bound >= BOUND_LOGS_EVERY_SECONDS:
             self._last_bound = now
@@ -242,6 +246,9 @@ class Supervisor:
             "phase": self._phase,
             "detail": self._preparation.detail,
             "at_monotonic": self._last_state,
+            # What it knows and others show: it has no metrics of its own.
+            BROKER_REFUSED: self._refusals.counts,
+            CERTIFICATES_EXPIRE: self._broker.expire(),
             "children": [
                 {
                     "name": child.name,

@@ -144,6 +144,9 @@ def wanted_ports(platform: Platform) -> dict[str, int]:
     }
     if platform.settings.sim:
         wanted["PINGAN_SIM_PORT"] = platform.settings.sim_port
+    for setting in ("mqtt_tls_port", "mqtt_certificate_port"):
+        if (port := getattr(platform.settings, setting)) is not None:
+            wanted[f"PINGAN_{setting.upper()}"] = port
     return wanted
 
 

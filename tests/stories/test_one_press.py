@@ -157,8 +157,10 @@ async def test_whatever_is_measured_is_shown_at_the_one_door(house: RealHouse, u
                 else:
                     found[family.name] = family
         shown = {name for name, family in found.items() if family.samples}
-        # Nothing was parked, and there is no TimescaleDB. What is looked at every few seconds may be as old as that.
-        all_there = {*described()} - shown <= {"pingan_parked", "pingan_timescale_job_failures"}
+        # Nothing was parked, there is no TimescaleDB, and nobody has a certificate. What is looked at every few seconds
+        # may be as old as that.
+        absent = {"pingan_parked", "pingan_timescale_job_failures", "pingan_certificate_expires_seconds"}
+        all_there = {*described()} - shown <= absent
         return all_there and settled()
 
     await until(complete)
@@ -222,10 +224,13 @@ def replay(house: RealHouse, *arguments: str) -> Any:
 def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incidents(log_environ: LogEnviron) -> None:
     house = RealHouse()
     try:
-        house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0", **log_environ())
+        environ = log_environ()
+        house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0", **environ)
+        # Each step costs Kafka a flush for every partition: a few days of it show the same.
+        days = 4 if environ.get("PINGAN_LOG") == "kafka" else 14
         driven = ("--home", "H001", "--driven", "--data", str(SHARED))
-        home = replay(house, "--tihm", "0d5ef", "--days", "14", "--step-minutes", "30", *driven)
-        assert home["readings"] > 6000
+        home = replay(house, "--tihm", "0d5ef", "--days", str(days), "--step-minutes", "30", *driven)
+        assert home["readings"] > 400 * days
         assert home["incidents"].get("inactivity", 0) >= 1, "the home's silences raise incidents"
         trials = replay(house, "--falls", "weda", "--trials", "10", *driven)
         assert trials["sent"]["accel"] >= 10
