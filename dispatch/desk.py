@@ -29,6 +29,8 @@ STAGE_SECONDS = 600
 """A stage that could not reach its button by then is abandoned: it would only confuse."""
 
 NOBODY_KNOWN = "system"
+RESIDENT = "resident"
+"""The role of a caller who lives in the home that the register has under their number."""
 WITHHELD = "withheld"
 """The actor where a caller shows no number."""
 
@@ -151,15 +153,12 @@ class Desk:
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
         if row is None:
             raise NoIncident(incident_id)
-        incident = msgspec.convert(row["body"], Incident)
         known = await self._home(connection, home)
         if known is None or not known["area"].startswith(area or ""):
             raise UnknownHome(home)
         parameters = {"home": home, "incident": incident_id}
-        rings = incident.danger and not incident.test
-        other = await (await connection.execute(sql.open_danger, parameters)).fetchone() if rings else None
-        named = self._policies.get(known["policy"] or "") if rings else None
-        policy = named or (self._policies["danger"] if rings else incident.policy)
+        other = await (await connection.execute(sql.open_danger, parameters)).fetchone()
+        policy = self._policies.get(known["policy"] or "") or self._policies["danger"]
         person = known["person"] or home
         return core.Identify(operator, name, home, person, policy, elsewhere=other["id"] if other else None)
 
@@ -268,6 +267,8 @@ class Desk:
                 t1=alarm["raised_at"],
                 people=people,
                 now=now,
+                # Somebody's daughter mostly calls for them, but may call for another: that can be put right.
+                named_by=actor if home and caller is not None and caller.role != RESIDENT else None,
             )
             row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
             if row is None:

@@ -23,6 +23,9 @@ PUT_BACK_SECONDS = 5
 SYSTEM = "system"
 """Who closes what no person need close."""
 
+DESK = "desk"
+"""Who was not reached when nobody takes the desk's own telephone."""
+
 PRESSES_KEPT = 20
 """How many of an incident's newest presses are told each stage."""
 
@@ -316,6 +319,7 @@ def open_incident(
     t1: datetime,
     people: tuple[Person, ...],
     now: datetime,
+    named_by: str | None = None,
 ) -> Decision:
     """A new incident, its first step running."""
     incident = Incident(
@@ -331,6 +335,7 @@ def open_incident(
         wake_at=now,
         presses=(press,) if press else (),
         stamps={"t0": t0, "t1": t1},
+        named_by=named_by,
     )
     return _run("opened", incident, 0, people, now)
 
@@ -682,6 +687,8 @@ def _identify(incident: Incident, event: Event, people: tuple[Person, ...], now:
     rings rings on. `people` are the named home's.
     """
     assert isinstance(event, Identify)
+    if not incident.danger or incident.test:
+        return _refuse("not_a_call", incident)
     if incident.home == event.home:
         return _refuse("already_named", incident, event.person)
     if incident.home is not None and incident.named_by is None:

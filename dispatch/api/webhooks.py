@@ -1,17 +1,24 @@
 """Where the telephone provider calls us. Nothing is believed that is not signed."""
 
+import asyncio
+import contextlib
 import logging
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from dispatch.channels.twilio import Twilio, TwilioSettings, genuine
+from dispatch.channels.twilio_in.answers import CallsIn
+from dispatch.channels.twilio_in.heard import Heard, Misread, read
 from dispatch.channels.twilio_sms.answers import Answers as SmsAnswers
 from dispatch.channels.twilio_voice.answers import Answers as VoiceAnswers
 from dispatch.desk import Desk
 from dispatch.outbox import sql as outbox_sql
+from pingan import metrics
 from pingan.clock import Clock
-from pingan.database import Database
+from pingan.database import LOST, Database
 from pingan.problem import Problem
 
 log = logging.getLogger(__name__)
@@ -19,6 +26,11 @@ log = logging.getLogger(__name__)
 FORM_BYTES_MAX = 16_384
 FORM_FIELDS_MAX = 100
 SEND_ID_MAX = 2**63 - 1
+PATIENCE_SECONDS = 5.0
+"""How long somebody on the line waits for our database. Then the provider is told that they were not heard, and goes
+where it is told to go in that case: docs/telephone.md."""
+
+REFUSALS = ("too_large", "forged", "not_found", Misread.name, "database_away")
 
 
 def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSettings) -> APIRouter:
@@ -26,23 +38,32 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
     routes = APIRouter(prefix="/webhooks/twilio", include_in_schema=False)
     voice = VoiceAnswers(database, clock, desk, Twilio(settings))
     sms = SmsAnswers(database, clock, desk)
+    calls_in = CallsIn(database, desk, Twilio(settings))
+    metrics.show(metrics.WEBHOOKS_REFUSED)
+    for reason in REFUSALS:  # a level is counted from nought
+        metrics.WEBHOOKS_REFUSED.labels(reason)
 
-    async def heard(request: Request, send_id: int, channel: str) -> tuple[dict[str, Any], dict[str, str]]:
-        """The send that a webhook speaks of, and its form; Problem when it is forged, too large, or about nothing."""
+    async def signed(request: Request) -> dict[str, str]:
+        """The form of a webhook; Problem when it is too large, or forged."""
         if int(request.headers.get("content-length", "0") or "0") > FORM_BYTES_MAX:
-            raise Problem(413, "too_large", "a webhook's form is small")
+            raise _refused(413, "too_large", "a webhook's form is small")
         async with request.form(max_fields=FORM_FIELDS_MAX) as fields:
             form = {name: str(value) for name, value in fields.items()}
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if not genuine(settings, path, form, request.headers.get("x-twilio-signature", "")):
             log.warning("a webhook to %s was not signed by the provider", request.url.path)
-            raise Problem(403, "forged", "the signature is not the provider's")
+            raise _refused(403, "forged", "the signature is not the provider's")
+        return form
+
+    async def heard(request: Request, send_id: int, channel: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """The send that a webhook speaks of, and its form; Problem when it is forged, too large, or about nothing."""
+        form = await signed(request)
         if not 0 < send_id <= SEND_ID_MAX:
-            raise Problem(404, "not_found", "there is no such send")
+            raise _refused(404, "not_found", "there is no such send")
         async with database.connection() as connection:
             send = await (await connection.execute(outbox_sql.by_id, {"send": send_id})).fetchone()
         if send is None or send["channel"] != channel:
-            raise Problem(404, "not_found", "there is no such send")
+            raise _refused(404, "not_found", "there is no such send")
         return send, form
 
     @routes.post("/voice/{send_id}/keys")
@@ -65,4 +86,52 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
         send, form = await heard(request, send_id, "twilio_sms")
         await sms.status(send, form)
 
+    @routes.post("/in/voice")
+    async def call_in(request: Request) -> Response:
+        said = _understood("telephone", await signed(request))
+        async with _patient():
+            return Response(await calls_in.call(said), media_type="text/xml")
+
+    @routes.post("/in/voice/{alarm}/answered", status_code=204)
+    async def call_in_answered(request: Request, alarm: UUID) -> None:
+        form = await signed(request)
+        async with _patient():
+            await calls_in.answered(alarm, form)
+
+    @routes.post("/in/voice/{alarm}/dialled")
+    async def call_in_dialled(request: Request, alarm: UUID) -> Response:
+        form = await signed(request)
+        async with _patient():
+            return Response(await calls_in.dialled(alarm, _understood("telephone", form), form), media_type="text/xml")
+
+    @routes.post("/in/sms")
+    async def message_in(request: Request) -> Response:
+        said = _understood("sms", await signed(request))
+        async with _patient():
+            return Response(await calls_in.message(said), media_type="text/xml")
+
     return routes
+
+
+def _refused(status: int, name: str, detail: str) -> Problem:
+    metrics.WEBHOOKS_REFUSED.labels(name).inc()
+    return Problem(status, name, detail)
+
+
+def _understood(source: Literal["telephone", "sms"], form: dict[str, str]) -> Heard:
+    try:
+        return read(source, form)
+    except Misread as error:
+        log.error("a signed webhook cannot be understood: %s; its fields are %s", error, ", ".join(sorted(form)))
+        raise _refused(422, error.name, str(error)) from error
+
+
+@contextlib.asynccontextmanager
+async def _patient() -> AsyncIterator[None]:
+    """Problem, in time for whoever waits, when the database does not answer: nobody is told that they were heard."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            yield
+    except (*LOST, TimeoutError) as error:
+        log.error("somebody calls or writes and was not heard: the database is away")
+        raise _refused(503, "database_away", "the database does not answer") from error

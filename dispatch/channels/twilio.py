@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from requests import exceptions as http
@@ -25,6 +25,9 @@ REQUEST_SECONDS = 5.0
 REQUESTS_AT_ONCE = 32
 """Threads of our own: a provider that hangs must not take those by which the process says that it lives."""
 
+VOICES = {"zh": "cmn-CN", "en": "en-GB"}
+"""What a `<Say>` is spoken in."""
+
 NOT_PROCESSED = frozenset({20429, 429})
 """Twilio's codes for "not processed: try again later"."""
 
@@ -40,6 +43,8 @@ class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Another place than Twilio's own that speaks its protocol; empty: Twilio's own."""
     public_url: Text
     """Our own address as the provider reaches it; webhooks are signed over it."""
+    desk_phone: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{7,14}$")] | None = None
+    """The desk's own telephone, E.164, to which whoever calls us is put through. None: they are called back."""
 
 
 class _Transport(TwilioHttpClient):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from dispatch.channels import Send
-from dispatch.channels.twilio import Twilio, TwilioSettings
+from dispatch.channels.twilio import VOICES, Twilio, TwilioSettings
 from dispatch.channels.words import Words, asked_for, words
 
 RING_SECONDS = 35
@@ -15,7 +15,6 @@ RING_SECONDS = 35
 
 KEY_SECONDS = 8
 TIMES_SAID = 2
-VOICES = {"zh": "cmn-CN", "en": "en-GB"}
 CALLBACKS = ["initiated", "ringing", "answered", "completed"]
 
 
