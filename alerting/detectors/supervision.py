@@ -53,6 +53,10 @@ class Device(msgspec.Struct, array_like=True):
     conditions: dict[str, Condition] = {}
     received_ms: int = 0
     """When we last received something of its own, which is not what its gateway says of it."""
+    shorter_ms: int | None = None
+    """The level that the register has named since, if it is a shorter one that does not hold yet."""
+    asked_ms: int = 0
+    """heard_ms at which it was named."""
 
 
 class State(msgspec.Struct, array_like=True):
@@ -75,7 +79,7 @@ class Supervision:
         for named in settings.devices[:DEVICES_MAX]:
             level_ms = named.heartbeat_seconds * 1000
             device = self._devices.get(named.id) or Device(level_ms, ("", -1, ""), now.at_ms)
-            device.level_ms = level_ms
+            _ask_level(device, level_ms, now)
             devices[named.id] = device
         self._devices = devices
         self.deadline = now.heard_ms
@@ -96,6 +100,8 @@ class Supervision:
         if device.since is not None or last > device.last:
             device.last, device.at_ms = last, heard.at_ms
         device.since = None
+        if device.shorter_ms is not None and now.heard_ms > device.asked_ms:
+            device.level_ms, device.shorter_ms = device.shorter_ms, None
         device.received_ms = max(device.received_ms, heard.received_ms)
         if heard.kind == "status" and type(heard) is Reading and isinstance(heard.value, dict):
             _listen(device, heard)
@@ -131,6 +137,16 @@ class Supervision:
     @classmethod
     def restore(cls, state: bytes) -> Self:
         return cls(msgspec.msgpack.decode(state, type=State))
+
+
+def _ask_level(device: Device, level_ms: int, now: Now) -> None:
+    """A longer level holds at once. A shorter one only once the device is heard after it was asked for: until then it
+    may not know of it. What comes between the same two ticks may have come before.
+    """
+    if device.level_ms is None or level_ms >= device.level_ms:
+        device.level_ms, device.shorter_ms = level_ms, None
+    elif device.shorter_ms != level_ms:
+        device.shorter_ms, device.asked_ms = level_ms, now.heard_ms
 
 
 def _listen(device: Device, status: Reading) -> None:

@@ -85,6 +85,41 @@ def test_a_long_step_in_which_it_was_heard_is_not_silence() -> None:
         assert line.tick(3600) == []
 
 
+def level(seconds: int, revision: int) -> Any:
+    return settings(DeviceSettings("H1-hub", "hub", seconds), revision=revision)
+
+
+def test_a_longer_level_holds_at_once() -> None:
+    line = told()
+    line.hear(status(1))
+    line.ticks(200, every=10)
+    line.hear(level(18_000, 2))
+    assert line.ticks(3 * 18_000 - 300, every=600) == []
+    assert kinds(line.ticks(1200, every=600)) == ["heartbeat_lost"]
+
+
+def test_a_shorter_level_waits_until_the_device_is_heard_and_can_know_of_it() -> None:
+    line = told(DeviceSettings("H1-hub", "hub", 18_000))
+    line.hear(status(1))
+    line.tick(1)
+    line.hear(level(90, 2), status(2))  # within one tick: which was first?
+    assert line.ticks(17_900, every=100) == [], "it beats as it did, since it may not know better"
+    line.hear(level(90, 3), status(3))
+    line.tick(1)
+    assert line.ticks(269) == [], "the same again is nothing new"
+    assert kinds(line.tick(1)) == ["heartbeat_lost"]
+
+
+def test_a_device_that_never_hears_of_a_shorter_level_is_lost_by_the_longer() -> None:
+    line = told(DeviceSettings("H1-hub", "hub", 900))
+    line.hear(status(1))
+    line.tick(1)
+    line.hear(level(90, 2))
+    line.partition = restarted(line.partition)
+    assert line.ticks(2690, every=10) == []
+    assert kinds(line.tick(10)) == ["heartbeat_lost"]
+
+
 def test_what_we_did_not_hear_is_nobodys_silence() -> None:
     line = told()
     line.hear(status(1))
