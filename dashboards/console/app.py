@@ -20,7 +20,7 @@ from pingan.database import LOST, Database
 from pingan.figures import Lagging
 from pingan.problem import Problem
 
-from . import board, caller, figures, incident, register_pages, sign_in
+from . import board, caller, devices, figures, incident, register_pages, sign_in
 from .access import Guard
 from .live import Live
 from .page import Pages
@@ -81,6 +81,7 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
+    app.include_router(devices.router(pages, parts.database, parts.clock))
     app.include_router(figures.router(pages, parts.database, parts.clock, parts.data, parts.logs))
     for kind, handler in _handlers(pages).items():
         app.add_exception_handler(kind, handler)
