@@ -44,12 +44,16 @@ _RESPONSE = (5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1_20
 """Seconds. The levels that we are held to are among them: 15, 20, 60, 180, 1 800, 2 700, 3 600."""
 
 # The line: is every press heard?
-RECEIVED = Counter("pingan_received_total", "Messages that came from the broker.", ["lane"])
+RECEIVED = Counter("pingan_received_total", "Messages that came from the broker, or from transmitters.", ["lane"])
 REJECTED = Counter("pingan_rejected_total", "Messages refused, or taken with a remark, by reason.", ["lane", "reason"])
 ACKNOWLEDGE_SECONDS = Histogram(
     "pingan_acknowledge_seconds", "From the arrival of a message to its acknowledgement.", ["lane"], buckets=_MS
 )
 APPEND_SECONDS = Histogram("pingan_append_seconds", "One durable append to a log.", ["log"], buckets=_MS)
+RECEIVER_CONNECTIONS = Gauge("pingan_receiver_connections", "Alarm transmitters that are connected.")
+RECEIVER_ANSWERS = Counter(
+    "pingan_receiver_answers_total", "Answers to alarm transmitters, by the protocol's own names.", ["answer", "status"]
+)
 HEARD = Gauge("pingan_heard", "1 while this process hears the broker as the active bridge of its lane.", ["lane"])
 LAG = Gauge("pingan_lag_entries", "Entries of a log on which a group has not yet acted for good.", ["log", "group"])
 TICK_AGE_SECONDS = Gauge(
