@@ -29,7 +29,9 @@ PEOPLE_WAIT_SECONDS = 3600.0
 """How long a press waits for its stage by default: `received` is a machine's word, every later one a person's."""
 DEFAULT_DATA = Path("../shared/data")
 HABITS = ("manual", "accept", "decline", "voicemail", "busy", "no_answer", "failed", "invalid")
-PHONE_ACTS = ("answer", "press", "hangup", "habit", "show")
+PHONE_ACTS = ("answer", "press", "hangup", "habit", "show", "call", "text")
+
+OK = 200
 
 Subparsers = Any
 """argparse's own type of it is private."""
@@ -82,6 +84,7 @@ def add_commands(subparsers: Subparsers) -> None:
     phone.add_argument("value", nargs="?", help=say("value"))
     phone.add_argument("--after", type=float, default=3.0, help=say("after"))
     phone.add_argument("--digits", help=say("digits"))
+    phone.add_argument("--withheld", action="store_true", help=say("withheld"))
     cable = _command(subparsers, "cable", _cable)
     cable.add_argument("--home", required=True, help=say("home"))
     cable.add_argument("act", choices=("pull", "plug"), help=say("pull_or_plug"))
@@ -199,7 +202,7 @@ def _phone(arguments: argparse.Namespace) -> None:
     client = SimulatorClient(access_of(arguments).simulator)
     path = f"/sim/phones/{arguments.number}"
     act, value = arguments.act, arguments.value
-    if act in ("press", "habit") and not value:
+    if act in ("press", "habit", "text") and not value:
         raise CommandError(say("needs_value", act=act))
     if act == "show":
         phone = client.get(path)
@@ -207,6 +210,14 @@ def _phone(arguments: argparse.Namespace) -> None:
         phone = client.post(f"{path}/press", digits=value)
     elif act == "habit":
         phone = client.post(f"{path}/habit", kind=value, after_seconds=arguments.after, digits=arguments.digits)
+    elif act in ("call", "text"):
+        # Whoever calls us may have any telephone: one that nobody has yet is connected first.
+        client.post("/sim/phones", number=arguments.number)
+        if act == "call":
+            client.post(f"{path}/call", withheld=arguments.withheld)
+        elif (status := client.post(f"{path}/reply", body=value)["webhook_status"]) != OK:
+            raise CommandError(say("not_taken", status=status))
+        phone = client.get(path)
     else:
         phone = client.post(f"{path}/{act}")
     _print_phone(phone)

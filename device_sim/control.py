@@ -58,6 +58,12 @@ class KeysBody(msgspec.Struct, forbid_unknown_fields=True):
     """How long the person listens until they are asked for a key."""
 
 
+class CallBody(msgspec.Struct, forbid_unknown_fields=True):
+    to: str | None = None
+    withheld: bool = False
+    """The caller's number is not shown."""
+
+
 class ReplyBody(msgspec.Struct, forbid_unknown_fields=True):
     body: str
     to: str | None = None
@@ -221,6 +227,18 @@ def _add_phones(router: APIRouter, running: Neighbourhood) -> None:
         phone.habit = await _body(request, Habit)
         return _phone_json(phone)
 
+    @router.post("/sim/phones/{number}/call", status_code=201)
+    async def call(number: str, request: Request) -> dict[str, Any]:
+        """The person calls the platform's number. The answer does not wait for what it says."""
+        body = await _body(request, CallBody)
+        phone = phone_of(number)
+        if not network.voice_webhook:
+            raise HTTPException(409, "no webhook is set for calls: POST /sim/voice_webhook first")
+        if phone.call is not None:
+            raise HTTPException(409, f"{number} is in a call already")
+        to = body.to or next(iter(network.numbers), "")
+        return call_json(network.incoming(phone, to, withheld=body.withheld))
+
     @router.post("/sim/phones/{number}/reply")
     async def reply(number: str, request: Request) -> dict[str, Any]:
         body = await _body(request, ReplyBody)
@@ -233,6 +251,11 @@ def _add_phones(router: APIRouter, running: Neighbourhood) -> None:
     async def sms_webhook(request: Request) -> dict[str, Any]:
         network.sms_webhook = (await _body(request, WebhookBody)).url
         return {"url": network.sms_webhook}
+
+    @router.post("/sim/voice_webhook")
+    async def voice_webhook(request: Request) -> dict[str, Any]:
+        network.voice_webhook = (await _body(request, WebhookBody)).url
+        return {"url": network.voice_webhook}
 
 
 def _add_records(router: APIRouter, running: Neighbourhood) -> None:

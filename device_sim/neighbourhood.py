@@ -121,6 +121,9 @@ def _network(access: Access, pace: float) -> Network:
         auth_token=account.auth_token if account else "",
         numbers=[account.from_number] if account else [],
         pace=pace,
+        # As somebody has set them up for the platform's number.
+        voice_webhook=f"{access.console}/webhooks/twilio/in/voice" if access.console else "",
+        sms_webhook=f"{access.console}/webhooks/twilio/in/sms" if access.console else "",
     )
     for entry in access.phones:
         habit = msgspec.convert(entry.habit or {}, Habit)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CallRequest:
-    """What `POST /Calls.json` asked for. Lengths in seconds."""
+    """What `POST /Calls.json` asked for; or who calls us, and which webhook hears of it. Lengths in seconds."""
 
     to: str
     from_number: str
@@ -46,6 +46,7 @@ class CallRequest:
     async_detection: bool = False
     async_detection_callback: str | None = None
     unknown_parameters: tuple[str, ...] = ()
+    direction: str = "outbound-api"
 
 
 @dataclass
@@ -101,7 +102,9 @@ class Call:
         webhooks: Webhooks,
         pace: float,
         callback_repeats: int = 1,
+        connect: Callable[[CallRequest, str], "Leg"] | None = None,
     ) -> None:
+        """`connect`: rings somebody else for this call, by its sid; without it a `<Dial>` fails."""
         now = _now()
         self.record = CallRecord(f"CA{secrets.token_hex(16)}", request, created_at=now, updated_at=now)
         self.phone = phone
@@ -109,6 +112,7 @@ class Call:
         self.ended = asyncio.Event()
         self._account_sid, self._webhooks, self._pace = account_sid, webhooks, pace
         self._callback_repeats = callback_repeats
+        self._connect = connect
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._answered = asyncio.Event()
         self._by_machine = False
@@ -228,6 +232,11 @@ class Call:
         self.record.answered_at = _now()
         self._become("in-progress")
         self._tell("answered", "in-progress")
+        await self._talk()
+        return self._finish("completed")
+
+    async def _talk(self) -> None:
+        """The conversation, with whatever redirects it, to its end."""
         request = self.record.request
         document: _Document | None = _Document(request.url, request.method, inline=request.twiml)
         while document is not None:
@@ -238,7 +247,6 @@ class Call:
                 self.record.errors.append(repr(error))
                 log.error("call %s broke", self.record.sid, exc_info=error)
             document = self._redirect
-        return self._finish("completed")
 
     def _finish(self, status: str) -> None:
         if self.record.status in FINAL:
@@ -310,7 +318,7 @@ class Call:
             return None
 
     async def _request(self, url: str, method: str, more: Sequence[tuple[str, str]]) -> str | None:
-        answer = await self._webhooks.send(method, url, [*self._common("in-progress"), *more])
+        answer = await self._webhooks.send(method, url, [*self._common(self.record.status), *more])
         self.record.webhooks.append((_now(), url, answer.status))
         if not answer.ok:
             self.record.errors.append(f"11200 HTTP retrieval failure: {url} answered {answer.status}")
@@ -330,6 +338,10 @@ class Call:
                     if digits or verb.action_on_empty:
                         more = (("msg", "Gather End"), ("Digits", digits), ("FinishedOnKey", finished_on))
                         return _Document(urljoin(base_url or "", verb.action or ""), verb.method, more)
+                case twiml.Dial():
+                    became = await self._dial(verb)
+                    if verb.action:
+                        return _Document(urljoin(base_url or "", verb.action), verb.method, became)
                 case _:
                     await self._speak(verb)
         return None
@@ -360,6 +372,27 @@ class Call:
             speaking.cancel()
             waiting.cancel()
             self.listening.clear()
+
+    async def _dial(self, dial: twiml.Dial) -> tuple[tuple[str, str], ...]:
+        """Rings somebody else and puts the caller through until either hangs up; what became of it, for the action."""
+        if self._connect is None:
+            return (("DialCallStatus", "failed"),)
+        leg = self._connect(
+            CallRequest(
+                dial.number, dial.caller_id or self.record.request.from_number, status_callback=dial.status_callback,
+                status_callback_events=dial.status_callback_events, timeout_seconds=dial.timeout_seconds,
+                direction="outbound-dial",
+            ),
+            self.record.sid,
+        )  # fmt: skip
+        try:
+            await leg.ended.wait()
+        finally:
+            leg.end("completed")
+        duration = leg.record.duration_seconds
+        lasted = () if duration is None else (("DialCallDuration", str(duration)),)
+        bridged = ("DialBridged", "false" if duration is None else "true")
+        return ("DialCallSid", leg.record.sid), ("DialCallStatus", leg.record.status), bridged, *lasted
 
     async def _key(self) -> str:
         self.listening.set()
@@ -397,7 +430,7 @@ class Call:
             ("Called", request.to),
             ("CallStatus", call_status),
             ("ApiVersion", "2010-04-01"),
-            ("Direction", "outbound-api"),
+            ("Direction", request.direction),
         ]
         if self.record.answered_by:
             parameters.append(("AnsweredBy", self.record.answered_by))
@@ -433,6 +466,44 @@ class Call:
             await sending
 
         self._callbacks = asyncio.create_task(after_the_one_before())
+
+
+class IncomingCall(Call):
+    """A person calls one of our numbers: its webhook is asked what to say before anybody has answered."""
+
+    def begin(self) -> None:
+        """The phone is at the person's ear."""
+        self._answered.set()
+        if self.phone is not None:
+            self.phone.call = self
+        self._run = asyncio.create_task(self._live_in())
+
+    async def _live_in(self) -> None:
+        self.record.started_at = self.record.ringing_at = _now()
+        self._become("ringing")
+        await self._talk()
+        self._finish("completed")
+
+    async def _fetch(self, document: _Document) -> list[twiml.Verb] | None:
+        verbs = await super()._fetch(document)
+        if self.record.answered_at is None:
+            self.record.answered_at = _now()
+            self._become("in-progress")
+        return verbs
+
+
+class Leg(Call):
+    """The other end of a `<Dial>`: whoever answers talks with the caller, until somebody hangs up."""
+
+    def __init__(self, request: CallRequest, parent_sid: str, **network: Any) -> None:
+        super().__init__(request, **network)
+        self._parent_sid = parent_sid
+
+    async def _converse(self, document: _Document) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    def _common(self, call_status: str) -> list[tuple[str, str]]:
+        return [*super()._common(call_status), ("ParentCallSid", self._parent_sid)]
 
 
 def _now() -> datetime:

@@ -8,10 +8,13 @@ from typing import Literal, TypeVar
 import msgspec
 
 from device_sim.phone import errors
-from device_sim.phone.call import Call, CallRequest
+from device_sim.phone.call import Call, CallRequest, IncomingCall, Leg
 from device_sim.phone.people import Phone
 from device_sim.phone.sms import Message, MessageRequest, reply
 from device_sim.phone.webhook import Webhooks
+
+WITHHELD = "+266696687"
+"""What stands for a caller's number that is not shown: ANONYMOUS, on a telephone's keypad."""
 
 MAX_KEPT = 20_000
 """Calls and messages kept for looking up; the oldest go first."""
@@ -52,11 +55,19 @@ class Network:
     """The provider's account and everybody who can be reached. `pace` 1 is real time; tests use less."""
 
     def __init__(
-        self, *, account_sid: str, auth_token: str, numbers: Iterable[str], pace: float = 1.0, sms_webhook: str = ""
+        self,
+        *,
+        account_sid: str,
+        auth_token: str,
+        numbers: Iterable[str],
+        pace: float = 1.0,
+        voice_webhook: str = "",
+        sms_webhook: str = "",
     ) -> None:
+        """The webhooks are the account's own setting: who is told of a call or message to one of its numbers."""
         self.account_sid, self.auth_token = account_sid, auth_token
         self.numbers = frozenset(numbers)
-        self.sms_webhook = sms_webhook
+        self.voice_webhook, self.sms_webhook = voice_webhook, sms_webhook
         self.phones: dict[str, Phone] = {}
         self.calls: dict[str, Call] = {}
         self.messages: dict[str, Message] = {}
@@ -68,6 +79,36 @@ class Network:
     def add(self, phone: Phone) -> Phone:
         """Connects a phone; one that is there already stays as it is."""
         return self.phones.setdefault(phone.number, phone)
+
+    def incoming(self, phone: Phone, to: str, *, withheld: bool = False) -> IncomingCall:
+        """The person with `phone`, who is in no call, calls one of our numbers."""
+        number = WITHHELD if withheld else phone.number
+        call = IncomingCall(
+            CallRequest(to, number, url=self.voice_webhook, direction="inbound"),
+            account_sid=self.account_sid,
+            phone=phone,
+            webhooks=self._webhooks,
+            pace=self.pace,
+            connect=self._connect,
+        )
+        _keep(self.calls, call.record.sid, call)
+        log.info("call %s from %s", call.record.sid, number)
+        call.begin()
+        return call
+
+    def _connect(self, request: CallRequest, parent_sid: str) -> Leg:
+        """Rings somebody for a caller who waits."""
+        leg = Leg(
+            request,
+            parent_sid,
+            account_sid=self.account_sid,
+            phone=self.phones.get(request.to),
+            webhooks=self._webhooks,
+            pace=self.pace,
+        )
+        _keep(self.calls, leg.record.sid, leg)
+        leg.dial(0.0)
+        return leg
 
     def call(self, request: CallRequest) -> Call:
         """Places a call. TwilioError when the numbers will not do."""

@@ -113,7 +113,7 @@ def call_json(record: CallRecord, account_sid: str) -> dict[str, Any]:
         "duration": None if record.duration_seconds is None else str(record.duration_seconds),
         "price": None,
         "price_unit": "USD",
-        "direction": "outbound-api",
+        "direction": request.direction,
         "answered_by": record.answered_by,
         "api_version": VERSION,
         "forwarded_from": None,

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from device_sim.phone import twiml
 from device_sim.phone.people import Phone, Sms
 from device_sim.phone.webhook import Webhooks
 
@@ -103,7 +104,10 @@ class Message:
 
 
 async def reply(phone: Phone, to: str, body: str, *, url: str, account_sid: str, webhooks: Webhooks) -> int:
-    """The person writes back to `to`; the platform's webhook `url` is told. Returns the status of its answer."""
+    """The person writes to `to`; the platform's webhook `url` is told, and what it answers is delivered to them.
+
+    Returns the status of its answer.
+    """
     phone.inbox.append(Sms(datetime.now(UTC), to, body, outgoing=True))
     sid = f"SM{secrets.token_hex(16)}"
     parameters = [
@@ -119,4 +123,11 @@ async def reply(phone: Phone, to: str, body: str, *, url: str, account_sid: str,
         ("SmsStatus", "received"),
         ("To", to),
     ]
-    return (await webhooks.send("POST", url, parameters)).status
+    answer = await webhooks.send("POST", url, parameters)
+    try:
+        bodies = twiml.messages(answer.body) if answer.ok else []
+    except twiml.TwimlError as error:
+        log.error("message %s: %s", sid, error)
+        bodies = []
+    phone.inbox += [Sms(datetime.now(UTC), to, text) for text in bodies]
+    return answer.status

@@ -1,8 +1,8 @@
-"""TwiML: what a webhook answers a call with, read into verbs. Pure.
+"""TwiML: what a webhook answers a call or message with, read into verbs. Pure.
 
-Only what an alarm call needs: Say, Play, Pause, Gather, Redirect, Hangup, Reject. Anything else is an error, so that
-a platform which relies on a verb we do not execute is noticed. The prolog and entities of a hostile document are not
-our concern: it comes from the platform under test.
+Only what a platform for alarms needs: Say, Play, Pause, Gather, Dial, Redirect, Hangup, Reject; for messages, Message.
+Anything else is an error, so that a platform which relies on a verb we do not execute is noticed. The prolog and
+entities of a hostile document are not our concern: it comes from the platform under test.
 """
 
 from dataclasses import dataclass
@@ -46,6 +46,19 @@ class Gather:
 
 
 @dataclass(frozen=True)
+class Dial:
+    """Rings `number` and puts the caller through to whoever answers."""
+
+    number: str
+    timeout_seconds: float
+    caller_id: str | None
+    action: str | None
+    method: str
+    status_callback: str | None
+    status_callback_events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Redirect:
     url: str
     method: str
@@ -56,18 +69,32 @@ class Hangup:
     pass
 
 
-Verb = Say | Play | Pause | Gather | Redirect | Hangup
+Verb = Say | Play | Pause | Gather | Dial | Redirect | Hangup
 
 
 def parse(document: str) -> list[Verb]:
     """The verbs of a `<Response>` in their order. TwimlError when it is none."""
+    return [_verb(element) for element in _root(document)]
+
+
+def messages(document: str) -> list[str]:
+    """The messages of a `<Response>` to a message that came in. TwimlError when it is none."""
+    bodies = []
+    for element in _root(document):
+        if element.tag != "Message":
+            raise TwimlError(f"12200 Schema validation warning: <{element.tag}> is not executed here")
+        bodies.append((element.findtext("Body") or element.text or "").strip())
+    return bodies
+
+
+def _root(document: str) -> ElementTree.Element:
     try:
         root = ElementTree.fromstring(document)  # noqa: S314 - the platform under test is who we trust here
     except ElementTree.ParseError as error:
         raise TwimlError(f"12100 Document parse failure: {error}") from None
     if root.tag != "Response":
         raise TwimlError(f"12100 the root is <{root.tag}>, not <Response>")
-    return [_verb(element) for element in root]
+    return root
 
 
 def _verb(element: ElementTree.Element) -> Verb:
@@ -76,6 +103,8 @@ def _verb(element: ElementTree.Element) -> Verb:
             return _prompt(element)
         case "Gather":
             return _gather(element)
+        case "Dial":
+            return _dial(element)
         case "Redirect":
             return Redirect((element.text or "").strip(), element.get("method", "POST").upper())
         case "Hangup" | "Reject":
@@ -107,6 +136,23 @@ def _gather(element: ElementTree.Element) -> Gather:
         action=element.get("action"),
         method=element.get("method", "POST").upper(),
         action_on_empty=element.get("actionOnEmptyResult", "false") == "true",
+    )
+
+
+def _dial(element: ElementTree.Element) -> Dial:
+    """One telephone number, within `<Number>` or bare."""
+    if [child.tag for child in element] not in ([], ["Number"]):
+        raise TwimlError("12200 only one <Number> is dialled here")
+    noun = element.find("Number")
+    number = ((element if noun is None else noun).text or "").strip()
+    return Dial(
+        number=number,
+        timeout_seconds=_number(element, "timeout", 30.0),
+        caller_id=element.get("callerId"),
+        action=element.get("action"),
+        method=element.get("method", "POST").upper(),
+        status_callback=None if noun is None else noun.get("statusCallback"),
+        status_callback_events=() if noun is None else tuple(noun.get("statusCallbackEvent", "completed").split()),
     )
 
 

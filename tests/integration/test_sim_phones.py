@@ -222,7 +222,7 @@ async def test_lists_filter_and_page() -> None:
 
 async def test_text_messages_and_an_answer() -> None:
     async with world() as w:
-        w.receiver.twiml["/sms"] = "<Response/>"
+        w.receiver.twiml["/sms"] = "<Response><Message>收到了。</Message></Response>"
         sent = await w.sdk(
             w.twilio.messages.create,
             to=LI_MEI,
@@ -239,6 +239,10 @@ async def test_text_messages_and_an_answer() -> None:
         await w.post("/sim/sms_webhook", url=f"{w.receiver.url}/sms")
         assert (await w.post(f"/sim/phones/{LI_MEI}/reply", body="1"))["webhook_status"] == 200
         assert [form["Body"] for path, form in w.receiver.got if path == "/sms"] == ["1"]
+        assert [(sms.body, sms.outgoing) for sms in w.network.phones[LI_MEI].inbox[1:]] == [
+            ("1", True),
+            ("收到了。", False),
+        ]
         lost = await w.sdk(w.twilio.messages.create, to="+8613899999999", from_=OURS, body="x")
         await w.network.messages[lost.sid].settled()
         fetched = await w.sdk(w.twilio.messages(lost.sid).fetch)
@@ -321,10 +325,59 @@ async def test_calls_wait_their_turn_and_callbacks_repeat() -> None:
         assert w.receiver.statuses().count("busy") == 6
 
 
+NURSE, STRANGER = "+8613800000301", "+8613900000000"
+PUT_THROUGH = (
+    f'<Response><Say language="zh-CN">请稍候。</Say><Dial timeout="30" action="/over"><Number statusCallback="/status"'
+    f' statusCallbackEvent="answered">{NURSE}</Number></Dial></Response>'
+)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_person_calls_and_is_put_through_or_not(taken: bool) -> None:
+    async with world() as w:
+        w.receiver.twiml |= {"/in": PUT_THROUGH.replace('"/status"', f'"{w.receiver.url}/status"')}
+        w.receiver.twiml["/over"] = "<Response><Say>再见。</Say></Response>"
+        await w.post("/sim/voice_webhook", url=f"{w.receiver.url}/in")
+        for number in (NURSE, STRANGER):
+            await w.post("/sim/phones", number=number)
+        call = w.network.calls[(await w.post(f"/sim/phones/{STRANGER}/call"))["sid"]]
+        if taken:
+            await until(lambda: w.network.phones[NURSE].state == "ringing", "the desk to ring")
+            assert w.network.phones[NURSE].call.record.request.from_number == STRANGER  # type: ignore[union-attr]
+            await w.post(f"/sim/phones/{NURSE}/answer")
+            await until(lambda: w.receiver.statuses() == ["in-progress"], "the answer to be told")
+            assert w.network.phones[STRANGER].state == "in_call"
+            await w.post(f"/sim/phones/{NURSE}/hangup")
+        await w.settled(call.record.sid)
+        asked = {path: form for path, form in w.receiver.got}
+        told = asked["/in"]
+        assert (told["From"], told["To"], told["Direction"]) == (STRANGER, OURS, "inbound")
+        assert (told["CallStatus"], asked["/over"]["CallStatus"]) == ("ringing", "in-progress")
+        assert asked["/over"]["DialCallStatus"] == ("completed" if taken else "no-answer")
+        assert ("DialCallDuration" in asked["/over"]) == taken
+        assert [text for _, _, text in call.record.heard] == ["请稍候。", "再见。"]
+        fetched = await w.sdk(w.twilio.calls(call.record.sid).fetch)
+        assert (fetched.direction, fetched.status) == ("inbound", "completed")
+
+
+async def test_whoever_hangs_up_stops_the_desk_from_ringing() -> None:
+    async with world() as w:
+        w.receiver.twiml["/in"] = f"<Response><Dial>{NURSE}</Dial></Response>"
+        await w.post("/sim/voice_webhook", url=f"{w.receiver.url}/in")
+        for number in (NURSE, STRANGER):
+            await w.post("/sim/phones", number=number)
+        call = await w.post(f"/sim/phones/{STRANGER}/call", withheld=True)
+        assert call["request"]["from_number"] == "+266696687"
+        await until(lambda: w.network.phones[NURSE].state == "ringing", "the desk to ring")
+        await w.post(f"/sim/phones/{STRANGER}/hangup")
+        await until(lambda: w.network.phones[NURSE].state == "idle", "the desk to be quiet")
+        assert {one.record.status for one in w.network.calls.values()} == {"completed", "canceled"}
+
+
 async def test_a_broken_platform_ends_the_call() -> None:
     async with world() as w:
         await w.post(f"/sim/phones/{LI_MEI}/habit", kind="accept", after_seconds=0)
-        w.receiver.twiml["/voice"] = "<Response><Dial>110</Dial></Response>"
+        w.receiver.twiml["/voice"] = "<Response><Record/></Response>"
         for url in (f"{w.receiver.url}/missing", f"{w.receiver.url}/voice"):
             call = await w.call(url=url)
             await w.settled(call.sid)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_sim.phone.twiml import Gather, Hangup, Pause, Play, Redirect, Say, TwimlError, parse
+from device_sim.phone.twiml import Dial, Gather, Hangup, Pause, Play, Redirect, Say, TwimlError, messages, parse
 
 ASK = """<?xml version="1.0" encoding="UTF-8"?>
 <Response>
@@ -13,6 +13,25 @@ ASK = """<?xml version="1.0" encoding="UTF-8"?>
   </Gather>
   <Redirect>/again</Redirect>
 </Response>"""
+
+
+def test_a_caller_is_put_through() -> None:
+    plain = Dial("+867503000000", 30.0, None, None, "POST", None, ())
+    assert parse("<Response><Dial>+867503000000</Dial></Response>") == [plain]
+    noun = '<Number statusCallback="/s" statusCallbackEvent="answered completed">+867503000000</Number>'
+    dial = f'<Response><Dial timeout="20" callerId="+867500000000" action="/over">{noun}</Dial></Response>'
+    told = Dial("+867503000000", 20.0, "+867500000000", "/over", "POST", "/s", ("answered", "completed"))
+    assert parse(dial) == [told]
+
+
+def test_a_message_is_answered() -> None:
+    assert messages("<Response><Message>收到</Message><Message><Body>马上</Body></Message></Response>") == [
+        "收到",
+        "马上",
+    ]
+    assert messages("<Response/>") == []
+    with pytest.raises(TwimlError):
+        messages("<Response><Say>收到</Say></Response>")
 
 
 def test_a_question() -> None:
@@ -43,7 +62,9 @@ def test_defaults(document: str, verbs: list[object]) -> None:
         "hello",
         "<Respnse/>",
         "<Response><Say></Response>",
-        "<Response><Dial>110</Dial></Response>",
+        "<Response><Record/></Response>",
+        "<Response><Dial><Conference>desk</Conference></Dial></Response>",
+        "<Response><Dial><Number>110</Number><Number>120</Number></Dial></Response>",
         "<Response><Gather input='speech'/></Response>",
         "<Response><Gather timeout='soon'/></Response>",
         "<Response><Gather numDigits='-1'/></Response>",
