@@ -27,6 +27,9 @@ POLL_SECONDS = 0.1
 MACHINE_WAIT_SECONDS = 120.0
 PEOPLE_WAIT_SECONDS = 3600.0
 """How long a press waits for its stage by default: `received` is a machine's word, every later one a person's."""
+TEST_WAIT_SECONDS = 60.0
+TEST_STAMPS = ("prompted_at", "pressed_at", "durable_at", "shown_at", "told_at")
+"""What a self-test is told by, in its order."""
 DEFAULT_DATA = Path("../shared/data")
 HABITS = ("manual", "accept", "decline", "voicemail", "busy", "no_answer", "failed", "invalid")
 PHONE_ACTS = ("answer", "press", "hangup", "habit", "show", "call", "text")
@@ -77,6 +80,9 @@ def add_commands(subparsers: Subparsers) -> None:
     press.add_argument("--test", action="store_true", help=say("test"))
     press.add_argument("--wait", choices=STAGES, default="received", help=say("wait"))
     press.add_argument("--wait-seconds", type=float, help=say("wait_seconds"))
+    test = _command(subparsers, "self-test", _self_test)
+    test.add_argument("--home", required=True, help=say("home"))
+    test.add_argument("--wait-seconds", type=float, default=TEST_WAIT_SECONDS, help=say("wait_seconds"))
     _command(subparsers, "phones", _phones)
     phone = _command(subparsers, "phone", _phone)
     phone.add_argument("number", help=say("number"))
@@ -178,6 +184,36 @@ def _press(arguments: argparse.Namespace) -> int:
             raise CommandError(say("not_reached", stage=arguments.wait, seconds=patience))
         time.sleep(POLL_SECONDS)
         event = client.get(f"/sim/events/{event['id']}")
+
+
+def _self_test(arguments: argparse.Namespace) -> int:
+    """The platform is asked, as the desk would; the simulated button answers, and the desk's screen must draw it."""
+    access = access_of(arguments)
+    if not (access.console and access.token):
+        raise CommandError(say("no_platform"))
+    device = access.device(arguments.home, "button").id
+    platform = SimulatorClient(access.console, access.token)
+    try:
+        test = platform.post(f"/api/v1/devices/{device}/self-test")
+        _tell(say("test_began", device=device, until=_clock(test["until"])))
+        number, deadline, told = test["id"], time.monotonic() + arguments.wait_seconds, set[str]()
+        while True:
+            for stamp in TEST_STAMPS:
+                if test[stamp] and stamp not in told:
+                    told.add(stamp)
+                    _tell(f"  {_clock(test[stamp])}  {say('test_' + stamp)}")
+            if test["state"] != "open":
+                _tell(say("test_" + test["state"]))
+                return 0 if test["state"] == "passed" else 1
+            if time.monotonic() > deadline:
+                raise CommandError(say("test_open", seconds=arguments.wait_seconds))
+            time.sleep(POLL_SECONDS)
+            tests = platform.get(f"/api/v1/devices/{device}/self-tests")
+            test = next(one for one in tests if one["id"] == number)
+    except NotRunning as error:
+        raise CommandError(say("no_platform_answers", url=error)) from None
+    except Refused as error:
+        raise CommandError(say("platform_refuses", reason=error)) from None
 
 
 def _stage_line(stage: dict[str, Any]) -> str:

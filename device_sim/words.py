@@ -9,6 +9,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "run": ("run the neighbourhood of an access file", "运行访问文件中的整个社区"),
     "press": ("press the button of a home", "按下某户的呼叫按钮"),
+    "self-test": (
+        "have the platform test the way of a press from a home's button to the desk's screen and back",
+        "让平台测试某户按钮到接警台再返回的完整通路",
+    ),
     "phones": ("list the phones and what they do", "列出所有电话及其状态"),
     "phone": (
         "answer a phone, press keys, hang up, set a habit, or call or text the platform's number",
@@ -65,6 +69,25 @@ _WORDS: dict[str, tuple[str, str]] = {
     "stage_accepted": ("accepted by {by}", "{by} 已受理"),
     "stage_on_the_way": ("{by} is on the way, arriving {eta}", "{by} 正在赶来，预计 {eta} 到达"),
     "stage_closed": ("closed", "已结束"),
+    "no_platform": (
+        "The access file does not say where the platform's API is, or as whom.",
+        "访问文件没有写明平台接口的地址或令牌。",
+    ),
+    "no_platform_answers": ("No platform answers at {url}.", "{url} 没有平台应答。"),
+    "platform_refuses": ("The platform refuses: {reason}", "平台拒绝：{reason}"),
+    "test_began": ("{device}: a self-test is under way until {until}", "{device}：自检已开始，{until} 前有效"),
+    "test_prompted_at": ("the device was asked", "已通知设备"),
+    "test_pressed_at": ("pressed", "已按下"),
+    "test_durable_at": ("durable at the centre", "中心已存妥"),
+    "test_shown_at": ("drawn by a screen at the desk", "接警台已显示"),
+    "test_told_at": ("the button was told", "已回复按钮"),
+    "test_passed": ("passed", "自检通过"),
+    "test_failed": ("FAILED: a technical incident is open", "自检未通过：已生成技术事件"),
+    "test_missed": ("it gave way to another", "被另一次自检取代"),
+    "test_open": (
+        "No result within {seconds:g} s; is a console's page open and visible?",
+        "{seconds:g} 秒内没有结果；是否有打开且可见的接警台页面？",
+    ),
     "not_reached": (
         "The lamp has not shown “{stage}” within {seconds:g} s.",
         "{seconds:g} 秒内指示灯未显示“{stage}”。",

@@ -29,10 +29,12 @@ SEEN_SECONDS = 60
 """A screen has so long to draw what was pressed in the last moment."""
 REMINDED_SECONDS = 3600
 """A reminder's hour."""
+EARLY_SECONDS = 300
+"""A device whose clock is ahead reminds before the hour: its test must not ring as a call."""
 DUE_SECONDS = 8 * 86400
 """A week, and a day's grace: who pressed on a Monday morning need not press earlier on the next."""
 LOOK_SECONDS = 0.5
-REMIND_SECONDS = 30.0
+REMIND_SECONDS = 30
 AT_ONCE = 100
 WINDOWS_SHOWN = 50
 REMINDER = "reminder"
@@ -144,31 +146,28 @@ async def end_windows(connection: Connection, now: datetime) -> int:
 
 async def remind(connection: Connection, now: datetime, zone: ZoneInfo) -> int:
     """Open the windows of the devices that remind somebody in this hour of the centre's; how many."""
-    here = now.astimezone(zone)
-    began = here.replace(minute=0, second=0, microsecond=0)
+    early = timedelta(seconds=EARLY_SECONDS)
+    hour = (now + early).astimezone(zone).replace(minute=0, second=0, microsecond=0)
     parameters = {
-        "by": REMINDER, "weekday": here.isoweekday(), "hour": here.hour, "now": now, "began": began,
-        "until": began + timedelta(seconds=REMINDED_SECONDS),
+        "by": REMINDER, "weekday": hour.isoweekday(), "hour": hour.hour, "now": now, "began": hour - early,
+        "until": hour + timedelta(seconds=REMINDED_SECONDS),
     }  # fmt: skip
     return (await connection.execute(sql.remind, parameters)).rowcount
 
 
 async def keep_testing(database: Database, clock: Clock, bell: Bell, zone: ZoneInfo) -> None:
     """End windows when their time is up, and open those of the weekly reminders, until cancelled."""
-    next_look = 0.0
-    hour: tuple[int, ...] = ()
+    next_look = now = clock.now()
     while True:
         try:
             now = clock.now()
             async with database.transaction() as connection:
                 while await end_windows(connection, now) == AT_ONCE:
                     pass
-            here = now.astimezone(zone)
-            this_hour = (here.year, here.month, here.day, here.hour)
-            if this_hour != hour or clock.monotonic() >= next_look:
+            if now >= next_look:
                 async with database.connection() as connection:
                     await remind(connection, now, zone)
-                hour, next_look = this_hour, clock.monotonic() + REMIND_SECONDS
+                next_look = now + timedelta(seconds=REMIND_SECONDS)
         except LOST as error:
             log.debug("self-tests wait for the database: %s", error)
         await bell.wait(LOOK_SECONDS)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from datetime import datetime
 from typing import Any
 
 from device_sim.wire import protocol
@@ -29,6 +30,11 @@ class Button(Device):
         self._plan = plan or RetryPlan()
         self._waiting: list[tuple[Press, str, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self.answers_tests = True
+        """Whoever lives here presses for a test when the button asks for it."""
+        self.reminded = 0
+        """How often it has reminded of the weekly test."""
+        self._reminding: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     def press(self, kind: str = "sos", *, test: bool = False, event_id: str | None = None) -> Press:
@@ -58,6 +64,8 @@ class Button(Device):
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._reminding is not None:
+            self._reminding.cancel()
         await super().close()
 
     def on_connected(self) -> None:
@@ -69,6 +77,8 @@ class Button(Device):
         if channel == "prompt":
             self.prompts.append(payload)
             log.info("%s: asked %s", self.id, payload.get("ask"))
+            if payload.get("ask") == "self_test" and self._in_time(payload.get("until")):
+                self._test()
         if channel != "ack":
             return
         press = self.presses.get(str(payload.get("id")))
@@ -81,6 +91,32 @@ class Button(Device):
                 log.info("%s: %s%s %s", self.id, stage, f" by {by}" if by else "", press.event_id)
                 self._tell()
             self._schedule()
+
+    def reminder_changed(self) -> None:
+        if self._reminding is not None:
+            self._reminding.cancel()
+            self._reminding = None
+        if self.reminder is not None:
+            now = self.now()
+            wait = (self.reminder.next_after(now) - now).total_seconds()
+            self._reminding = self._loop.call_later(wait, self._remind)
+
+    def _remind(self) -> None:
+        self.reminded += 1
+        log.info("%s: please press the button for its weekly test", self.id)
+        self._test()
+        self.reminder_changed()
+
+    def _test(self) -> None:
+        if self.answers_tests:
+            self.press(test=True)
+
+    def _in_time(self, until: Any) -> bool:
+        """A question that waited at the broker for too long is answered no more: a press would be a real one."""
+        try:
+            return datetime.fromisoformat(str(until)) > self.now()
+        except (ValueError, TypeError):  # no time, or one without a zone
+            return False
 
     def _act(self) -> None:
         """Does whatever is due and sets the one timer to the soonest deadline of all presses."""

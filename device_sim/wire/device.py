@@ -10,9 +10,12 @@ from typing import Any
 from device_sim.weather import Weather
 from device_sim.wire import protocol
 from device_sim.wire.connection import Connection
+from device_sim.wire.reminder import Reminder, reminder_of
 
 HEARTBEAT_SECONDS = 90.0
 """The level until `down/config` says another."""
+VOLUMES = range(11)
+VOLUME = 5
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,10 @@ class Device:
         self.battery_percent: Callable[[datetime], int | None] = lambda at: 100
         self.mains: bool | None = None
         self.faults: list[str] = []
+        self.config: int | None = None
+        """The revision of the configuration that it runs; None: it was never told any."""
+        self.volume = VOLUME
+        self.reminder: Reminder | None = None
         self._weather = weather
         self._beats: asyncio.Task[None] | None = None
         self._config_changed = asyncio.Event()
@@ -105,6 +112,7 @@ class Device:
             mains=self.mains,
             rssi_dbm=-60,
             faults=self.faults,
+            config=self.config,
         )
         return self.connection.publish(protocol.up(self.id, "status"), payload)
 
@@ -125,10 +133,20 @@ class Device:
             self.heard(channel, payload)
 
     def _configure(self, config: dict[str, Any]) -> None:
-        seconds = config.get("heartbeat_seconds")
+        seconds, revision, volume = (config.get(name) for name in ("heartbeat_seconds", "revision", "volume"))
         if isinstance(seconds, (int, float)) and seconds > 0 and seconds != self.heartbeat_seconds:
             self.heartbeat_seconds = float(seconds)
             self._config_changed.set()
+        if type(volume) is int and volume in VOLUMES:
+            self.volume = volume
+        self.reminder = reminder_of(config.get("reminder"))
+        self.reminder_changed()
+        if type(revision) is int and revision != self.config:
+            self.config = revision
+            self._config_changed.set()  # said at once, so that whoever changed it sees it in force
+
+    def reminder_changed(self) -> None:
+        """`reminder` may be another one."""
 
     async def _beat(self) -> None:
         while True:

@@ -107,6 +107,7 @@ def status(
     rssi_dbm: int | None,
     faults: Sequence[str] = (),
     firmware: str = "sim-1",
+    config: int | None = None,
 ) -> bytes:
     """An `up/status`: the heartbeat."""
     payload: dict[str, Any] = {"boot": boot, "seq": seq, "at": timestamp(at)}
@@ -116,6 +117,8 @@ def status(
         payload["mains"] = mains
     if rssi_dbm is not None:
         payload["rssi_dbm"] = rssi_dbm
+    if config is not None:
+        payload["config"] = config
     return encode(payload | {"faults": list(faults), "firmware": firmware})
 
 
