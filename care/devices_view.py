@@ -12,7 +12,7 @@ from typing import Any
 
 from care import register, registrar
 from care.changes import Refused
-from care.records import DEVICES, HEARTBEATS_SECONDS, Device
+from care.records import DEVICES, Device, heartbeat_seconds
 from care.refusal import Refusal
 from care.tables import BadRow
 from pingan.database import Connection, Queries
@@ -51,8 +51,8 @@ class Adoption:
     home: str
     kind: str
     model: str | None = None
-    heartbeat_seconds: int = HEARTBEATS_SECONDS[-1]
-    """The longest: what stands behind a gateway speaks when something happens, and some of it once a day."""
+    heartbeat_seconds: int | None = None
+    """None: what is registered, or what the register takes for such a device."""
 
 
 async def overview(connection: Connection, scope: str | None) -> tuple[dict[str, int], dict[str, list[Row]]]:
@@ -99,10 +99,13 @@ async def adopt(
         if not its_own and (present is not None or row["gateway"] is None):
             raise Refused([BadRow("", 0, "id", Refusal("device_taken", id=wish.id))])
         if present is None:
-            present = Device(id=wish.id, kind=wish.kind, gateway=row["gateway"], address=row["address"])
+            level = heartbeat_seconds(row["gateway"])
+            present = Device(
+                id=wish.id, kind=wish.kind, gateway=row["gateway"], address=row["address"], heartbeat_seconds=level
+            )
         record = replace(
             present, home=wish.home, kind=wish.kind, model=wish.model or present.model,
-            heartbeat_seconds=wish.heartbeat_seconds,
+            heartbeat_seconds=wish.heartbeat_seconds or present.heartbeat_seconds,
         )  # fmt: skip
         return await registrar.save(connection, record, now, scope)
 
