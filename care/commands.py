@@ -33,19 +33,29 @@ def main(argv: list[str]) -> int:
         settings = load(Common)
         if arguments.work is None:
             return _sample(settings, arguments.homes)
-        asyncio.run(_with_database(settings.database_url, arguments.work, arguments))
     except SettingsError as error:
         return _complain(str(error))
     except LOST as error:
-        return _complain(_say("no_database", error=str(error).strip() or type(error).__name__))
+        return _no_database(error)
+    except Refusal as refusal:
+        return _complain(explain(refusal, chosen_language()))
+    return carry_out("pingan register", settings.database_url, arguments.work, arguments)
+
+
+def carry_out(program: str, url: str, work: Work, arguments: argparse.Namespace) -> int:
+    """Do `work` on the database. 0, or 1 with the reasons on standard error."""
+    try:
+        asyncio.run(_with_database(program, url, work, arguments))
+    except LOST as error:
+        return _no_database(error, program)
     except Refused as refused:
         return _list(refused)
     except Refusal as refusal:
-        return _complain(explain(refusal, _language()))
+        return _complain(explain(refusal, chosen_language()), program)
     return 0
 
 
-def _language() -> str:
+def chosen_language() -> str:
     """PINGAN_LANGUAGE, else the locale's; English when neither is Chinese."""
     for name in ("PINGAN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name):
@@ -54,30 +64,34 @@ def _language() -> str:
 
 
 def _say(key: str, **values: object) -> str:
-    return say(key, _language(), **values)
+    return say(key, chosen_language(), **values)
 
 
 def _tell(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _complain(text: str) -> int:
-    sys.stderr.write(f"pingan register: {text}\n")
+def _complain(text: str, program: str = "pingan register") -> int:
+    sys.stderr.write(f"{program}: {text}\n")
     return 1
+
+
+def _no_database(error: BaseException, program: str = "pingan register") -> int:
+    return _complain(_say("no_database", error=str(error).strip() or type(error).__name__), program)
 
 
 def _list(refused: Refused) -> int:
     for bad in refused.bad[:BAD_ROWS_LIMIT]:
         key = "file" if bad.line == 0 else "line_whole" if bad.column is None else "line"
-        column, reason = column_said(bad, _language()), explain(bad.refusal, _language())
+        column, reason = column_said(bad, chosen_language()), explain(bad.refusal, chosen_language())
         sys.stderr.write(_say(key, file=bad.file, line=bad.line, column=column, reason=reason) + "\n")
     if len(refused.bad) > BAD_ROWS_LIMIT:
         sys.stderr.write(_say("only_first", count=BAD_ROWS_LIMIT) + "\n")
     return _complain(_say("nothing_imported", count=len(refused.bad)))
 
 
-async def _with_database(url: str, work: Work, arguments: argparse.Namespace) -> None:
-    database = Database(url, connections=2, application="pingan register")
+async def _with_database(program: str, url: str, work: Work, arguments: argparse.Namespace) -> None:
+    database = Database(url, connections=2, application=program)
     await database.open()
     try:
         await work(database, arguments)

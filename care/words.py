@@ -245,6 +245,58 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "The password of {account}, shown this once: {password}",
     ),
     "token_is": ("令牌 {name}（仅显示这一次）：{token}", "The token {name}, shown this once: {token}"),
+    # Devices and their credentials.
+    "no_device": ("没有编号为 {id} 的设备", "there is no device {id}"),
+    "kind_needed": ("新设备 {id} 需要类型（--kind）", "a new device ({id}) needs a kind (--kind)"),
+    "authority": ("证书颁发机构：{error}", "the certificate authority: {error}"),
+    "authority_is": (
+        "证书颁发机构在 {path}，指纹 sha256-{fingerprint}，有效期至 {until}",
+        "The authority is in {path}, fingerprint sha256-{fingerprint}, valid until {until}",
+    ),
+    "certificate_behind_gateway": (
+        "通过网关通信的设备自身不连接，不需要证书",
+        "a device that speaks through a gateway does not connect itself and needs no certificate",
+    ),
+    "no_certificate_port": (
+        "消息代理没有证书端口：请先设置 PINGAN_MQTT_CERTIFICATE_PORT 并重新启动",
+        "the broker takes nobody by certificate: set PINGAN_MQTT_CERTIFICATE_PORT and start it again first",
+    ),
+    "setup_without_password": (
+        "使用证书的设备没有密码，不能生成安装码",
+        "a device with a certificate has no password, and so no set-up code",
+    ),
+    "label_form": ("“{form}” 不是标签格式：请用 .svg 或 .png", "“{form}” is no form of a label: .svg or .png"),
+    "label_headline": ("紧急呼叫设备", "Emergency call device"),
+    "setup_headline": ("安装码 · 用后销毁", "Set-up code · destroy after use"),
+    "device_enrolled": ("设备 {id}（{kind}），家庭 {home}", "Device {id} ({kind}), home {home}"),
+    "device_password": ("密码（仅显示这一次）：{password}", "Password, shown this once: {password}"),
+    "device_certificate": (
+        "证书和密钥在 {path}，有效期至 {until}；密钥别处没有副本",
+        "Its certificate and key are in {path}, valid until {until}; nobody has another copy of the key",
+    ),
+    "device_broker": ("连接到 {url}", "It connects to {url}"),
+    "device_through_gateway": (
+        "它通过网关通信，不需要自己的密码。",
+        "It speaks through its gateway and needs no password of its own.",
+    ),
+    "device_is_disabled": (
+        "它已停用；`pingan device enable {id}` 让它恢复连接。",
+        "It is disabled; `pingan device enable {id}` lets it in.",
+    ),
+    "device_revoked": (
+        "{id} 的凭据全部作废，连接会在数秒内断开。重新登记可得到新凭据。",
+        "Every credential of {id} has ended; its connection ends within seconds. Enrol it again for a new one.",
+    ),
+    "label_written": ("标签：{path}", "Label: {path}"),
+    "setup_written": (
+        "安装码：{path}（含密码，用后销毁）",
+        "Set-up code: {path} (it holds the password: destroy it after use)",
+    ),
+    "certificate_valid": ("证书 {serial}：{since} 至 {until}", "certificate {serial}: {since} to {until}"),
+    "certificate_revoked": (
+        "证书 {serial}：{since} 签发，已吊销（{at}）",
+        "certificate {serial}: issued {since}, revoked ({at})",
+    ),
     "no_database": ("数据库没有应答：{error}", "the database does not answer: {error}"),
 }
 

@@ -14,19 +14,22 @@ COMMANDS = {
     "supervise": ("pingan.local.supervisor", "main", "keep the platform's processes running (what `up` starts)"),
     "migrate": ("pingan.commands", "migrate", "bring the database's schema up to date"),
     "ingest": ("ingest.bridge", "main", "MQTT in, log out: --lane alarm | telemetry"),
+    "receiver": ("ingest.sos_access.command", "main", "alarm transmitters in (SOS Access v4); add, renew, remove, list"),
     "archive": ("ingest.archive", "main", "readings from the log into their tables"),
     "urgent": ("alerting.urgent", "main", "ringing events into alarms, at once"),
     "alerting": ("alerting.runner", "main", "readings through the detectors into alarms"),
     "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "register": ("care.commands", "main", "the register: import, export, sample"),
+    "device": ("care.device_commands", "main", "enrol devices: passwords, certificates, labels; disable, revoke"),
+    "ca": ("care.device_commands", "ca", "the authority behind devices' certificates: init, show"),
     "broker": ("pingan.city.broker", "main", "Mosquitto with the register's devices, by TLS (what a city runs)"),
     "health": ("pingan.city.health", "main", "whether the processes here work: a container's health check (--mend)"),
     "access-file": ("pingan.city.access", "main", "the access file for a simulator in another container"),
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
-TYPED_BY_PEOPLE = ("migrate", "register", "sim")
+TYPED_BY_PEOPLE = ("migrate", "register", "receiver", "sim", "device", "ca")
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 
 
