@@ -1,6 +1,6 @@
 -- name: read
 -- What a device is to go by, what of it the broker has, and which revision the device says it runs.
-select devices.id as device, devices.kind, devices.gateway, devices.heartbeat_seconds, revision, volume,
+select devices.id as device, devices.kind, devices.gateway, devices.heartbeat_seconds, device_configs.revision, volume,
        reminder_weekday, reminder_hour, published_revision, published_at, device_heard.config as reported_revision
 from devices
 left join homes on homes.id = devices.home
