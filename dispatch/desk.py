@@ -4,7 +4,7 @@ Everything that happens to an incident comes through here: lock it, decide, and 
 what is to be sent, in one transaction. Two who act at once are put in order by the lock, and the second is told.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from importlib import resources
 from typing import Any, NamedTuple
@@ -15,7 +15,9 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from dispatch import incident as core
-from dispatch import measuring, self_test
+from dispatch import measuring, self_test, silence
+from dispatch.grouping import CAUSES as HELD
+from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, joined
 from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
 from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
@@ -29,6 +31,9 @@ STAGE_SECONDS = 600
 """A stage that could not reach its button by then is abandoned: it would only confuse."""
 
 NOBODY_KNOWN = "system"
+
+RESTORE_OF = dict(zip(HELD, RESTORES, strict=True))
+OTHER = "fault_restored"
 RESIDENT = "resident"
 """The role of a caller who lives in the home that the register has under their number."""
 WITHHELD = "withheld"
@@ -168,7 +173,10 @@ class Desk:
         """
         async with self._database.transaction() as connection:
             now = self._clock.now()
-            parameters = {"technical": list(TECHNICAL), "beside": list(beside), "served": list(served)}
+            parameters = {
+                "technical": list(TECHNICAL), "grouped": [*HELD, *RESTORES], "beside": list(beside),
+                "served": list(served),
+            }  # fmt: skip
             alarm = await (await connection.execute(sql.waiting_alarms, parameters)).fetchone()
             if alarm is None:
                 return None
@@ -179,7 +187,121 @@ class Desk:
             except Exception as error:
                 raise StuckAlarm(alarm["id"]) from error
             await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
+            if alarm["restored_at"] is not None and incident_id is not None:
+                # It was over before it was taken.
+                await self._over(connection, incident_id, RESTORE_OF.get(alarm["kind"], OTHER), [alarm["device"]])
             return str(alarm["whose"])
+
+    async def take_losses(self) -> bool:
+        """Group what fell silent and has waited its time, and tell groups of those that are back; False if there was
+        nothing to do. One at a time does this, of however many desks; who has not the turn has nothing to do.
+        """
+        async with self._database.transaction() as connection:
+            if not await silence.my_turn(connection):
+                return False
+            now = self._clock.now()
+            back = await self._take_restores(connection, now)
+            waiting = await silence.look(connection, now)
+            mine, others = joined(waiting.losses, waiting.groups)
+            for incident_id, losses in mine.items():
+                await self._join(connection, incident_id, losses, waiting, now)
+            found: list[Cluster] = []
+            if any(loss.ripe for loss in others):
+                found, alone = await silence.grouped(connection, others, waiting.areas)
+                # Whatever may still find its fellows waits on.
+                ripe = [loss.id for loss in alone if loss.ripe]
+                found = [cluster for cluster in found if any(loss.ripe for loss in cluster.losses)]
+                await silence.let_go(connection, ripe)
+                for cluster in found:
+                    await self._group(connection, cluster, waiting, now)
+            return back or bool(mine) or bool(found)
+
+    async def _take_restores(self, connection: Connection, now: datetime) -> bool:
+        restores = await silence.restores(connection)
+        ended = {row["id"]: silence.ended_by(row["restores"]) for row in restores}
+        incidents = await silence.end(connection, {alarm for alarm in ended.values() if alarm}, now)
+        told: dict[int | None, list[dict[str, Any]]] = {}
+        for row in restores:
+            if (alarm := ended[row["id"]]) in incidents:
+                told.setdefault(incidents[alarm], []).append(row)
+        for incident_id, rows in told.items():
+            await silence.taken(connection, [row["id"] for row in rows], incident_id, now)
+            if incident_id is not None:
+                await self._over(connection, incident_id, rows[0]["kind"], [row["device"] for row in rows])
+        # What ends nothing that we know of is told to whatever is open in its home.
+        await silence.let_go(connection, [row["id"] for row in restores if ended[row["id"]] not in incidents])
+        return bool(told)
+
+    async def _over(self, connection: Connection, incident_id: int, kind: str, devices: list[str | None]) -> None:
+        """Something of this incident is over."""
+        left, _, back = await silence.rows_of(connection, incident_id)
+        known = {device for device in devices if device}
+        actor = next(iter(known)) if len(known) == 1 else NOBODY_KNOWN
+        event = Restored(kind, devices=max(1, len(known)), left=left, back=back)
+        await self._act(connection, incident_id, event, actor=actor)
+
+    async def _join(
+        self,
+        connection: Connection,
+        incident_id: int,
+        losses: Sequence[Loss],
+        waiting: silence.Silence,
+        now: datetime,
+        until: datetime | None = None,
+    ) -> None:
+        """Further devices of a group that is open."""
+        await silence.taken(connection, [loss.id for loss in losses], incident_id, now)
+        row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
+        group = msgspec.convert(row["body"], Incident).group if row else None
+        if group is None:
+            raise NoIncident(incident_id)
+        kind = cause_of({loss.kind for loss in losses})
+        event = core.Joined(
+            kind,
+            devices=len({loss.device or loss.home for loss in losses}),
+            all=(await silence.rows_of(connection, incident_id)).devices,
+            area=waiting.areas.widened(group.area, losses),
+            until=until,
+        )
+        await self._act(connection, incident_id, event)
+        if any(waiting.times[loss.id]["restored_at"] for loss in losses):
+            await self._over(connection, incident_id, RESTORE_OF[kind], [])
+
+    async def _group(self, connection: Connection, cluster: Cluster, waiting: silence.Silence, now: datetime) -> None:
+        """Open the incident of what fell silent together; or ring it again, if it is open since an earlier silence."""
+        for group in waiting.groups:
+            if (group.by, group.of) == (cluster.by, cluster.of):
+                await self._join(connection, group.incident, cluster.losses, waiting, now, cluster.until)
+                kind = cause_of({loss.kind for loss in cluster.losses})
+                await self._act(connection, group.incident, Raised(kind))
+                return
+        homes = {loss.home for loss in cluster.losses}
+        (home,) = homes if len(homes) == 1 else (None,)
+        times = [waiting.times[loss.id] for loss in cluster.losses]
+        kind = cause_of({loss.kind for loss in cluster.losses})
+        area = cluster.of if cluster.by == "area" else waiting.areas.common(cluster.losses)
+        devices = len({loss.device or loss.home for loss in cluster.losses})
+        decision = core.open_incident(
+            home=home,
+            device=cluster.of if cluster.by == "gateway" else None,
+            cause=kind,
+            danger=False,
+            test=False,
+            policy=self._policies["technical"],
+            press=None,
+            t0=min(time["at"] for time in times),
+            t1=min(time["raised_at"] for time in times),
+            people=await self._people(connection, home),
+            now=now,
+            group=core.Group(cluster.by, cluster.of, area, cluster.until, devices),
+        )
+        row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
+        assert row is not None, "whoever has the turn has seen every open group"
+        await silence.taken(connection, [loss.id for loss in cluster.losses], row["id"], now)
+        detail = {"kind": kind, "policy": "technical", "devices": devices, "by": cluster.by, "of": cluster.of}
+        await self._follow(connection, row["id"], decision, "opened", NOBODY_KNOWN, detail, now)
+        if any(time["restored_at"] for time in times):
+            await self._over(connection, row["id"], RESTORE_OF[kind], [])
 
     async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
         """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot.
@@ -210,6 +332,13 @@ class Desk:
         kind = alarm["kind"]
         if kind in FINDINGS:
             return None
+        if is_restore(kind) and (alarm_id := silence.ended_by(alarm["evidence"].get("restores"))):
+            incidents = await silence.end(connection, [alarm_id], now)
+            if alarm_id in incidents:
+                incident_id = incidents[alarm_id]
+                if incident_id is not None:
+                    await self._over(connection, incident_id, kind, [alarm["device"]])
+                return incident_id
         if kind in ANSWERS or is_restore(kind):
             open_one = await self._find(connection, alarm, danger=kind in ANSWERS)
             if open_one is not None:
@@ -439,6 +568,9 @@ class Desk:
             "wake_at": incident.wake_at,
             "opened_at": incident.opened_at,
             "body": Jsonb(msgspec.to_builtins(incident)),
+            "grouped_by": incident.group and incident.group.by,
+            "grouped_of": incident.group and incident.group.of,
+            "area": incident.group and incident.group.area,
             **{stamp: incident.stamps.get(stamp) for stamp in core.STAMPS},
         }
 

@@ -1,8 +1,9 @@
 -- name: waiting_alarms
 -- The soonest first, but one home after the other: a stuck button's thousand presses hold up nobody else's one. A danger
--- never stands behind a flat battery.
-select id, coalesce(home, device, id::text) as whose, kind, home, device, at, device_at, clock, received_at, raised_at, test, evidence from alarms
-where taken_at is null and id <> all(%(beside)s::uuid[])
+-- never stands behind a flat battery. What is grouped first comes here when it belongs to nothing.
+select id, coalesce(home, device, id::text) as whose, kind, home, device, at, device_at, clock, received_at, raised_at,
+       restored_at, test, evidence from alarms
+where taken_at is null and (alone or kind <> all(%(grouped)s::text[])) and id <> all(%(beside)s::uuid[])
 order by kind = any(%(technical)s), coalesce(home, device, id::text) = any(%(served)s::text[]), raised_at
 for update skip locked limit 1
 
@@ -37,17 +38,17 @@ select id, body from incidents where id = %(incident)s for update
 -- name: open
 -- The partial unique index ends the race of two alarms that both found nothing open.
 insert into incidents (home, person, device, cause, danger, test, state, version, wake_at, opened_at, body,
-                       t0, t1, t2, t3, t4, t5, t6, t7, t8, t9)
+                       grouped_by, grouped_of, area, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9)
 values (%(home)s, (select min(id) from people where home = %(home)s), %(device)s, %(cause)s, %(danger)s, %(test)s,
         %(state)s, %(version)s, %(wake_at)s, %(opened_at)s, %(body)s,
-        %(t0)s, %(t1)s, %(t2)s, %(t3)s, %(t4)s, %(t5)s, %(t6)s, %(t7)s, %(t8)s, %(t9)s)
+        %(grouped_by)s, %(grouped_of)s, %(area)s, %(t0)s, %(t1)s, %(t2)s, %(t3)s, %(t4)s, %(t5)s, %(t6)s, %(t7)s, %(t8)s, %(t9)s)
 on conflict do nothing
 returning id
 
 -- name: save
 update incidents set home = %(home)s,
     person = case when home is distinct from %(home)s then (select min(id) from people where home = %(home)s) else person end,
-    state = %(state)s, version = %(version)s, wake_at = %(wake_at)s, body = %(body)s,
+    state = %(state)s, version = %(version)s, wake_at = %(wake_at)s, body = %(body)s, area = %(area)s,
     t0 = %(t0)s, t1 = %(t1)s, t2 = %(t2)s, t3 = %(t3)s, t4 = %(t4)s,
     t5 = %(t5)s, t6 = %(t6)s, t7 = %(t7)s, t8 = %(t8)s, t9 = %(t9)s
 where id = %(incident)s

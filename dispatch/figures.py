@@ -143,6 +143,7 @@ async def place(connection: Connection, area: str, scope: str | None) -> list[Ro
 async def waiting(connection: Connection, now: datetime) -> Row:
     """What of the response is late at this moment, and how many screens are at the desk."""
     parameters = {
+        "now": now,
         "overdue": now - timedelta(seconds=OVERDUE_SECONDS),
         "seen": now - timedelta(seconds=CONSOLE_SECONDS),
         "since": now - timedelta(days=LOOSE_DAYS),

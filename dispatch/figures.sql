@@ -136,8 +136,9 @@ order by length(code) desc limit 1
 
 -- name: waiting
 -- Is anything of the response late right now? A second's grace: whatever is due is begun within it.
-select (select count(*) from alarms where taken_at is null) as alarms_waiting,
-       (select min(raised_at) from alarms where taken_at is null) as alarms_waiting_since,
+select (select count(*) from alarms where taken_at is null and not held(kind, alone, raised_at, %(now)s)) as alarms_waiting,
+       (select min(raised_at) from alarms where taken_at is null and not held(kind, alone, raised_at, %(now)s))
+           as alarms_waiting_since,
        (select count(*) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue,
        (select min(due_at) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue_since,
        (select count(*) from incidents where wake_at < %(overdue)s) as deadlines_overdue,

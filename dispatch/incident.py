@@ -2,7 +2,7 @@
 
 `decide` is the whole of it: an incident, what happened, who could be asked and the time, to a decision. It does no
 I/O and asks no clock. An open incident always has a time at which it wakes: whatever anyone has promised, if nothing
-more is heard by then, it rings again and asks the next. Only a person closes it.
+more is heard by then, it rings again and asks the next. Only a person closes a danger.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ CAUSES = (
 OUTCOMES = (
     "ambulance", "fire", "police", "responder_attended", "family_attended", "resolved_by_voice", "advice",
     "wanted_to_talk", "accidental", "test_confirmed", "technical_visit_booked", "no_contact_visited",
-    "found_deceased", "duplicate", "cancelled_by_person",
+    "found_deceased", "duplicate", "cancelled_by_person", "restored",
 )  # fmt: skip
 
 
@@ -60,6 +60,19 @@ class Helper(msgspec.Struct, frozen=True):
     name: str
     role: str
     eta: datetime | None = None
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Devices that fell silent together, each a row of the one incident."""
+
+    by: Literal["gateway", "area", "model"]
+    of: str
+    area: str | None
+    """The smallest area in which all of them lie; None: they share none."""
+    until: datetime
+    """What fell silent by then belongs to it."""
+    devices: int
+    back: int = 0
 
 
 class Press(msgspec.Struct, frozen=True):
@@ -106,6 +119,7 @@ class Incident(msgspec.Struct, frozen=True):
     reported: tuple[str, ...] = ()
     """Stamps that rest on somebody's word alone."""
     closing: "Close | None" = None
+    group: Group | None = None
     named_by: str | None = None
     """Who said whose home this is: it came from a caller, or a device, that the register knows of no home."""
 
@@ -139,7 +153,25 @@ class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):
 
 
 class Restored(msgspec.Struct, frozen=True, tag="restored"):
+    """What alarms of this incident said is over. Without `left` nobody knows which alarm it was."""
+
     kind: str
+    devices: int = 1
+    """How many are told of at once."""
+    left: int | None = None
+    """Alarms of this incident that are not over yet."""
+    back: int = 0
+    """Devices of which nothing is left."""
+
+
+class Joined(msgspec.Struct, frozen=True, tag="joined"):
+    """Further devices of a group. They ring nobody: what is to be seen to is the same."""
+
+    kind: str
+    devices: int
+    all: int
+    area: str | None
+    until: datetime | None = None
 
 
 class Due(msgspec.Struct, frozen=True, tag="due"):
@@ -244,7 +276,7 @@ class Connected(msgspec.Struct, frozen=True, tag="connected"):
 
 Event = (
     Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
-    | Unreached | Moving | OnScene | Safe | Close | Note | Identify | Connected
+    | Unreached | Moving | OnScene | Safe | Close | Note | Joined | Identify | Connected
 )  # fmt: skip
 
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
@@ -252,7 +284,8 @@ TABLE = """
 event              waiting      answered     accepted     moving       on_scene     safe         closed
 raised             ring_again   ring_again   ring_again   ring_again   ring_again   reopen       too_late
 resident_answered  record       record       record       record       record       record       record
-restored           record       record       record       record       record       record       record
+restored           back         back         back         back         back         back         record
+joined             join         join         join         join         join         join         too_late
 due                wake         wake         wake         wake         wake         remind       too_late
 shown              show         show         show         show         show         show         too_late
 answer             answer       answer       answer       answer       answer       answer       too_late
@@ -319,6 +352,7 @@ def open_incident(
     t1: datetime,
     people: tuple[Person, ...],
     now: datetime,
+    group: Group | None = None,
     named_by: str | None = None,
 ) -> Decision:
     """A new incident, its first step running."""
@@ -334,8 +368,9 @@ def open_incident(
         opened_at=now,
         wake_at=now,
         presses=(press,) if press else (),
-        stamps={"t0": t0, "t1": t1},
         named_by=named_by,
+        stamps={"t0": t0, "t1": t1},
+        group=group,
     )
     return _run("opened", incident, 0, people, now)
 
@@ -410,6 +445,31 @@ def _refuse(name: str, incident: Incident, who: str | None = None) -> Decision:
 def _record(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     """It is written in the journal, and changes nothing."""
     return Decision("recorded", incident)
+
+
+def _back(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """What was wrong with a device is over. When nothing is left, an incident that nobody has taken closes by itself:
+    nothing is to be seen to, and ten thousand power cuts that mended themselves would hide the device that did not. One
+    that somebody has stays theirs, silent. A danger is over only when a person says so.
+    """
+    assert isinstance(event, Restored)
+    told = incident
+    if incident.group is not None:
+        told = _replace(incident, group=_replace(incident.group, back=event.back))
+    if incident.danger or event.left is None or event.left > 0:
+        return Decision("recorded", told)
+    if incident.state is State.WAITING and incident.operator is None and incident.helper is None:
+        closing = Close("", "", "technical", "restored", incident.version)
+        return Decision("restored_itself", _closed(told, closing, now), stage=Stage("closed"), stop_calling=True)
+    return Decision("all_restored", _replace(told, ringing=False))
+
+
+def _join(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Joined)
+    if incident.group is None:
+        return Decision("recorded", incident)
+    group = _replace(incident.group, devices=event.all, area=event.area, until=event.until or incident.group.until)
+    return Decision("joined", _replace(incident, group=group))
 
 
 def _too_late(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -737,6 +797,8 @@ Rule = Callable[[Incident, Event, tuple[Person, ...], datetime], Decision]
 
 RULES: dict[str, Rule] = {
     "record": _record,
+    "back": _back,
+    "join": _join,
     "too_late": _too_late,
     "ring_again": _ring_again,
     "reopen": _reopen,

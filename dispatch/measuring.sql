@@ -14,6 +14,6 @@ select (select coalesce(jsonb_agg(jsonb_build_array(state, danger, count)), '[]'
         from (select state, danger, count(*) from open group by state, danger) counts) as incidents,
        (select max(unanswered_seconds) from open) as unanswered_seconds,
        (select count(*) from open where wake_at < %(overdue)s) as deadlines_overdue,
-       (select count(*) from alarms where taken_at is null) as alarms_waiting,
+       (select count(*) from alarms where taken_at is null and not held(kind, alone, raised_at, %(now)s)) as alarms_waiting,
        (select count(*) from consoles where seen_at > %(there)s and sound and visible) as consoles,
        (select count(*) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue

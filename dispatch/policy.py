@@ -66,6 +66,8 @@ TECHNICAL = frozenset(
     {
         "heartbeat_lost",
         "device_restored",
+        "cannot_hear",
+        "hearing_restored",
         "battery_low",
         "battery_critical",
         "battery_restored",

@@ -73,6 +73,20 @@ async def intake(desk: Desk, bell: Bell) -> None:
             await bell.wait(NAP_SECONDS)
 
 
+async def losses(desk: Desk, bell: Bell) -> None:
+    """Group what fell silent, until cancelled. Beside intake, so that no press stands behind a power cut's rows."""
+    while True:
+        try:
+            while await desk.take_losses():
+                pass
+        except LOST as error:
+            log.debug("grouping waits for the database: %s", error)
+        except Exception:
+            log.exception("what fell silent could not be grouped; it is tried again")
+            await bell.wait(STUCK_SECONDS)
+        await bell.wait(NAP_SECONDS)
+
+
 async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
     """Wake incidents whose time has come, until cancelled.
 
@@ -130,6 +144,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     desk = Desk(this.database, this.clock)
     outbox = Outbox(this.database, this.clock, desk, channels, settings.name)
     alarms = this.listener.bell("alarm", "clock")
+    silences = this.listener.bell("alarm", "clock")
     changes = this.listener.bell("incident", "clock")
     sends = this.listener.bell("outbox", "clock")
     telling = this.listener.bell("device_config", "self_test", "clock")
@@ -138,6 +153,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     await this.run(
         device.run,
         lambda: intake(desk, alarms),
+        lambda: losses(desk, silences),
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),
         lambda: configuring.run(telling),

@@ -9,6 +9,7 @@ import msgspec
 from dispatch import incident as core
 from dispatch.desk import sql as desk_sql
 from dispatch.incident import Incident
+from dispatch.silence import ENDING
 from pingan.database import Connection, Queries
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,9 @@ sql = Queries(__file__, "views.sql")
 
 BOARD_ROWS = 500
 RECENT_ROWS = 50
+GROUP_ROWS = 500
+"""Devices of a group that are shown, those that are silent first; how many there are in all, the group says."""
+GROUP_ALARMS = 20
 
 Row = dict[str, Any]
 
@@ -50,14 +54,18 @@ async def incident(connection: Connection, incident_id: int, now: datetime, area
     shown = await row(connection, incident_id, area)
     if shown is None:
         return None
-    one = {"incident": incident_id, "home": shown["home"], "now": now}
+    one: Row = {"incident": incident_id, "home": shown["home"], "now": now}
+    grouped = shown["group"] is not None
+    # Of many homes everyone sees those that they may see alone.
+    scope = area if grouped and shown["home"] is None else None
 
     async def all_of(query: str, **more: Any) -> list[Row]:
         return await (await connection.execute(query, {**one, **more})).fetchall()
 
     return {
         **shown,
-        "alarms": await all_of(sql.alarms),
+        "alarms": await all_of(sql.alarms, scope=scope, alarms=GROUP_ALARMS if grouped else None),
+        "rows": await all_of(sql.rows, scope=scope, ending=list(ENDING), rows=GROUP_ROWS) if grouped else [],
         "journal": await all_of(sql.journal),
         "sends": await all_of(sql.sends),
         "people": await all_of(desk_sql.people) if shown["home"] else [],
@@ -115,6 +123,7 @@ def _shown(row: Row) -> Row:
         "helper": msgspec.structs.asdict(known.helper) if known.helper else None,
         "helpers_beside": [msgspec.structs.asdict(helper) for helper in known.seconds],
         "contact": known.contact,
+        "group": {**msgspec.structs.asdict(known.group), "name": row.get("group_name")} if known.group else None,
         "stamps": {stamp: _stamp(known, stamp) for stamp in core.STAMPS},
         "closing": msgspec.to_builtins(known.closing) if known.closing else None,
         "presses": [msgspec.structs.asdict(press) for press in known.presses],
@@ -135,6 +144,7 @@ _UNREADABLE: Row = {
     "helper": None,
     "helpers_beside": [],
     "contact": None,
+    "group": None,
     "stamps": {stamp: {"at": None, "absent": None, "reported": False} for stamp in core.STAMPS},
     "closing": None,
     "presses": [],

@@ -4,6 +4,7 @@
 select incidents.id, incidents.version, incidents.state, incidents.cause, incidents.danger, incidents.test,
        incidents.opened_at, incidents.wake_at, incidents.home, incidents.device, incidents.body,
        homes.address, areas.name as area_name,
+       (select name from areas where grouped_by = 'area' and code = grouped_of) as group_name,
        (select string_agg(name, '、' order by id) from people where people.home = incidents.home) as person,
        (select jsonb_object_agg(id, name) from (
             select id, name from contacts where home = incidents.home
@@ -11,25 +12,50 @@ select incidents.id, incidents.version, incidents.state, incidents.cause, incide
             where id in (select jsonb_array_elements_text(incidents.body->'awaited'))) known) as names
 from incidents
 left join homes on homes.id = incidents.home
-left join areas on areas.code = homes.area
+left join areas on areas.code = coalesce(homes.area, incidents.area)
 where (incidents.wake_at is not null) = %(open)s and (%(incident)s::bigint is null or incidents.id = %(incident)s)
-  and (%(area)s::text is null or starts_with(homes.area, %(area)s))
+  and (%(area)s::text is null or starts_with(homes.area, %(area)s)
+       or grouped_by is not null and incidents.home is null and exists (
+           select from alarms join homes own on own.id = alarms.home
+           where alarms.incident = incidents.id and starts_with(own.area, %(area)s)))
 order by case when %(open)s then not (incidents.body->>'ringing')::boolean end,
          case when %(open)s then incidents.danger end desc,
          case when %(open)s then incidents.opened_at end, incidents.t9 desc
 limit %(limit)s
 
 -- name: visible
--- Whether an incident lies within a scope.
+-- Whether an incident lies within a scope; one of many homes does as soon as one of them does.
 select 1 from incidents left join homes on homes.id = incidents.home
-where incidents.id = %(incident)s and (%(area)s::text is null or starts_with(homes.area, %(area)s))
+where incidents.id = %(incident)s
+  and (%(area)s::text is null or starts_with(homes.area, %(area)s)
+       or grouped_by is not null and incidents.home is null and exists (
+           select from alarms join homes own on own.id = alarms.home
+           where alarms.incident = incidents.id and starts_with(own.area, %(area)s)))
 
 -- name: state
 select state <> 'closed' as open from incidents where id = %(incident)s
 
 -- name: alarms
-select id, kind, at, device_at, clock, received_at, raised_at, device, test, evidence from alarms
-where incident = %(incident)s order by raised_at
+-- Of a group a few: its rows say the same in short.
+select alarms.id, kind, at, device_at, clock, received_at, raised_at, restored_at, device, test, evidence from alarms
+left join homes on homes.id = alarms.home
+where incident = %(incident)s and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
+order by raised_at, alarms.id limit %(alarms)s
+
+-- name: rows
+-- The devices of a group, those that are silent first.
+select alarms.device, alarms.home, homes.address, areas.name as area_name, devices.kind as device_kind, devices.model,
+       (select string_agg(name, '、' order by id) from people where people.home = alarms.home) as person,
+       array_agg(distinct alarms.kind) as kinds, min(alarms.at) as at,
+       case when count(restored_at) = count(*) then max(restored_at) end as restored_at
+from alarms
+left join devices on devices.id = alarms.device
+left join homes on homes.id = alarms.home
+left join areas on areas.code = homes.area
+where incident = %(incident)s and alarms.kind = any(%(ending)s)
+  and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
+group by alarms.device, alarms.home, homes.address, areas.name, devices.kind, devices.model
+order by count(restored_at) = count(*), alarms.home, alarms.device limit %(rows)s
 
 -- name: journal
 select number, at, event, decision, actor, detail from journal where incident = %(incident)s order by number

@@ -1,5 +1,5 @@
 -- name: devices
-select id, home, enabled from devices
+select id, home, enabled, kind, gateway, address from devices
 
 -- name: device_clocks
 select device, offset_ms from device_clocks
@@ -55,9 +55,10 @@ on conflict (lane) do update set at = excluded.at, step = excluded.step
 select exists (select from driven_lanes where lane = %(lane)s and at = %(at)s and step = %(step)s) as there
 
 -- name: undrained
--- What has still to be done, besides reading the logs, before the driven clock may go on, each by its name.
+-- What has still to be done, besides reading the logs, before the driven clock may go on, each by its name. What is held
+-- until later waits for the clock, and not the clock for it.
 select waits from (
-    select 'an alarm for intake' as waits from alarms where taken_at is null
+    select 'an alarm for intake' as waits from alarms where taken_at is null and not held(kind, alone, raised_at, %(now)s)
     union all select 'an incident for the alarm clock' from incidents where wake_at <= %(now)s
     union all select 'a send for the outbox' from sends where state = 'waiting' and due_at <= %(now)s
     union all select 'a home to be announced' from homes where revision > announced

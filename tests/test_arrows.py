@@ -30,6 +30,7 @@ WIRES_ALL = {"pingan/__main__.py", "pingan/web.py"}
 PURE = (
     "pingan/messages.py",
     "pingan/times.py",
+    "dispatch/grouping.py",
     "dispatch/incident.py",
     "dispatch/policy.py",
     "dispatch/journal.py",

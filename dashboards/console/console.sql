@@ -3,7 +3,8 @@
 select pg_notify('console_beat', %(payload)s)
 
 -- name: area_of
-select homes.area from incidents join homes on homes.id = incidents.home where incidents.id = %(incident)s
+select homes.area, grouped_by is not null and incidents.home is null as many
+from incidents left join homes on homes.id = incidents.home where incidents.id = %(incident)s
 
 -- name: present
 -- A page says that it is there. It stays its account's: nobody else can speak for it.

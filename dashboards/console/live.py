@@ -25,6 +25,8 @@ BEAT_TIMEOUT_SECONDS = 2.0
 QUEUE = 1000
 """Events that may wait for one slow page; one that falls further behind is told to look at everything again."""
 KNOWN_AREAS = 10_000
+EVERYWHERE = "*"
+"""No area's code: many homes' incident may grow into any. A page asks for it with its own rights, and may get nothing."""
 PAGES = 500
 """Open streams. One account needs one or two."""
 
@@ -87,7 +89,7 @@ class Live:
                 continue
             text = _event("change", f"{int(incident)} {int(version)}")
             for queue, area in list(self._pages.items()):
-                if area is None or (place is not None and place.startswith(area)):
+                if area is None or place == EVERYWHERE or (place is not None and place.startswith(area)):
                     self._tell(queue, text)
 
     async def _area(self, incident: int) -> str | None:
@@ -95,7 +97,7 @@ class Live:
         if incident not in self._areas:
             async with self._database.connection() as connection:
                 row = await (await connection.execute(sql.area_of, {"incident": incident})).fetchone()
-            self._areas[incident] = row["area"] if row else None
+            self._areas[incident] = None if row is None else EVERYWHERE if row["many"] else row["area"]
             while len(self._areas) > KNOWN_AREAS:
                 self._areas.popitem(last=False)
         return self._areas[incident]

@@ -66,11 +66,15 @@ def instruction(row: Row) -> Sentence:
     state = row["state"]
     if state == "closed":
         return Sentence("now.closed", values)
+    if row["group"] and row["group"]["back"] >= row["group"]["devices"]:
+        return Sentence("now.all_back", values)
     if row["ringing"] or state == "waiting":
         if row["operator"] is not None or row["helper"] is not None:
             return Sentence("now.again", values)
         if row["awaited"]:
             return Sentence("now.nobody_calling", values)
+        if row["group"]:
+            return Sentence("now.look_group", values)
         return Sentence("now.nobody" if row["danger"] else "now.look", values)
     if row["calling"] and row["awaited"]:
         return Sentence("now.calling" if row["contact"] != "none" else "now.no_contact_calling", values)
@@ -114,8 +118,12 @@ class Teller:
 
     def _key(self, one: Row) -> str:
         decision = one["decision"]
+        if decision == "recorded" and one["event"] == "restored" and one["detail"].get("devices", 1) > 1:
+            return "journal.restored_many"
         if decision == "recorded":
             return f"journal.{one['event']}"
+        if decision == "opened" and one["detail"].get("by"):
+            return "journal.opened_group"
         if decision == "on_scene" and one["detail"].get("reported_by") is None:
             return "journal.on_scene_shown"
         if decision in ("opened", "rang_again") and one["actor"] not in self._devices:
@@ -129,6 +137,7 @@ class Teller:
         return {
             "actor": self._names.get(one["actor"], one["actor"]),
             "kind": named(language, "kind", detail.get("kind", "")),
+            "n": detail.get("devices", 1),
             "who": detail.get("who") or helper.get("name", ""),
             "helper": helper.get("name") or detail.get("who") or self._t("somebody"),
             "person": self._names.get(person, person),

@@ -22,7 +22,7 @@ from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.desk import Desk
 from dispatch.outbox import Outbox
-from dispatch.service import alarm_clock, intake
+from dispatch.service import alarm_clock, intake, losses
 from pingan import problem
 from pingan.clock import DrivenClock
 from pingan.database import Bell, Database, Listener
@@ -72,7 +72,7 @@ class Room:
     settings: TwilioSettings
     lamp: Lamp
     channels: dict[str, Channel]
-    bells: tuple[Bell, Bell, Bell]
+    bells: tuple[Bell, ...]
     tasks: dict[str, asyncio.Task[None]]
 
     def phone(self, number: str) -> Any:
@@ -124,10 +124,11 @@ class Room:
 
     def start(self, name: str = "dispatch-1") -> None:
         """Start the three loops, as `pingan dispatch` does."""
-        alarms, changes, sends = self.bells
+        alarms, changes, sends, silences = self.bells
         outbox = Outbox(self.database, self.clock, self.desk, self.channels, name)
         loops: dict[str, Callable[[], Any]] = {
             "intake": lambda: intake(self.desk, alarms),
+            "losses": lambda: losses(self.desk, silences),
             "alarm clock": lambda: alarm_clock(self.desk, self.clock, changes),
             "outbox": lambda: outbox.run(sends),
         }
@@ -162,7 +163,7 @@ async def room(database: Database, clock: DrivenClock) -> AsyncIterator[Room]:
     problem.install(app)
     app.include_router(webhooks.router(database, clock, desk, settings))
     listener = Listener(database)
-    bells = (listener.bell("alarm"), listener.bell("incident"), listener.bell("outbox"))
+    bells = (listener.bell("alarm"), listener.bell("incident"), listener.bell("outbox"), listener.bell("alarm"))
     listening = asyncio.create_task(listener.run())
     async with serving(app, webhook_port, Transports()), neighbourhood(access, pace=0.02) as running:
         channels: dict[str, Channel] = {

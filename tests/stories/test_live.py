@@ -69,7 +69,7 @@ async def test_connections_that_the_database_drops_cost_nothing(house: House, si
 
 async def test_clocks_count_by_themselves_and_amber_comes_by_itself(house: House, sit: Sit) -> None:
     seat = await sit(language="en")
-    number = await house.press("H001", "heartbeat_lost")
+    number = await house.press("H001", "battery_low")
     row = seat.page.locator(f"#i-{number}")
     await expect(row).to_have_attribute("data-tone", "soon")  # it wants to be looked at
     await expect(row.locator(".up")).to_have_text(re.compile("0:0[2-9]"))

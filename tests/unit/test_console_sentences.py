@@ -30,6 +30,8 @@ LI = core.Helper("C1", "李梅", "family", NOW + timedelta(minutes=20))
 
 EVENTS: tuple[core.Event, ...] = (
     core.Raised("sos"), core.ResidentAnswered("ok"), core.Restored("mains_restored"), core.Due(), core.Shown("x"),
+    core.Restored("device_restored", 2, left=3, back=2), core.Restored("device_restored", left=0, back=5),
+    core.Joined("heartbeat_lost", 2, 7, "44"),
     core.Answer("a", "王芳"), core.Answer("b", "林志强"), core.Contact("a", "王芳"), core.NoContact("a", "王芳"),
     core.Assign("a", "王芳", "C1"), core.Assign("a", "王芳", "nobody"), core.Accept(LI),
     core.Accept(core.Helper("R1", "赵志愿", "volunteer")), core.Decline("C1"), core.Decline("R1"),
@@ -63,13 +65,14 @@ def test_every_name_of_the_domain_has_a_word(language: str) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 900)), max_size=12),
     st.sampled_from(LANGUAGES),
-    st.sampled_from(["sos", "battery_low"]),
+    st.sampled_from(["sos", "battery_low", "mains_lost"]),
 )
 def test_every_incident_can_be_shown(happened: list[tuple[core.Event, int]], language: str, kind: str) -> None:
     t, at, danger = say(language), NOW, kind == "sos"
     decision = core.open_incident(
         home="H1", device="b", cause=kind, danger=danger, test=False,
         policy=policies()["danger" if danger else "technical"], press=None, t0=NOW, t1=NOW, people=PEOPLE, now=NOW,
+        group=core.Group("area", "44", "44", NOW, 5) if kind == "mains_lost" else None,
     )  # fmt: skip
     incident = decision.incident
     for event, seconds in [(None, 0), *happened]:

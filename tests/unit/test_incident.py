@@ -67,6 +67,8 @@ EVENTS = [
     core.Raised("sos", Press("H001-button", "e2")),
     core.ResidentAnswered("ok"),
     core.Restored("mains_restored"),
+    core.Restored("mains_restored", left=0, back=1),
+    core.Joined("heartbeat_lost", 3, 8, "44"),
     core.Due(),
     core.Shown("console-1"),
     core.Answer("op", "陈"),
@@ -418,3 +420,52 @@ def test_no_history_breaks_a_promise(history: list[tuple[core.Event, float]]) ->
         now = max(now, incident.wake_at)
         incident = core.decide(incident, core.Due(), PEOPLE, now).incident
         assert incident.ringing or incident.calling
+
+
+def silent(devices: int = 200) -> Timeline:
+    """A village that fell silent."""
+    t = Timeline(())
+    t.decision = core.open_incident(
+        home=None, device=None, cause="heartbeat_lost", danger=False, test=False, policy=policies()["technical"],
+        press=None, t0=NOON, t1=NOON, people=(), now=NOON,
+        group=core.Group("area", "440703", "440703", NOON + timedelta(minutes=15), devices),
+    )  # fmt: skip
+    return t
+
+
+def test_what_mends_itself_before_anybody_took_it_closes_by_itself() -> None:
+    t = silent()
+    assert t.at(10, core.Restored("device_restored", 150, left=50, back=150)) == "recorded"
+    assert (t.incident.state, t.incident.ringing) == (State.WAITING, True)
+    assert t.incident.group is not None
+    assert t.incident.group.back == 150
+    assert t.at(20, core.Restored("device_restored", 50, left=0, back=200)) == "restored_itself"
+    assert (t.incident.state, t.incident.wake_at) == (State.CLOSED, None)
+    assert t.incident.closing is not None
+    assert (t.incident.closing.cause, t.incident.closing.outcome) == ("technical", "restored")
+    assert t.incident.closing.operator == "", "no person did it, and none is said to have"
+
+
+def test_what_somebody_has_taken_stays_theirs_and_falls_silent_when_all_is_back() -> None:
+    t = silent()
+    t.at(5, core.Answer("op", "陈"))
+    t.at(6, core.Raised("heartbeat_lost"))
+    assert t.incident.ringing
+    assert t.at(20, core.Restored("device_restored", left=0, back=200)) == "all_restored"
+    assert (t.incident.state, t.incident.ringing) == (State.ANSWERED, False)
+    assert t.at(30, close(cause="technical", outcome="restored")) == "closed"
+
+
+def test_further_devices_of_a_group_ring_nobody() -> None:
+    t = silent(5)
+    t.at(5, core.Answer("op", "陈"))
+    wakes = t.wakes_after
+    assert t.at(60, core.Joined("heartbeat_lost", 3, 8, "4407")) == "joined"
+    assert (t.incident.ringing, t.wakes_after, t.incident.state) == (False, wakes, State.ANSWERED)
+    assert t.incident.group == core.Group("area", "440703", "4407", NOON + timedelta(minutes=15), 8)
+
+
+def test_a_danger_is_over_only_when_a_person_says_so() -> None:
+    t = Timeline()
+    assert t.at(10, core.Restored("mains_restored", left=0, back=1)) == "recorded"
+    assert t.incident.ringing
