@@ -33,6 +33,7 @@ from care.records import (
     Person,
     Record,
     Responder,
+    heartbeat_seconds,
 )
 from care.tables import BAD_ROWS_LIMIT, BadRow
 from care.transfer import XLSX, export_tables, packed, read_sheets, uploaded
@@ -60,8 +61,11 @@ class DeviceGiven:
     kind: str
     home: str | None = None
     model: str | None = None
-    heartbeat_seconds: int = 90
+    heartbeat_seconds: int | None = None
+    """None: as devices of its way in do it."""
     enabled: bool = True
+    gateway: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +248,10 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
     @routes.put("/devices/{id}")
     async def save_device(id: Id, given: DeviceGiven, who: Writer, language: Language = "en") -> Outcome:
         """Enrol a device, or bind it elsewhere. A new one's password is in the answer, and nowhere else."""
-        return await save(_same(id, given.id, Device(**asdict(given))), who, language)
+        fields = asdict(given)
+        if given.heartbeat_seconds is None:
+            fields["heartbeat_seconds"] = heartbeat_seconds(given.gateway)
+        return await save(_same(id, given.id, Device(**fields)), who, language)
 
     @routes.post("/devices/{id}/password")
     async def renew_password(id: Id, who: Writer) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any
 from care.cells import Value
 from care.records import (
     CONTACTS,
+    DEVICES,
     ENTITIES,
     HOMES,
     PEOPLE,
@@ -25,6 +26,7 @@ from care.records import (
     Person,
     Record,
     entity_of,
+    heartbeat_seconds,
 )
 from care.refusal import Refusal
 from care.tables import BadRow, Row, Sheet, read_cell, write_cell
@@ -88,6 +90,7 @@ def decide(sheets: Sequence[Sheet], present: Present, now: datetime, scope: str 
     for sheet in sheets:
         decision.sheet(sheet)
     decision.ranks()
+    decision.gateways()
     return decision.bad or decision.plan
 
 
@@ -100,7 +103,7 @@ class _Decision:
         self._scope = scope
         self._after: dict[str, dict[Key, Any]] = {name: dict(present.get(name, {})) for name in ENTITIES}
         self._named: dict[str, set[Key]] = {name: set() for name in ENTITIES}
-        self._rows: dict[Key, Row] = {}
+        self._rows: dict[tuple[str, Key], Row] = {}
 
     def sheet(self, sheet: Sheet) -> None:
         entity = sheet.entity
@@ -125,6 +128,8 @@ class _Decision:
         record = replace(before, **row.values) if before is not None else entity.record(**row.values)
         if isinstance(record, Device) and record.enrolled_at is None:
             record = replace(record, enrolled_at=self._now)
+        if before is None and isinstance(record, Device) and "heartbeat_seconds" not in row.values:
+            record = replace(record, heartbeat_seconds=heartbeat_seconds(record.gateway))
         refused = [*self._unknown(entity, record)]
         if (wrong := entity.check(record)) is not None:
             refused.append(wrong)
@@ -135,8 +140,8 @@ class _Decision:
         if not refused:
             self._after[entity.name][key] = record
             self._note(entity, before, record)
-            if entity is CONTACTS:
-                self._rows[key] = row
+            if entity in (CONTACTS, DEVICES):
+                self._rows[entity.name, key] = row
 
     def _unknown(self, entity: Entity, record: Any) -> Iterable[tuple[str, Refusal]]:
         for column, target in entity.refers.items():
@@ -167,7 +172,7 @@ class _Decision:
         return lives.area if isinstance(lives, Home) else None
 
     def _note(self, entity: Entity, before: Any, record: Any) -> None:
-        keyless = isinstance(record, Device) and record.mqtt_password_hash is None
+        keyless = isinstance(record, Device) and record.mqtt_password_hash is None and record.gateway is None
         if keyless:
             self.plan.without_password.add(record.id)
         if before is None:
@@ -186,10 +191,32 @@ class _Decision:
                 places.setdefault((contact.home, contact.rank), []).append(key)
         for (_, rank), keys in places.items():
             for key in keys if len(keys) > 1 else ():
-                if (row := self._rows.get(key)) is not None:
+                if (row := self._rows.get((CONTACTS.name, key))) is not None:
                     other = next(one for one in keys if one != key)
                     self._refuse(row, "rank", Refusal("rank_taken", rank=rank, id=other[0]))
         self.bad.sort(key=_order)
+
+    def gateways(self) -> None:
+        """Whatever is behind a gateway is behind a hub, and two devices are never at one address."""
+        at: dict[tuple[str, str], str] = {}
+        for key, device in self._after[DEVICES.name].items():
+            if not isinstance(device, Device) or device.gateway is None or device.address is None:
+                continue
+            first = at.setdefault((device.gateway, device.address), device.id)
+            if (row := self._rows.get((DEVICES.name, key))) is None:
+                continue
+            hub = self._after[DEVICES.name].get((device.gateway,))
+            if isinstance(hub, Device) and hub.kind != "hub":
+                self._refuse(row, "gateway", Refusal("no_gateway", id=device.gateway))
+            elif isinstance(hub, Device) and hub.home is not None and not in_scope(self._area(hub), self._scope):
+                self._refuse(row, "gateway", Refusal("outside_area", scope=self._scope))
+            if first != device.id:
+                self._refuse(row, "address", address_taken(device))
+        self.bad.sort(key=_order)
+
+
+def address_taken(device: Device) -> Refusal:
+    return Refusal("address_taken", gateway=device.gateway, address=device.address)
 
 
 _FILES = {entity.name: place for place, entity in enumerate(ENTITIES.values())}

@@ -38,7 +38,12 @@ DEVICE_KINDS = {
     "co": "一氧化碳",
     "water": "水浸",
     "clock": "时钟",
+    "vibration": "振动感应",
+    "tracker": "定位器",
+    "panel": "报警主机",
+    "climate": "温湿度",
 }
+KINDS_BEHIND_NOBODY = frozenset({"hub", "clock"})
 HEARTBEATS_SECONDS = (90, 180, 900, 18000, 90000)
 CONSENTS = {
     "emergency": "紧急呼援",
@@ -127,6 +132,10 @@ class Device:
     enrolled_at: datetime | None = None
     """None only in what is asked for: the register fills in the time."""
     mqtt_password_hash: str | None = None
+    gateway: str | None = None
+    """The hub through which it speaks; then it has no password of its own."""
+    address: str | None = None
+    """What that hub calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +210,19 @@ def _check_device(device: Device) -> tuple[str, Refusal] | None:
         return "id", Refusal("device_reserved", id=device.id)
     if device.kind == "clock" and device.home is not None:
         return "home", Refusal("clock_has_no_home")
+    if (device.gateway is None) != (device.address is None):
+        return "address" if device.address is None else "gateway", Refusal("gateway_and_address")
+    if device.gateway is not None and device.kind in KINDS_BEHIND_NOBODY:
+        return "gateway", Refusal("behind_nobody", kind=device.kind)
     return None
+
+
+def heartbeat_seconds(gateway: str | None) -> int:
+    """How often a device is expected to be heard of which nobody has said it.
+
+    What is behind a gateway speaks when something happens; a Zigbee sensor checks in about once a day.
+    """
+    return HEARTBEATS_SECONDS[0] if gateway is None else HEARTBEATS_SECONDS[-1]
 
 
 def _check_consent(consent: Consent) -> tuple[str, Refusal] | None:
@@ -355,8 +376,10 @@ DEVICES = _entity(
         "enabled": ("启用", cells.flag),
         "enrolled_at": ("登记时间", cells.moment),
         "mqtt_password_hash": ("密码散列", _hash),
+        "gateway": ("网关编号", _id),
+        "address": ("网关内地址", _line),
     },
-    {"home": "homes"},
+    {"home": "homes", "gateway": "devices"},
     _check_device,
     kept_when_empty=("enrolled_at", "mqtt_password_hash"),
 )

@@ -43,7 +43,8 @@ order by id limit %(limit)s
 
 -- name: devices
 -- A device in no home lies in no area: only who may see everything sees it.
-select d.id, d.home, d.kind, d.model, d.heartbeat_seconds, d.mqtt_password_hash, d.enabled, d.enrolled_at
+select d.id, d.home, d.kind, d.model, d.heartbeat_seconds, d.mqtt_password_hash, d.enabled, d.enrolled_at, d.gateway,
+  d.address
 from devices d left join homes h on h.id = d.home
 where (%(scope)s = '' or starts_with(h.area, %(scope)s)) and (%(keys)s::text[] is null or d.id = any(%(keys)s))
   and (%(home)s::text is null or d.home = %(home)s) and d.id > %(after)s
@@ -129,13 +130,20 @@ values (%(id)s, %(name)s, %(role)s, %(area)s, %(phone)s, %(language)s, %(on_duty
 on conflict (id) do update set name = excluded.name, role = excluded.role, area = excluded.area,
   phone = excluded.phone, language = excluded.language, on_duty = excluded.on_duty
 
+-- name: addresses_taken
+-- Those of the addresses at which there is another device than those that are written.
+select gateway, address from devices
+where (gateway, address) in (select * from unnest(%(gateways)s::text[], %(addresses)s::text[]))
+  and id <> all(%(devices)s::text[])
+
 -- name: write_devices
-insert into devices (id, home, kind, model, heartbeat_seconds, mqtt_password_hash, enabled, enrolled_at)
+insert into devices (id, home, kind, model, heartbeat_seconds, mqtt_password_hash, enabled, enrolled_at, gateway,
+  address)
 values (%(id)s, %(home)s, %(kind)s, %(model)s, %(heartbeat_seconds)s, %(mqtt_password_hash)s, %(enabled)s,
-  %(enrolled_at)s)
+  %(enrolled_at)s, %(gateway)s, %(address)s)
 on conflict (id) do update set home = excluded.home, kind = excluded.kind, model = excluded.model,
   heartbeat_seconds = excluded.heartbeat_seconds, mqtt_password_hash = excluded.mqtt_password_hash,
-  enabled = excluded.enabled, enrolled_at = excluded.enrolled_at
+  enabled = excluded.enabled, enrolled_at = excluded.enrolled_at, gateway = excluded.gateway, address = excluded.address
 
 -- name: write_consents
 insert into consents (person, kind, given_at, withdrawn_at)

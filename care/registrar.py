@@ -14,7 +14,7 @@ from typing import Any, Literal
 from psycopg.errors import ForeignKeyViolation
 
 from care import register
-from care.changes import Plan, Refused, decide, in_scope, one_row, raises, wanted
+from care.changes import Plan, Refused, address_taken, decide, in_scope, one_row, raises, wanted
 from care.records import (
     AREAS,
     AWAY,
@@ -199,12 +199,30 @@ async def _write(connection: Connection, plan: Plan, passwords: Mapping[str, str
         records = plan.writes(name)
         if entity is DEVICES:
             records = [_with_password(record, passwords) for record in records]
+            records.sort(key=lambda device: device.gateway is not None)  # gateways before what is behind them
         if entity is AREAS:
             records.sort(key=lambda area: len(area.code))  # those above are there before those below
+        if entity is DEVICES:
+            await _free(connection, records)
         if records:
             async with connection.cursor() as cursor:
                 await cursor.executemany(getattr(register.sql, f"write_{name}"), [asdict(record) for record in records])
     await _raise(connection, plan.raised)
+
+
+async def _free(connection: Connection, devices: Sequence[Device]) -> None:
+    """Nobody else is where these devices are. Refused: somebody is."""
+    behind = [device for device in devices if device.gateway is not None]
+    asked = {
+        "devices": [device.id for device in devices],
+        "gateways": [device.gateway for device in behind],
+        "addresses": [device.address for device in behind],
+    }
+    taken = await (await connection.execute(register.sql.addresses_taken, asked)).fetchall()
+    if taken:
+        at = {(row["gateway"], row["address"]) for row in taken}
+        wrong = [device for device in behind if (device.gateway, device.address) in at]
+        raise Refused([BadRow("", 0, "address", address_taken(device)) for device in wrong])
 
 
 async def _raise(connection: Connection, homes: set[str]) -> None:

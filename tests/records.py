@@ -106,6 +106,8 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         enabled=st.booleans(),
         enrolled_at=_moment,
         mqtt_password_hash=st.sampled_from([f"$7$101${letter * 16}${letter * 86}==" for letter in "aB/+9"]),
+        gateway=_maybe(_id),
+        address=_text(_line),
     ),
     "consents": st.builds(
         Consent,

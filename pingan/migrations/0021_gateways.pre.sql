@@ -1,9 +1,15 @@
 -- Devices behind gateways, and what was heard of each device, registered or not.
 
-alter table devices add column gateway text;
+alter table devices add column gateway text references devices;
 alter table devices add column address text;
 alter table devices add constraint devices_gateway_and_address check ((gateway is null) = (address is null));
 alter table devices add constraint devices_gateway_address_key unique (gateway, address);
+create index devices_by_gateway on devices (gateway) where gateway is not null;
+
+alter table devices drop constraint devices_kind_check;
+alter table devices add constraint devices_kind_check check (kind in ('button', 'pendant', 'hub', 'watch', 'motion',
+    'door', 'bed', 'smoke', 'gas', 'co', 'water', 'clock', 'vibration', 'tracker', 'panel', 'climate'));
+
 comment on column devices.gateway is 'The device (a hub) through which this one speaks; null: it speaks for itself.';
 comment on column devices.address is 'What the gateway calls it: a Zigbee address or friendly name, a DevEUI.';
 

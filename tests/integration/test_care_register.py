@@ -216,6 +216,23 @@ async def test_every_sample_device_has_its_own_password(connection: Connection, 
         assert await password_is(connection, device, password)
 
 
+async def test_a_device_behind_a_gateway_has_its_place_there_alone_and_no_password(connection: Connection) -> None:
+    button = Device(id="D1", kind="button", home="H001", gateway="H001-hub", address="0x00158d")
+    saved = await registrar.save(connection, button, NOW)
+    assert saved.password is None
+    assert saved.record.gateway == "H001-hub"
+    with pytest.raises(Refused) as refused:
+        await registrar.save(connection, replace(button, id="D2"), NOW)
+    (bad,) = refused.value.bad
+    assert (bad.column, bad.refusal.reason) == ("address", "address_taken")
+    with pytest.raises(Refused) as refused:
+        await registrar.delete(connection, DEVICES, ("H001-hub",))
+    assert [bad.refusal.reason for bad in refused.value.bad] == ["in_use"]
+    freed = await registrar.save(connection, replace(button, address="elsewhere"), NOW)
+    assert freed.what == "changed"
+    assert (await registrar.save(connection, replace(button, id="D2", home="H002"), NOW)).what == "added"
+
+
 async def test_what_is_still_needed_is_not_deleted(connection: Connection) -> None:
     for entity, key in ((HOMES, "H001"), (AREAS, "440703901001"), (AREAS, "440703")):
         with pytest.raises(Refused) as refused:
@@ -274,7 +291,7 @@ async def test_an_export_imports_into_an_empty_register_as_it_was(
         again = await import_files(connection, files, NOW)
         assert (again.added, again.changed, again.passwords) == ({}, {}, {})
         await connection.execute("truncate areas, accounts, sessions, tokens cascade")
-        await connection.execute("truncate devices")
+        await connection.execute("truncate devices cascade")
         report = await import_files(connection, unzip(zipped(files, NOW)), NOW)
         assert report.passwords == {}
         assert await register.whole(connection) == before
@@ -293,7 +310,7 @@ async def test_a_workbook_imports_into_an_empty_register_as_it_was(
     again = await import_files(connection, {"r.xlsx": content}, NOW)
     assert (again.added, again.changed, again.passwords) == ({}, {}, {})
     await connection.execute("truncate areas, accounts, sessions, tokens cascade")
-    await connection.execute("truncate devices")
+    await connection.execute("truncate devices cascade")
     report = await import_files(connection, {"r.xlsx": content}, NOW)
     assert report.passwords == {}
     assert await register.whole(connection) == before

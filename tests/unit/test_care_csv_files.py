@@ -323,6 +323,50 @@ def test_a_device_without_a_password_is_to_get_one() -> None:
     assert plan.added["devices"][0].enrolled_at == NOW
 
 
+GATEWAY = Device(id="G1", kind="hub", home="H1", enrolled_at=NOW, mqtt_password_hash="x")
+
+
+def test_what_is_behind_a_gateway_gets_no_password_and_is_not_expected_every_minute() -> None:
+    plan = _plan({"devices.csv": "id,kind,home,gateway,address\nD1,button,H1,G1,厨房/按钮\n"}, AREA, HOME, GATEWAY)
+    (device,) = plan.added["devices"]
+    assert (device.gateway, device.address, device.heartbeat_seconds) == ("G1", "厨房/按钮", 90_000)
+    assert plan.without_password == set()
+    assert plan.raised == {"H1"}
+
+
+def test_a_gateway_may_come_in_the_file_of_what_is_behind_it() -> None:
+    files = {"devices.csv": "id,kind,gateway,address\nD1,smoke,G9,a\nG9,hub,,\n"}
+    plan = _plan(files, AREA, HOME)
+    assert {device.id: device.heartbeat_seconds for device in plan.added["devices"]} == {"D1": 90_000, "G9": 90}
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ("D1,smoke,G1,\n", [(2, "address", "gateway_and_address")]),
+        ("D1,smoke,,a\n", [(2, "gateway", "gateway_and_address")]),
+        ("D1,smoke,G2,a\n", [(2, "gateway", "unknown_devices")]),
+        ("D1,smoke,B1,a\n", [(2, "gateway", "no_gateway")]),
+        ("D1,hub,G1,a\n", [(2, "gateway", "behind_nobody")]),
+        ("D1,smoke,G1,a\nD2,gas,G1,a\n", [(3, "address", "address_taken")]),
+    ],
+)
+def test_a_place_behind_a_gateway_that_cannot_be(rows: str, refused: list[tuple[int, str, str]]) -> None:
+    button = Device(id="B1", kind="button", enrolled_at=NOW, mqtt_password_hash="x")
+    decision = _decide({"devices.csv": "id,kind,gateway,address\n" + rows}, AREA, HOME, GATEWAY, button)
+    assert _reasons(decision) == [("devices.csv", line, column, reason) for line, column, reason in refused]
+
+
+def test_a_gateway_in_somebody_elses_area_is_not_adopted_from() -> None:
+    other = Area(code="440704", name="江海区", level="district", parent="4407")
+    mine = Home(id="H2", area="440704", address="x")
+    rows = {"devices.csv": "id,kind,home,gateway,address\nD1,button,H2,G1,a\n"}
+    decision = _decide(rows, AREA, HOME, other, mine, GATEWAY, scope="440704")
+    assert [reason for *_, reason in _reasons(decision)] == ["outside_area"]
+    of_the_city = Device(id="G1", kind="hub", enrolled_at=NOW, mqtt_password_hash="x")
+    assert isinstance(_decide(rows, AREA, HOME, other, mine, of_the_city, scope="440704"), Plan)
+
+
 def test_an_area_is_a_wall() -> None:
     district = Area(code="440703", name="蓬江区", level="district", parent="4407")
     other = Area(code="440704", name="江海区", level="district", parent="4407")
