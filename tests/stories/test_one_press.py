@@ -226,10 +226,10 @@ def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incident
     try:
         environ = log_environ()
         house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0", **environ)
-        # Each step costs Kafka a flush for every partition: a few days of it show the same.
-        days = 4 if environ.get("PINGAN_LOG") == "kafka" else 14
+        # Each step costs Kafka a flush for every partition: ten days of it, by the hour, show the same.
+        days, minutes = (10, 60) if environ.get("PINGAN_LOG") == "kafka" else (14, 30)
         driven = ("--home", "H001", "--driven", "--data", str(SHARED))
-        home = replay(house, "--tihm", "0d5ef", "--days", str(days), "--step-minutes", "30", *driven)
+        home = replay(house, "--tihm", "0d5ef", "--days", str(days), "--step-minutes", str(minutes), *driven)
         assert home["readings"] > 400 * days
         assert home["incidents"].get("inactivity", 0) >= 1, "the home's silences raise incidents"
         trials = replay(house, "--falls", "weda", "--trials", "10", *driven)
