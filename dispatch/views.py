@@ -17,6 +17,8 @@ sql = Queries(__file__, "views.sql")
 
 BOARD_ROWS = 500
 RECENT_ROWS = 50
+CALLER = "tel:"
+"""Begins what stands in a device's place where somebody called."""
 GROUP_ROWS = 500
 """Devices of a group that are shown, those that are silent first; how many there are in all, the group says."""
 GROUP_ALARMS = 20
@@ -106,7 +108,7 @@ def _shown(row: Row) -> Row:
     except msgspec.ValidationError:
         # Of another version, perhaps. One incident that cannot be read hides no other, and rings till somebody looks.
         log.exception("incident %s cannot be read", row["id"])
-        return {**row, **_UNREADABLE}
+        return {**row, **_UNREADABLE, "caller": _caller(row["device"])}
     step = known.policy.step(known.step)
     return {
         **row,
@@ -122,6 +124,8 @@ def _shown(row: Row) -> Row:
         "operator_name": known.operator_name,
         "helper": msgspec.structs.asdict(known.helper) if known.helper else None,
         "helpers_beside": [msgspec.structs.asdict(helper) for helper in known.seconds],
+        "caller": _caller(row["device"]),
+        "named_by": known.named_by,
         "contact": known.contact,
         "group": {**msgspec.structs.asdict(known.group), "name": row.get("group_name")} if known.group else None,
         "stamps": {stamp: _stamp(known, stamp) for stamp in core.STAMPS},
@@ -143,12 +147,21 @@ _UNREADABLE: Row = {
     "operator_name": None,
     "helper": None,
     "helpers_beside": [],
+    "named_by": None,
     "contact": None,
     "group": None,
     "stamps": {stamp: {"at": None, "absent": None, "reported": False} for stamp in core.STAMPS},
     "closing": None,
     "presses": [],
 }
+
+
+def _caller(device: str | None) -> str | None:
+    """The number of a caller whom the register knows of no home, as far as it is shown; None: a device raised it."""
+    if device is None or not device.startswith(CALLER):
+        return None
+    number = device.removeprefix(CALLER)
+    return number if number.startswith("+") else ""
 
 
 def _stamp(known: Incident, stamp: str) -> Row:

@@ -6,6 +6,11 @@ select pg_notify('console_beat', %(payload)s)
 select homes.area, grouped_by is not null and incidents.home is null as many
 from incidents left join homes on homes.id = incidents.home where incidents.id = %(incident)s
 
+-- name: open_dangers
+-- Which of these homes have an open danger already, other than the one that is to be named.
+select home, id from incidents
+where home = any(%(homes)s) and danger and not test and state <> 'closed' and id <> %(incident)s
+
 -- name: present
 -- A page says that it is there. It stays its account's: nobody else can speak for it.
 insert into consoles (id, account, seen_at, sound, visible)

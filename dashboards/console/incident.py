@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from care import register
 from care.principals import Principal
 from dispatch import incident as core
 from dispatch import views
-from dispatch.desk import Desk
+from dispatch.desk import Desk, UnknownHome
 from dispatch.incident import CAUSES, OUTCOMES, Decision
 from pingan.clock import Clock
-from pingan.database import Database
+from pingan.database import Database, Queries
 from pingan.problem import Problem
 
 from .access import person
@@ -25,7 +26,11 @@ from .sentences import Teller, instruction, outcome_of_send, shown_people, statu
 Me = Annotated[Principal, Depends(person)]
 IncidentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
+sql = Queries(__file__, "console.sql")
+
 TEXT = 4000
+SAID = 300
+FOUND = 20
 
 
 def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRouter:
@@ -40,10 +45,37 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
 
     @routes.get("/{incident_id}")
     async def page(
-        request: Request, me: Me, incident_id: IncidentId, said: Annotated[str | None, Query(max_length=80)] = None
+        request: Request, me: Me, incident_id: IncidentId, said: Annotated[str | None, Query(max_length=SAID)] = None
     ) -> Response:
         row = await load(incident_id, me)
         return pages.render(request, "incident.html", **_shown(pages, request, row, me), said=said)
+
+    @routes.get("/{incident_id}/identify")
+    async def whose(
+        request: Request, me: Me, incident_id: IncidentId, words: Annotated[str | None, Query(max_length=100)] = None
+    ) -> Response:
+        """Whose home it is: to be looked for, beginning with what the caller's number itself finds."""
+        row = await load(incident_id, me)
+        sought = words if words is not None else row["caller"] or ""
+        async with database.connection() as connection:
+            page = await register.search(connection, sought, me.area, limit=FOUND)
+            homes = {"homes": [hit.home for hit in page.items], "incident": incident_id}
+            open_ones = {one["home"]: one["id"] async for one in await connection.execute(sql.open_dangers, homes)}
+        return pages.render(
+            request, "identify.html", row=row, words=sought, hits=page.items, more=page.next is not None,
+            open_ones=open_ones, only=words is not None and len({hit.home for hit in page.items}) == 1,
+        )  # fmt: skip
+
+    @routes.post("/{incident_id}/identify")
+    async def identify(
+        request: Request, me: Me, incident_id: IncidentId, home: Annotated[str, Form(max_length=200)]
+    ) -> Response:
+        await load(incident_id, me)
+        try:
+            decision = await desk.identify(incident_id, home, me.id, me.name, me.area)
+        except UnknownHome as error:
+            raise Problem(404, "not_found", f"the register has no home {home}") from error
+        return _answer(pages, request, incident_id, decision)
 
     @routes.post("/{incident_id}/{act}")
     async def do(
@@ -125,7 +157,7 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
     reader = pages.reader(request)
     times = pages.times(reader.language)
     t = say(reader.language)
-    names = {one["id"]: one["name"] for one in row["people"]}
+    names = {one["id"]: one["name"] for one in row["people"]} | {core.DESK: t("incident.desk_phone")}
     devices = {row["device"], *(alarm["device"] for alarm in row["alarms"])}
     teller = Teller(names, devices, reader.language, times)
     todo: list[Act] = acts(row, me.id)
@@ -142,11 +174,30 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
         ],
         "people": shown_people(row),
         "outcome_of_send": lambda why: outcome_of_send(why, t, reader.language),
+        "callers": _callers(row),
+        "nameable": _nameable(row),
         "causes": CAUSES,
         "outcomes": OUTCOMES,
         "cause": row["cause"] if row["cause"] in CAUSES else "unknown" if row["danger"] else "technical",
         "reason_needed": _reason_needed(row, times.now),
     }
+
+
+def _nameable(row: dict[str, Any]) -> bool:
+    """Whether somebody may say whose home it is, as far as the page can tell: nobody's yet, or said and not gone to."""
+    if not row["danger"] or row["test"] or row["state"] == "closed":
+        return False
+    return row["home"] is None or (row["named_by"] is not None and row["helper"] is None)
+
+
+def _callers(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everybody who has called or written about it, once each, the last first."""
+    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for alarm in row["alarms"]:
+        caller = alarm["evidence"].get("caller")
+        if caller:
+            found[caller.get("number"), caller.get("name")] = caller
+    return list(reversed(found.values()))
 
 
 def _reason_needed(row: dict[str, Any], now: datetime) -> bool:

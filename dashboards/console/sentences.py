@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 from .language import Say, known, named, say
+from .telephone import read_aloud
 from .times import Times
 
 SOON_SECONDS = 60
@@ -126,6 +127,8 @@ class Teller:
             return "journal.opened_group"
         if decision == "on_scene" and one["detail"].get("reported_by") is None:
             return "journal.on_scene_shown"
+        if decision in ("opened", "rang_again") and one["detail"].get("caller"):
+            return f"journal.{decision}_by_{one['detail']['caller']['source']}"
         if decision in ("opened", "rang_again") and one["actor"] not in self._devices:
             return f"journal.{decision}_for_caller"
         return f"journal.{decision}"
@@ -134,6 +137,7 @@ class Teller:
         detail, language = one["detail"], self._language
         person = detail.get("person", "")
         helper = detail.get("helper") or {}
+        caller = detail.get("caller") or {}
         return {
             "actor": self._names.get(one["actor"], one["actor"]),
             "kind": named(language, "kind", detail.get("kind", "")),
@@ -141,11 +145,19 @@ class Teller:
             "who": detail.get("who") or helper.get("name", ""),
             "helper": helper.get("name") or detail.get("who") or self._t("somebody"),
             "person": self._names.get(person, person),
-            "text": detail.get("text", ""),
+            "text": detail.get("text", "") or caller.get("text") or self._t("incident.empty_text"),
+            "caller": _called(caller, self._t, language) if caller else "",
             "why": outcome_of_send(detail.get("why", ""), self._t, language),
             "cause": named(language, "kind", detail.get("cause", "")),
             "outcome": named(language, "outcome", detail.get("outcome", "")),
         }
+
+
+def _called(caller: Mapping[str, Any], t: Say, language: str) -> str:
+    """李梅（家属）138 0000 0101 · a caller as far as they are known."""
+    number = read_aloud(caller.get("number")) or t("board.caller_withheld")
+    known_as = filter(None, (caller.get("name"), caller.get("role") and named(language, "role", caller["role"])))
+    return " ".join((*known_as, number))
 
 
 def outcome_of_send(why: str, t: Say, language: str) -> str:

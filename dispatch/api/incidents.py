@@ -87,6 +87,10 @@ class CloseAct(BaseModel):
     reason: Text = ""
 
 
+class IdentifyAct(Act):
+    home: Line
+
+
 class OpenAct(BaseModel):
     home: Line
     cause: Line = "sos"
@@ -107,10 +111,15 @@ def router(
 
     async def act(incident_id: int, event: core.Event, who: Principal) -> dict[str, Any]:
         """Let it happen, if the incident is within the asker's area; a refusal is a 409 that names its reason."""
+        await seen(incident_id, who)
+        return await told(incident_id, await desk.act(incident_id, event), who)
+
+    async def seen(incident_id: int, who: Principal) -> None:
         async with database.connection() as connection:
             if not await views.visible(connection, incident_id, who.area):
                 raise Problem(404, "not_found", f"there is no incident {incident_id}")
-        decision = await desk.act(incident_id, event)
+
+    async def told(incident_id: int, decision: core.Decision, who: Principal) -> dict[str, Any]:
         async with database.connection() as connection:
             row = await views.row(connection, incident_id, who.area)
         if decision.refused:
@@ -185,6 +194,16 @@ def router(
     async def note(incident_id: IncidentId, body: NoteAct, who: Asker) -> dict[str, Any]:
         return await act(incident_id, core.Note(who.name, body.text), who)
 
+    @routes.post("/incidents/{incident_id}/identify")
+    async def identify(incident_id: IncidentId, body: IdentifyAct, who: Asker) -> dict[str, Any]:
+        """Whose home it is: of an incident that came from a caller or a device without one."""
+        await seen(incident_id, who)
+        try:
+            decision = await desk.identify(incident_id, body.home, who.id, who.name, who.area)
+        except UnknownHome as error:
+            raise Problem(404, "unknown_home", f"the register has no home {body.home}") from error
+        return await told(incident_id, decision, who)
+
     @routes.get("/stream")
     async def changes(who: Asker) -> StreamingResponse:
         return StreamingResponse(
@@ -211,6 +230,10 @@ REFUSALS = {
     "already_on_scene": "somebody is on scene already",
     "already_safe": "it is safe already",
     "pressed_again": "the button was pressed again since: look at the incident, then close it",
+    "not_a_call": "it is no call for help: it needs no home",
+    "already_named": "it is named already",
+    "home_known": "its own device or telephone says which home it is",
+    "home_has_incident": "this home has another open: close one of the two as a duplicate",
     "unknown_person": "nobody of that id can be asked for this home",
     "unknown_cause": f"the cause is one of {', '.join(core.CAUSES)}",
     "unknown_outcome": f"the outcome is one of {', '.join(core.OUTCOMES)}",

@@ -38,6 +38,10 @@ EVENTS: tuple[core.Event, ...] = (
     core.Unreached("C1", "twilio_voice: busy"), core.Moving(LI, "王芳"), core.Moving(None), core.OnScene(LI),
     core.OnScene(None, "王芳"), core.Safe("王芳"), core.Note("王芳", "{curly} <b>"),
     core.Close("a", "王芳", "sos", "accidental", 99), core.Close("a", "王芳", "sos", "accidental", 99, "a reason"),
+    core.Raised("sos", None, core.Caller("telephone", "+8613800000101", "李梅", "family")),
+    core.Raised("sos", None, core.Caller("sms", None, text="{curly} <b>")), core.Connected("x"),
+    core.Identify("a", "王芳", "H1", "陈秀英", policies()["danger"]),
+    core.Identify("a", "王芳", "H2", "林海", policies()["danger"]),
 )  # fmt: skip
 
 

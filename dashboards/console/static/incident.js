@@ -151,6 +151,11 @@ export function key(code) {
     next?.click();
     return Boolean(next);
   }
+  const whose = code === "KeyI" && document.getElementById("identify");
+  if (whose) {
+    location.assign(whose.href);
+    return true;
+  }
   const letter = /^Key([A-Z])$/.exec(code)?.[1];
   const button = letter && document.querySelector(`.act[data-key="${letter}"]`);
   if (!button) return false;
