@@ -54,6 +54,7 @@ where device = %(device)s and at >= %(since)s order by at desc limit %(limit)s
 -- may see everything.
 select heard.device, heard.first_at, heard.last_at, heard.messages, heard.last_kind, heard.battery_percent,
        own.id is not null as registered, own.kind, own.model,
+       own.heartbeat_seconds,
        named.gateway, named.address, hub.home as gateway_home, homes.address as gateway_place,
        count(*) over () as total
 from device_heard heard

@@ -9,13 +9,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from care import device_config, register, registrar
 from care import devices_view as view
-from care import register, registrar
 from care.changes import Refused
+from care.device_config import Reminder, Wanted
 from care.principals import WRITERS, Principal
 from care.records import DEVICE_KINDS, HEARTBEATS_SECONDS
+from care.refusal import Refusal
 from care.words import explain
+from dispatch import self_test
 from dispatch.devices import area_figures, device_figures
+from dispatch.self_test import NotTested
 from pingan.clock import Clock
 from pingan.database import Connection, Database
 from pingan.problem import Problem
@@ -31,6 +35,7 @@ Heard = Annotated[str, Query(min_length=1, max_length=400)]
 Words = Annotated[str | None, Query(max_length=100)]
 PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 State = Literal["silent", "faulty", "low_battery", "never_heard", "unbound", "disabled", "well"]
+Said = Literal["adopted", "asked", "told"]
 Reason = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]+$")]
 
 FIGURES_DAYS = 30
@@ -66,6 +71,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
                 "reasons": await view.reasons(connection, clock.now()) if me.area is None else None,
                 "rejected": None if me.area is None else await view.rejected(connection, me.area, rows=view.FIRST_ROWS),
                 "line": await line_figures(connection, me),
+                "due": await self_test.tests_due(connection, me.area, clock.now()),
             }
         return pages.render(
             request, "devices.html", states=view.STATES, writes=me.role in WRITERS, rows=FIGURE_ROWS, **found
@@ -142,10 +148,9 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         """What is wrong is shown beside its field, with what was written."""
         async with request.form(max_fields=20) as form:
             given = {name: _line(str(form.get(name, "")))[:400].strip() for name in FIELDS}
-        heartbeat = int(given["heartbeat_seconds"]) if given["heartbeat_seconds"].isdecimal() else 0
         wish = view.Adoption(
             device=given["device"], id=given["id"], home=given["home"], kind=given["kind"],
-            model=given["model"] or None, heartbeat_seconds=heartbeat,
+            model=given["model"] or None, heartbeat_seconds=_whole(given["heartbeat_seconds"]),
         )  # fmt: skip
         try:
             saved = await adopt(person(me), wish)
@@ -155,7 +160,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
             words = given["words"] or given["home"]
             return await adopt_form(request, me, wish.device, words, 422, wrong=wrong, given=given)
         if saved.password is None:
-            return RedirectResponse(f"/devices/{wish.id}?adopted=yes", 303)
+            return RedirectResponse(f"/devices/{wish.id}?said=adopted", 303)
         return pages.render(request, "adopted.html", device=wish.id, password=saved.password)
 
     async def adopt(me: Principal, wish: view.Adoption) -> registrar.Saved:
@@ -167,22 +172,56 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         return saved
 
     @routes.get("/devices/{device}", include_in_schema=False)
-    async def device_page(request: Request, me: Me, device: Id, adopted: str | None = None) -> Response:
+    async def device_page(request: Request, me: Me, device: Id, said: Said | None = None) -> Response:
+        return await show(request, me, device, said=said)
+
+    @routes.post("/devices/{device}/self-test", include_in_schema=False)
+    async def begin_test(request: Request, me: Me, device: Id) -> Response:
+        try:
+            async with database.connection() as connection:
+                await self_test.open_window(connection, device, me.name, clock.now(), me.area)
+        except NotTested as refused:
+            if refused.name == "unknown_device":
+                raise Problem(404, "not_found", f"there is no device {device}") from refused
+            return await show(request, me, device, 409, wrong=f"devices.not_tested_{refused.name}")
+        return RedirectResponse(f"/devices/{device}?said=asked#tests", 303)
+
+    @routes.post("/devices/{device}/config", include_in_schema=False)
+    async def configure(request: Request, me: Writer, device: Id) -> Response:
+        async with request.form(max_fields=10) as form:
+            heartbeat, volume, weekday, hour = (
+                _whole(str(form.get(name, ""))) for name in ("heartbeat_seconds", "volume", "weekday", "hour")
+            )
+        reminder = None if weekday is None else Reminder(weekday, -1 if hour is None else hour)
+        wanted = Wanted(-1 if heartbeat is None else heartbeat, -1 if volume is None else volume, reminder)
+        try:
+            async with database.connection() as connection:
+                changed = await device_config.change(connection, device, wanted, clock.now(), person(me).area)
+        except Refusal as refusal:
+            language = pages.reader(request).language
+            return await show(request, me, device, 422, why=explain(refusal, language))
+        if changed is None:
+            raise Problem(404, "not_found", f"there is no device {device}")
+        return RedirectResponse(f"/devices/{device}?said=told#config", 303)
+
+    async def show(request: Request, me: Principal, device: str, status: int = 200, /, **values: Any) -> Response:
         async with database.connection() as connection:
             found = await view.one(connection, me.area, device, clock.now())
             if found is None:
                 raise Problem(404, "not_found", f"there is no device {device}")
             since = clock.now() - timedelta(days=FIGURES_DAYS)
             figures = await device_figures(connection, me.area, since, devices=[device])
+            tests = await self_test.windows(connection, device, me.area)
+            try:
+                config = await device_config.read(connection, device, me.area)
+            except Refusal:  # nothing can tell it anything: its page has no such part
+                config = None
         return pages.render(
-            request,
-            "device.html",
-            one=found,
-            figures=figures[0] if figures else None,
-            days=FIGURES_DAYS,
-            adopted=adopted == "yes",
-            readings_days=view.READINGS_DAYS,
-        )
+            request, "device.html", status, one=found, figures=figures[0] if figures else None, days=FIGURES_DAYS,
+            readings_days=view.READINGS_DAYS, config=config, tests=tests, heartbeats=device_config.HEARTBEAT_LEVELS,
+            volumes=device_config.VOLUMES, weekdays=device_config.WEEKDAYS, hours=device_config.HOURS,
+            writes=me.role in WRITERS, **{"said": None, "wrong": None, "why": None, **values},
+        )  # fmt: skip
 
     @routes.get("/api/v1/devices", tags=["devices"])
     async def devices(me: Asker, state: State | None = None, page: PageNumber = 1) -> dict[str, Any]:
@@ -241,6 +280,13 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
 
 def _nothing(heard: str) -> Problem:
     return Problem(404, "not_found", f"nothing is heard as {heard} that could be adopted")
+
+
+def _whole(text: str) -> int | None:
+    """A number of a form; None where nothing stands. What is no number is -1, which nothing takes."""
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
 def _line(text: str) -> str:

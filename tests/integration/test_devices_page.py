@@ -259,7 +259,7 @@ async def test_what_is_heard_and_is_nobodys_is_adopted_once(at: Site, field: Fie
         assert (await client.post("/devices/adopt", data={**form, "heartbeat_seconds": "7"})).status_code == 422
         assert (await client.post("/devices/adopt", data={**form, "id": ""})).status_code == 422
         done = await client.post("/devices/adopt", data=form)
-        assert (done.status_code, done.headers.get("location")) == (303, "/devices/H001-sos?adopted=yes")
+        assert (done.status_code, done.headers.get("location")) == (303, "/devices/H001-sos?said=adopted")
         assert (await client.post("/devices/adopt", data={**form, "id": "H001-again"})).status_code == 404
         assert (await client.get("/devices/adopt", params={"device": "a\0b"})).status_code == 404
     async with field.database.connection() as connection:
