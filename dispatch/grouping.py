@@ -220,7 +220,7 @@ def _by_gateway(losses: Sequence[Loss]) -> tuple[list[Cluster], list[Loss]]:
     taken: set[UUID] = set()
     for gateway, some in sorted(behind.items()):
         if gateway in own or len({loss.device for loss in some}) >= BEHIND_LEAST:
-            mine = tuple(loss for loss in (*own.get(gateway, ()), *some) if loss.id not in taken)
+            mine = tuple(dict.fromkeys(loss for loss in (*own.get(gateway, ()), *some) if loss.id not in taken))
             taken |= {loss.id for loss in mine}
             found.append(Cluster("gateway", gateway, mine))
     return found, [loss for loss in losses if loss.id not in taken]

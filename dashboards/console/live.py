@@ -26,7 +26,7 @@ QUEUE = 1000
 """Events that may wait for one slow page; one that falls further behind is told to look at everything again."""
 KNOWN_AREAS = 10_000
 EVERYWHERE = "*"
-"""No area's code: many homes' incident may grow into any. A page asks for it with its own rights, and may get nothing."""
+"""No area's code: many homes' incident may grow into any. A page asks for it with its own rights."""
 PAGES = 500
 """Open streams. One account needs one or two."""
 
