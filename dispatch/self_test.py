@@ -120,9 +120,9 @@ async def passed(connection: Connection, incident: int, now: datetime) -> None:
     """A test's incident is over: it was seen. What failed before and was not restored is restored by it."""
     windows = await (await connection.execute(sql.passed, {"incident": incident, "now": now})).fetchall()
     for window in windows:
-        if window["failed"] is not None:
-            evidence = {"source": FAULT, "restores": str(_alarm_id(window["failed"], FAULT))}
-            await _raise(connection, window["failed"], RESTORED, window, evidence, now)
+        for failed in window["failed"] or ():
+            evidence = {"source": FAULT, "restores": str(_alarm_id(failed, FAULT))}
+            await _raise(connection, failed, RESTORED, window, evidence, now)
 
 
 async def end_windows(connection: Connection, now: datetime) -> int:

@@ -52,7 +52,7 @@ update test_windows set alarm = %(alarm)s, incident = %(incident)s, pressed_at =
 where id = %(window)s
 
 -- name: passed
--- A screen (or a person) has seen it. `failed`: the last window since the test before that failed, whose fault is over.
+-- A screen (or a person) has seen it. `failed`: the windows that failed since the one that passed before: it is over.
 with before as (
     select id, device, home from test_windows where incident = %(incident)s and state <> 'passed' for update
 ), passed as (
@@ -60,7 +60,7 @@ with before as (
     from before where test_windows.id = before.id
 )
 select before.device, before.home,
-       (select max(failed.id) from test_windows failed
+       (select array_agg(failed.id order by failed.id) from test_windows failed
         where failed.device = before.device and failed.state = 'failed'
           and failed.id > coalesce((select max(other.id) from test_windows other
                                     where other.device = before.device and other.state = 'passed'), 0)) as failed
