@@ -19,6 +19,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ingest.heard import LastHeard
 from ingest.measuring import keep_measuring_lag, keep_measuring_size
 from ingest.rejections import sql as rejections
 from ingest.rows import TYPES, Row, row_of
@@ -64,8 +65,8 @@ class Part:
 class Archive:
     """`once` does one round and may be called again after any error of the database; nothing is skipped."""
 
-    def __init__(self, database: Database, consumer: Consumer) -> None:
-        self._database, self._consumer = database, consumer
+    def __init__(self, database: Database, consumer: Consumer, heard: LastHeard | None = None) -> None:
+        self._database, self._consumer, self._heard = database, consumer, heard
         self._days: set[date] = set()
         self._open: dict[int, Part] = {}
         self.stored_rows = 0
@@ -105,6 +106,8 @@ class Archive:
             else:
                 if row is not None:
                     part.rows.append((entry, row))
+                    if self._heard is not None:
+                        self._heard.note(row)
         return part
 
     async def _make_days(self) -> None:
@@ -221,7 +224,8 @@ async def run(settings: Settings) -> None:
     logs = [this.log(name, wake=True) for name in GROUPS]
     readings = next(one for one in logs if one.name == "readings")
     consumer = readings.consumer("archive", settings.name)
-    archive = Archive(this.database, consumer)
+    heard = LastHeard(this.database)
+    archive = Archive(this.database, consumer, heard)
     pace_seconds = 0.0 if this.clock.driven else PACE_SECONDS
 
     async def keep_archiving() -> None:
@@ -248,6 +252,7 @@ async def run(settings: Settings) -> None:
         consumer.run,
         keep_archiving,
         trim,
+        heard.run,
         Upkeep(this.database, this.clock, settings.readings_keep_days, settings.rejected_keep_days).run,
         lambda: keep_measuring_lag(logs),
         lambda: keep_measuring_size(this.database),

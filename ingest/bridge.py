@@ -13,9 +13,11 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ingest import gateways
 from ingest.announce import keep_announcing
 from ingest.device_time import DeviceClocks
 from ingest.driven import SIMULATOR, DrivenSteps, FollowedSteps
+from ingest.floods import Floods
 from ingest.lane import Lane
 from ingest.listening import Listening
 from ingest.offsets import keep_loading, keep_saving, load_offsets
@@ -40,6 +42,8 @@ log = logging.getLogger(__name__)
 ALARM, TELEMETRY = "alarm", "telemetry"
 LOGS = {ALARM: "urgent", TELEMETRY: "readings"}
 CHANNELS = {ALARM: ("alarm",), TELEMETRY: ("reading", "status")}
+GATEWAYS = f"{gateways.ROOT}+/#"
+"""Heard whole by both: what is an alarm there only the payload tells."""
 
 ALARM_BATCH_MESSAGES = 200
 """Small, so that in a backlog whoever presses now waits for one append at most before it is their turn."""
@@ -132,84 +136,118 @@ class House:
             self.leases.changes()
 
 
-class Bridge:
-    """One lane for as long as one lease lasts."""
+class Line:
+    """One connection to the broker, and the lane into which what comes on it goes."""
 
-    def __init__(self, house: House, epoch: int) -> None:
-        self._house, self._epoch = house, epoch
-        telemetry = house.lane == TELEMETRY
-        settings = house.settings
-        self._probe_topic = f"pingan/v1/{settings.mqtt_user}/up/probe"
-        self._clock_topic = f"pingan/v1/{SIMULATOR}/up/clock"
-        self._mqtt = Mqtt(
+    def __init__(self, bridge: "Bridge", client_id: str, topics: list[str]) -> None:
+        house = bridge.house
+        settings, telemetry = house.settings, house.lane == TELEMETRY
+        self.name = client_id
+        self.mqtt = Mqtt(
             host=settings.mqtt_host,
             port=settings.mqtt_port,
             user=settings.mqtt_user,
             password=settings.mqtt_password,
-            client_id=f"ingest-{house.lane}",
-            subscriptions=self._topics(),
-            on_message=self._heard,
-            on_state=self._connection,
-            before_connect=self._still_ours,
+            client_id=client_id,
+            subscriptions=topics,
+            on_message=bridge.heard,
+            on_state=functools.partial(bridge.connection, self),
+            before_connect=bridge.still_ours,
             manual_ack=True,
         )
-        self._lane = Lane(
+        self.lane = Lane(
             house.log,
             InOrder() if telemetry else InTurn(),
-            done=self._appended,
-            flow=self._flow,
-            trouble=functools.partial(self._say, "log"),
+            done=functools.partial(bridge.appended, self),
+            flow=functools.partial(bridge.flow, self),
+            trouble=functools.partial(bridge.say, "log", self.name),
             batch_messages=TELEMETRY_BATCH_MESSAGES if telemetry else ALARM_BATCH_MESSAGES,
             pace_seconds=TELEMETRY_PACE_SECONDS if telemetry and not house.clock.driven else 0.0,
         )
-        self._settler = Settler(house.register.find, house.clocks, driven=house.clock.driven)
+
+
+class Bridge:
+    """One lane for as long as one lease lasts.
+
+    The alarm lane hears gateways on a connection of its own, and appends what they report apart: all that they say
+    comes there, and no native press stands behind it. On the driven clock one connection serves both, since the order
+    of what it brings and of the clock's steps is all that tells what came before which.
+    """
+
+    def __init__(self, house: House, epoch: int) -> None:
+        self.house, self._epoch = house, epoch
+        self._troubles: dict[str, dict[str, str]] = {"broker": {}, "log": {}}
+        """What is not well, by part of the process and by whom it concerns."""
+        self._probe_topic = f"pingan/v1/{house.settings.mqtt_user}/up/probe"
+        self._clock_topic = f"pingan/v1/{SIMULATOR}/up/clock"
+        driven = house.clock.driven
+        apart = house.lane == ALARM and not driven
+        topics = self._topics()
+        self._line = Line(self, f"ingest-{house.lane}", topics if apart else [*topics, GATEWAYS])
+        self._lines = [self._line]
+        if apart:
+            self._lines.append(Line(self, f"ingest-{house.lane}-gateways", [GATEWAYS]))
+        for line in self._lines:
+            self._troubles["broker"][line.name] = "connecting to the broker"
+        self._settler = Settler(house.register.find, house.register.behind, house.clocks, driven=driven)
         self._reception = Reception(
             house.clock,
             self._settler,
-            self._lane,
+            self._line.lane,
             house.rejections,
             house.received,
-            ack=self._mqtt.ack,
-            answer=self._mqtt.send,
+            ack=self._line.mqtt.ack,
+            answer=self._line.mqtt.send,
         )
+        self._floods = Floods()
+        self._gateways = self._hear_gateways(self._lines[-1])
         self._acknowledge_seconds = metrics.show(metrics.ACKNOWLEDGE_SECONDS).labels(house.lane)
         self._listening = Listening(
             house.clock,
             epoch,
-            say=functools.partial(self._mqtt.send, self._probe_topic),
-            deaf=functools.partial(self._say, "broker"),
+            say=functools.partial(self._line.mqtt.send, self._probe_topic),
+            deaf=functools.partial(self.say, "broker", "probe"),
         )
         self._steps = self._make_steps()
 
     def _topics(self) -> list[str]:
-        topics = [f"pingan/v1/+/up/{channel}" for channel in CHANNELS[self._house.lane]]
-        if self._house.clock.driven:
+        topics = [f"pingan/v1/+/up/{channel}" for channel in CHANNELS[self.house.lane]]
+        if self.house.clock.driven:
             topics.append(self._clock_topic)
-        elif self._house.lane == TELEMETRY:
+        elif self.house.lane == TELEMETRY:
             topics.append(self._probe_topic)
         return topics
 
+    def _hear_gateways(self, line: Line) -> gateways.Events | gateways.Readings:
+        house, ack = self.house, line.mqtt.ack
+        if house.lane == ALARM:
+            return gateways.Events(house.clock, self._settler, line.lane, house.rejections, house.received, ack=ack)
+        floods = None if house.clock.driven else self._floods
+        return gateways.Readings(
+            house.clock, self._settler, line.lane, house.rejections, house.received, floods, ack=ack
+        )
+
     def _make_steps(self) -> DrivenSteps | FollowedSteps | None:
-        house, clock = self._house, self._house.clock
+        house, clock = self.house, self.house.clock
         if not isinstance(clock, DrivenClock):
             return None
         if house.lane != TELEMETRY:
-            return FollowedSteps(house.database, house.lane, self._lane.idle)
-        answer = functools.partial(self._mqtt.send, f"pingan/v1/{SIMULATOR}/down/clock")
+            return FollowedSteps(house.database, house.lane, self._line.lane.idle)
+        answer = functools.partial(self._line.mqtt.send, f"pingan/v1/{SIMULATOR}/down/clock")
         return DrivenSteps(
             house.database,
             clock,
             house.log,
             self._epoch,
             logs=house.logs,
-            idle=self._lane.idle,
+            idle=self._line.lane.idle,
             answer=answer,
         )
 
     async def run(self) -> None:
         """Until cancelled. The broker keeps what was not acknowledged for whoever leads next."""
-        house = self._house
-        work = [self._lane.run(), self._mqtt.run()]
+        house = self.house
+        work = [part.run() for line in self._lines for part in (line.lane, line.mqtt)]
         if self._steps is not None:
             work.append(self._steps.run())
         if house.lane == ALARM:
@@ -223,63 +261,75 @@ class Bridge:
             for part in work:
                 group.create_task(part)
 
-    async def _still_ours(self) -> bool:
+    async def still_ours(self) -> bool:
         """Whoever took over while we slept has our connection; without this look we would take it back from them.
 
         While the database is away nobody can have taken over, and our place is kept.
         """
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                await self._house.leases.look()
+                await self.house.leases.look()
         except (*LOST, TimeoutError):
             return True
-        return self._house.leases.held.get(0) == self._epoch
+        return self.house.leases.held.get(0) == self._epoch
 
-    def _heard(self, topic: str, payload: bytes, ticket: int) -> None:
-        if topic == self._probe_topic:
+    def heard(self, topic: str, payload: bytes, ticket: int, retained: bool) -> None:
+        if topic.startswith(gateways.ROOT):
+            self._gateways.hear(topic, payload, ticket, retained)
+        elif topic == self._probe_topic:
             self._probe_came(payload, ticket)
         elif topic == self._clock_topic and self._steps is not None:
-            self._steps.hear(payload, functools.partial(self._mqtt.ack, ticket))
+            self._steps.hear(payload, functools.partial(self._line.mqtt.ack, ticket))
         else:
             self._reception.hear(topic, payload, ticket)
 
     def _probe_came(self, payload: bytes, ticket: int) -> None:
         tick = self._listening.came(payload)
         if tick is None:
-            self._mqtt.ack(ticket)
+            self._line.mqtt.ack(ticket)
             return
+        self._floods.probe_came_back()
         body = encode(tick)
         records = [Record(partition, body) for partition in range(PARTITIONS)]
-        self._lane.put("", Waiting(records, ticket, 0))
+        self._line.lane.put("", Waiting(records, ticket, 0))
 
-    def _appended(self, items: list[Waiting]) -> None:
-        ack = self._mqtt.ack
+    def appended(self, line: Line, items: list[Waiting]) -> None:
+        ack = line.mqtt.ack
         for item in items:
             ack(item.ticket)
         # Each press; of telemetry what waited longest in each append, since ten thousand a second would cost a percent.
         came = [item.came_at for item in items if item.came_at is not None]
-        now = self._house.clock.monotonic()
-        for came_at in came if self._house.lane == ALARM else came[:1]:
+        now = self.house.clock.monotonic()
+        for came_at in came if self.house.lane == ALARM else came[:1]:
             self._acknowledge_seconds.observe(now - came_at)
 
-    def _flow(self, on: bool) -> None:
+    def flow(self, line: Line, on: bool) -> None:
         if on:
-            self._mqtt.resume()
+            self._floods.behind()
+            line.mqtt.resume()
         else:
-            self._mqtt.pause()
+            line.mqtt.pause()
 
-    def _connection(self, reason: str | None) -> None:
-        self._say("broker", reason)
-        self._listening.connection(reason is None)
-        self._settler.connected(self._house.clock.now_ms() if reason is None else None)
+    def connection(self, line: Line, reason: str | None) -> None:
+        self.say("broker", line.name, reason)
+        if line is self._line:
+            self._listening.connection(reason is None)
+            self._settler.connected(self.house.clock.now_ms() if reason is None else None)
+        if reason is not None and line is self._lines[-1]:
+            self._gateways.interrupted()
 
-    def _say(self, part: str, reason: str | None) -> None:
-        if part == "broker":
-            self._house.heard.set(reason is None)
+    def say(self, part: str, whom: str, reason: str | None) -> None:
+        troubles = self._troubles[part]
         if reason is None:
-            self._house.state.well(part)
+            troubles.pop(whom, None)
         else:
-            self._house.state.waiting(part, reason)
+            troubles[whom] = reason
+        if part == "broker":
+            self.house.heard.set(not troubles)
+        if troubles:
+            self.house.state.waiting(part, next(iter(troubles.values())))
+        else:
+            self.house.state.well(part)
 
 
 def main(argv: list[str]) -> int:

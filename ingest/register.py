@@ -15,23 +15,33 @@ RENEW_SECONDS = 60.0
 class Known(NamedTuple):
     home: str | None
     enabled: bool
+    kind: str
 
 
 class Register:
-    """device → its home. Until `load` has succeeded nothing should be taken from the broker."""
+    """device → its home. Until `load` has succeeded nothing should be taken from the broker.
+
+    A device behind a gateway is found by its address: the gateway's own id, a slash, and what the gateway calls it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._devices: dict[str, Known] = {}
+        self._behind: dict[str, str] = {}
 
     def find(self, device: str) -> Known | None:
         return self._devices.get(device)
+
+    def behind(self, address: str) -> str | None:
+        """The registered device at an address; None: there is none."""
+        return self._behind.get(address)
 
     async def load(self) -> None:
         """Raises one of LOST when the database is away; what was known stays known."""
         async with self._database.connection() as connection:
             rows = await (await connection.execute(sql.devices)).fetchall()
-        self._devices = {row["id"]: Known(row["home"], row["enabled"]) for row in rows}
+        self._devices = {row["id"]: Known(row["home"], row["enabled"], row["kind"]) for row in rows}
+        self._behind = {f"{row['gateway']}/{row['address']}": row["id"] for row in rows if row["gateway"] is not None}
 
     async def follow(self, bell: Bell) -> None:
         """Renew at each ring, and once a minute, until cancelled."""

@@ -37,8 +37,9 @@ class _Client(Client):
 class Mqtt:
     """A connection that is made again whenever it is lost. All methods belong to the loop's thread.
 
-    `on_message(topic, payload, ticket)`: with `manual_ack` the broker keeps the message until `ack(ticket)`. A ticket
-    is worth nothing on a later connection: the broker sends the message again there, with a new one.
+    `on_message(topic, payload, ticket, retained)`: with `manual_ack` the broker keeps the message until `ack(ticket)`. A
+    ticket is worth nothing on a later connection: the broker sends the message again there, with a new one. `retained`:
+    nobody says this now; the broker repeats to a new subscription what was left with it at some time.
     `on_state(None)` once connected and every subscription is granted; `on_state(reason)` while not.
     `before_connect` is asked before each attempt; False: do not connect now.
     """
@@ -52,7 +53,7 @@ class Mqtt:
         password: str,
         client_id: str,
         subscriptions: Sequence[str] = (),
-        on_message: Callable[[str, bytes, int], None] | None = None,
+        on_message: Callable[[str, bytes, int, bool], None] | None = None,
         on_state: Callable[[str | None], None] | None = None,
         before_connect: Callable[[], Awaitable[bool]] | None = None,
         manual_ack: bool = False,
@@ -316,7 +317,8 @@ class Mqtt:
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._packets += 1
         if self._on_message is not None:
-            self._on_message(message.topic, bytes(message.payload), self.connections * 65536 + message.mid)
+            ticket = self.connections * 65536 + message.mid
+            self._on_message(message.topic, bytes(message.payload), ticket, message.retain)
 
     def _broker_has(
         self, _client: Client, _data: Any, mid: int, _reason: ReasonCode, _properties: Properties | None

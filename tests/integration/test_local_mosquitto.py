@@ -110,6 +110,22 @@ def test_a_device_speaks_below_its_own_name_only(broker: Broker, connect: Callab
     assert ingest.heard.empty()
 
 
+def test_a_gateway_speaks_below_its_own_name_only(broker: Broker, connect: Callable[..., Client]) -> None:
+    mosquitto, _ = broker
+    ingest = connect(mosquitto, "ingest-alarm", mosquitto.password("ingest-alarm"), subscribe="gw/+/#")
+    gateway = connect(mosquitto, "H001-button", PASSWORD, subscribe="gw/#")
+    other = connect(mosquitto, "H002-button", PASSWORD, subscribe="gw/#")
+    for topic in ("gw/H002-button/zigbee2mqtt/sos", "gw/zigbee2mqtt/sos", "gw/H001-button", "gw"):
+        gateway.say(topic, b"forged")  # the last but one is its own, and is nobody's topic
+    gateway.say("gw/H001-button/zigbee2mqtt/客厅/按钮", b"real")
+    assert gateway.gone.empty()
+    assert ingest.heard.get(timeout=60) == ("gw/H001-button", b"forged")
+    assert ingest.heard.get(timeout=60) == ("gw/H001-button/zigbee2mqtt/客厅/按钮", b"real")
+    other.say("gw/H002-button/zigbee2mqtt/sos", b"its own")
+    assert other.heard.get(timeout=60)[1] == b"its own"
+    assert ingest.heard.get(timeout=60)[0] == "gw/H002-button/zigbee2mqtt/sos"
+
+
 def test_a_device_hears_below_its_own_name_only(broker: Broker, connect: Callable[..., Client]) -> None:
     mosquitto, _ = broker
     device = connect(mosquitto, "H001-button", PASSWORD, subscribe="#")

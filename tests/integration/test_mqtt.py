@@ -22,6 +22,7 @@ class Heard:
 
     def __init__(self, broker: Broker, **more: Any) -> None:
         self.messages: list[tuple[bytes, int]] = []
+        self.retained: list[bytes] = []
         self.states: list[str | None] = []
         self.mqtt = Mqtt(
             host=broker.host,
@@ -30,11 +31,16 @@ class Heard:
             password=more.pop("password", broker.password("ingest-alarm")),
             client_id="test",
             subscriptions=[TOPIC],
-            on_message=lambda _topic, payload, ticket: self.messages.append((payload, ticket)),
+            on_message=self._message,
             on_state=self.states.append,
             manual_ack=True,
             **more,
         )
+
+    def _message(self, _topic: str, payload: bytes, ticket: int, retained: bool) -> None:
+        self.messages.append((payload, ticket))
+        if retained:
+            self.retained.append(payload)
 
 
 @contextlib.asynccontextmanager
@@ -55,6 +61,20 @@ async def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(broke
     async with connected(Heard(broker), until) as second:
         await until(lambda: len(second.messages) == 3)
         assert [payload for payload, _ in second.messages] == [b"0", b"2", b"3"]
+
+
+async def test_what_the_broker_repeats_from_its_store_is_told_from_what_is_said_now(
+    broker: Broker, until: Until
+) -> None:
+    async with connected(Heard(broker), until) as heard:
+        await heard.mqtt.publish(TOPIC, b"now, and kept", retain=True)
+        await until(lambda: heard.messages)
+        assert heard.retained == []
+        heard.mqtt.drop("a test")
+        await until(lambda: heard.retained)
+        # Not acknowledged, it comes again as what it was; beside it the broker repeats what it keeps.
+        await until(lambda: len(heard.messages) == 3 and heard.mqtt.connected)
+        assert heard.retained == [b"now, and kept"]
 
 
 async def test_a_ticket_of_a_lost_connection_acknowledges_nothing(broker: Broker, until: Until) -> None:

@@ -27,7 +27,7 @@ async def test_what_comes_before_the_subscription_is_granted_can_be_acknowledged
             clean_session=not listens,
         )
 
-    def hear(_topic: str, payload: bytes, ticket: int) -> None:
+    def hear(_topic: str, payload: bytes, ticket: int, _retained: bool) -> None:
         nonlocal before_granted
         before_granted += not mqtt.connected
         heard.append(payload)
