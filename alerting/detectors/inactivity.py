@@ -3,6 +3,10 @@
 A first, plain rule, to be replaced by what is usual for this home at this hour. It is off until somebody sets the
 home's hours, and until anything of the home was heard at all: a home that is registered but not yet installed is not
 a silent person. Silence is counted in time heard, and begins anew when a pause (`Away`) ends: so the return is checked.
+
+A home of which every device that hears movement is lost (three heartbeats missed, as supervision counts) is not heard
+either: a power cut says nothing about the person. Its silence stands still until one of them is back; and where it
+would have been raised, the home is said to be unheard instead, which is a fault to see to and no danger.
 """
 
 from typing import ClassVar, Self
@@ -10,6 +14,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from alerting.detectors import HOUR_MS, Finding, Heard, Now, reading_id, sooner
+from alerting.detectors.supervision import AVAILABILITY, MISSED_HEARTBEATS
 from pingan.messages import Away, HomeSettings
 
 MOVEMENTS = frozenset({"motion", "occupancy", "door", "contact", "bed", "vibration"})
@@ -21,6 +26,9 @@ AWAY_LOOK_MS = 60_000
 
 INACTIVITY = "inactivity"
 RULE = "inactivity_fixed_hours"
+CANNOT_HEAR = "cannot_hear"
+HEARING_RESTORED = "hearing_restored"
+MOVERS_MAX = 256
 
 
 class State(msgspec.Struct, array_like=True):
@@ -37,6 +45,15 @@ class State(msgspec.Struct, array_like=True):
     deadline: int | None = None
     heard: bool = False
     """Whether anything of this home was ever heard."""
+    levels: dict[str, int] = {}
+    """How often each device should be heard, in ms, as the register says."""
+    movers: dict[str, int | None] = {}
+    """Devices that have ever told of movement, or of its absence: heard_ms from which each one's silence counts; None
+    until the tick after it was heard."""
+    unheard: int | None = None
+    """heard_ms since which none of them is heard; None: one is."""
+    said: str = ""
+    """The episode in which the home was said to be unheard, until it is heard again."""
 
 
 class Inactivity:
@@ -61,6 +78,8 @@ class Inactivity:
         elif (window := _window(state.away, now)) is not None:
             self._begin(_away_episode(window), now.at_ms)
         state.limit_ms, state.away = limit_ms, settings.away
+        state.levels = {device.id: device.heartbeat_seconds * 1000 for device in settings.devices}
+        state.movers = {device: since for device, since in state.movers.items() if device in state.levels}
         state.deadline = None if limit_ms is None or not state.heard else now.heard_ms
 
     def _begin(self, episode: str, at_ms: int) -> None:
@@ -72,6 +91,13 @@ class Inactivity:
             self._state.heard = True
             if self._state.limit_ms is not None:
                 self._state.deadline = now.heard_ms
+        movers = self._state.movers
+        if heard.kind != AVAILABILITY and (
+            heard.device in movers or (heard.kind in MOVEMENTS and len(movers) < MOVERS_MAX)
+        ):
+            movers[heard.device] = None
+            if self._state.limit_ms is not None or self._state.unheard is not None:
+                self._state.deadline = sooner(self._state.deadline, now.heard_ms)
         if heard.kind not in MOVEMENTS or (heard.kind in PRESENCES and not getattr(heard, "value", True)):
             return ()
         state = self._state
@@ -86,22 +112,79 @@ class Inactivity:
 
     def on_deadline(self, now: Now) -> list[Finding]:
         state = self._state
-        findings = []
+        findings = self._listen(now)
         window = _window(state.away, now)
         if state.limit_ms is None or not state.heard:
             state.deadline = None
-            return []
+            return findings
         if window is not None:
             self._begin(_away_episode(window), now.at_ms)
         elif state.since is not None and not state.raised and now.heard_ms - state.since >= state.limit_ms:
-            state.raised = True
-            findings.append(self._finding(state.limit_ms, now.heard_ms - state.since, now))
+            if state.unheard is None:
+                state.raised = True
+                findings.append(self._finding(state.limit_ms, now.heard_ms - state.since, now))
+            elif not state.said:
+                findings.append(self._cannot_hear(state.unheard, now))
         if state.since is None:
             state.since = now.heard_ms
-        state.deadline = None if state.raised else state.since + state.limit_ms
+        state.deadline = None if state.raised or state.said else state.since + state.limit_ms
+        if state.unheard is None:
+            state.deadline = sooner(state.deadline, self._lost_at())
         if any(away.until_ms is None or away.until_ms > now.at_ms for away in state.away):
             state.deadline = sooner(state.deadline, now.heard_ms + AWAY_LOOK_MS)
         return findings
+
+    def _lost_at(self) -> int | None:
+        """When the last of those that hear movement is lost, if none is heard till then; None: one is never missed."""
+        found = None
+        for device, since in self._state.movers.items():
+            level_ms = self._state.levels.get(device)
+            if level_ms is None or since is None:
+                return None
+            found = max(found or 0, since + MISSED_HEARTBEATS * level_ms)
+        return found
+
+    def _listen(self, now: Now) -> list[Finding]:
+        """Whether anything hears the person. What was not heard counts as no silence."""
+        state, findings = self._state, []
+        heard = [device for device, since in state.movers.items() if since is None]
+        state.movers.update(dict.fromkeys(heard, now.heard_ms))
+        if heard and state.unheard is not None:
+            if state.since is not None:
+                state.since += now.heard_ms - max(state.unheard, state.since)
+            if state.said:
+                findings.append(self._heard_again(now))
+            state.unheard, state.said = None, ""
+        elif state.unheard is None and (lost_at := self._lost_at()) is not None and lost_at <= now.heard_ms:
+            state.unheard = max(since for since in state.movers.values() if since is not None)
+        return findings
+
+    def _cannot_hear(self, unheard: int, now: Now) -> Finding:
+        state = self._state
+        last = reading_id(*state.last) if state.last else state.episode
+        state.said = f"{last}/unheard/{unheard}"
+        return Finding(
+            kind=CANNOT_HEAR,
+            rule=CANNOT_HEAR,
+            episode=state.said,
+            evidence={
+                "threshold": max(state.levels[device] for device in state.movers) * MISSED_HEARTBEATS / 1000,
+                "value": (now.heard_ms - unheard) / 1000,
+                "unit": "seconds heard without a sign of whatever hears movement",
+                "since_ms": now.at_ms - (now.heard_ms - unheard),
+                "readings": [last] if state.last else [],
+                "devices": sorted(state.movers),
+            },
+        )
+
+    def _heard_again(self, now: Now) -> Finding:
+        return Finding(
+            kind=HEARING_RESTORED,
+            rule=HEARING_RESTORED,
+            episode=self._state.said,
+            restores=CANNOT_HEAR,
+            evidence={"since_ms": now.at_ms - (now.heard_ms - (self._state.unheard or 0)), "readings": []},
+        )
 
     def _finding(self, limit_ms: int, silent_ms: int, now: Now) -> Finding:
         state = self._state

@@ -30,7 +30,7 @@ HOME = partition_of("H1", "")
 
 
 def silent_home(steps: int = 70) -> list[Message]:
-    """A home that moves once, and whose hub falls silent: in the 5th minute it is lost, after an hour nobody moved."""
+    """A home that moves once, and whose hub falls silent: in the 5th minute it is lost, after an hour the home is not heard."""
     line = Timeline()
     line.hear(settings(HUB, hours=1), status(1, battery_percent=10), reading(2))
     line.ticks(60 * steps, every=60)
@@ -60,7 +60,7 @@ async def test_silence_becomes_an_alarm_and_the_checkpoint_holds_all_of_it(
         await log.append(records(messages))
         await until(lambda: caught_up(database))
     found = await support.alarms(database)
-    assert [row["kind"] for row in found] == ["battery_low", "heartbeat_lost", "inactivity"]
+    assert [row["kind"] for row in found] == ["battery_low", "heartbeat_lost", "cannot_hear"]
     assert await raised(database) == ids(replay(messages))
     assert found[2]["at"] == found[2]["received_at"] == from_ms(START_MS + 61 * 60_000)
     assert (found[2]["home"], found[2]["device"]) == ("H1", None)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pingan.messages import Away, Reading
+from pingan.messages import Away, DeviceSettings, Reading
 from tests.alerting_support import reading, status
-from tests.timeline import START_MS, Timeline, kinds, settings
+from tests.timeline import HUB, START_MS, Timeline, kinds, settings
 
 HOUR = 3600
 MINUTE = 60
@@ -130,3 +130,81 @@ def test_our_own_outage_is_nobodys_silence() -> None:
     assert line.tick(58 * HOUR, heard=1) == []
     assert line.tick(0.5 * HOUR) == []
     assert kinds(line.tick(0.5 * HOUR)) == ["inactivity"]
+
+
+def heard_home(*devices: DeviceSettings) -> Timeline:
+    """A home whose hub and door sensor have both told of movement."""
+    line = Timeline()
+    line.tick(1)
+    line.hear(settings(*(devices or (HUB, DOOR)), hours=8))
+    line.hear(reading(1), reading(1, "door", device="H1-door"))
+    line.tick(1)
+    return line
+
+
+def alive(line: Timeline, hours: float, *devices: str) -> None:
+    """Heartbeats each minute, and nobody moves."""
+    for _ in range(int(hours * 60)):
+        line.hear(*(status(line.at_ms, boot="", device=device) for device in devices))
+        line.tick(MINUTE)
+
+
+DOOR = DeviceSettings("H1-door", "door", 900)
+
+
+def test_a_home_of_which_nothing_that_hears_movement_is_heard_is_no_silent_person() -> None:
+    line = heard_home()
+    assert "inactivity" not in kinds(line.ticks(48 * HOUR, every=MINUTE))
+    assert kinds(line.alarms).count("cannot_hear") == 1, "but it is said, when the person's silence would have been"
+    [said] = [alarm for alarm in line.alarms if alarm.kind == "cannot_hear"]
+    assert (said.home, said.device, said.evidence["devices"]) == ("H1", None, ["H1-door", "H1-hub"])
+    assert said.at_ms == START_MS + 2000 + 8 * HOUR * 1000
+    line.hear(status(2))
+    line.tick(MINUTE)
+    [again] = [alarm for alarm in line.alarms if alarm.kind == "hearing_restored"]
+    assert again.evidence["restores"] == str(said.id)
+
+
+def test_one_that_still_hears_is_enough_for_the_silence_to_count() -> None:
+    line = heard_home()
+    alive(line, 8, "H1-door")
+    assert kinds(line.alarms) == ["heartbeat_lost", "inactivity"]
+
+
+def test_a_button_that_is_alive_hears_nobody_move() -> None:
+    line = heard_home(HUB, DOOR, DeviceSettings("H1-button", "button", 90))
+    alive(line, 9, "H1-button")
+    assert kinds(line.alarms) == ["heartbeat_lost", "heartbeat_lost", "cannot_hear"]
+
+
+def test_time_unheard_is_neither_silence_nor_a_new_beginning() -> None:
+    line = heard_home()
+    alive(line, 5, "H1-hub", "H1-door")
+    line.ticks(6 * HOUR, every=MINUTE)
+    assert "cannot_hear" in kinds(line.alarms), "it would have been raised in this time"
+    alive(line, 2.9, "H1-hub", "H1-door")
+    assert "inactivity" not in kinds(line.alarms)
+    alive(line, 0.3, "H1-hub", "H1-door")
+    assert kinds(line.alarms).count("inactivity") == 1
+
+
+def test_each_time_that_a_home_is_unheard_is_an_alarm_of_its_own() -> None:
+    line = heard_home()
+    for _ in range(2):
+        line.ticks(10 * HOUR, every=MINUTE)
+        alive(line, 0.1, "H1-hub")
+    said = [alarm for alarm in line.alarms if alarm.kind == "cannot_hear"]
+    assert len({alarm.id for alarm in said}) == len(said) == 2
+
+
+def test_what_the_register_names_no_more_hears_nothing() -> None:
+    line = heard_home()
+    line.hear(settings(HUB, hours=8, revision=2))
+    alive(line, 8, "H1-door")
+    assert "inactivity" not in kinds(line.alarms)
+
+
+def test_a_device_of_no_known_level_is_never_missed_and_the_silence_counts() -> None:
+    line = heard_home(HUB)
+    line.ticks(9 * HOUR, every=MINUTE)
+    assert "inactivity" in kinds(line.alarms)
