@@ -203,7 +203,7 @@ class Stream:
     def _read_header(self) -> Refused | None:
         begin = bytes(self._bytes[: len(_BEGIN)])
         if not _BEGIN.startswith(begin):
-            if begin[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in begin:
+            if begin[:1] in (b"\xff", b"\xfe") or b"\0" in begin:
                 return self._refuse(Refusal.WRONG_ENCODING, "the bytes are neither ISO 8859-1 nor UTF-8")
             return self._refuse(Refusal.XML_HEADER, "it does not begin with <?xml")
         end = self._bytes.find(b"?>", 0, HEADER_BYTES_MAX)
@@ -356,11 +356,11 @@ def transmitter_time(text: str, zone: tzinfo) -> datetime | None:
     names another. None: that is no time."""
     try:
         at = datetime.fromisoformat(text)
-        at = at.replace(tzinfo=zone) if at.tzinfo is None else at
-        at.timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return at
+    if not 1970 <= at.year < 9999:
+        return None
+    return at.replace(tzinfo=zone) if at.tzinfo is None else at
 
 
 _WGS84 = re.compile(r"([NS])(\d{2})(\d{2})(\d{2})([EW])(\d{3})(\d{2})(\d{2})")

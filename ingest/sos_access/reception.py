@@ -120,6 +120,13 @@ class Reception:
             log.exception("a request of a transmitter could not be handled")
             status = Status.SERVER_ERROR
             self._keep(Refusal.FAILED, "our log says why", request, device)
+        return self._answer(request, status, new_authentication)
+
+    def not_treated(self, request: Request | Refused) -> bytes:
+        """The answer where there is no time left: it may have been recorded, and nobody has promised it."""
+        return self._answer(request, Status.NOT_TREATED_NOT_DISTRIBUTED)
+
+    def _answer(self, request: Request | Refused, status: Status, new_authentication: str | None = None) -> bytes:
         self._answers.labels(request.kind.answer, status.name).inc()
         return answer(
             request.kind,

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from ingest.codecs import Refusal
 from ingest.lane import Lane
 from ingest.rejections import Rejections
-from ingest.sos_access.protocol import Stream
+from ingest.sos_access.protocol import Refused, Request, Stream
 from ingest.sos_access.reception import Reception
 from ingest.waiting import InTurn, Waiting
 from pingan import metrics, process
@@ -152,8 +152,10 @@ class Server:
             with contextlib.suppress(OSError, TimeoutError):
                 await self._ask_and_answer(connection, reader, writer)
                 await self._linger(reader, writer)
-        finally:
-            transport.abort()
+        except asyncio.CancelledError:
+            writer.close()  # what was said last still goes out
+            raise
+        transport.abort()
 
     async def _ask_and_answer(
         self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -176,13 +178,21 @@ class Server:
             connection.waits_since = None
             answered = False
             for request in stream.feed(data):
-                await self._give(writer, await self._reception.hear(request))
+                await self._give(writer, await self._heard(request, writer))
                 answered = True
             connection.waits_since = loop.time()
             if answered or begun != stream.begun:
                 until = loop.time() + (bounds.message_seconds if stream.begun else bounds.idle_seconds)
         if (refused := stream.close(why)) is not None:
-            await self._give(writer, await self._reception.hear(refused))
+            await self._give(writer, await self._heard(refused, writer))
+
+    async def _heard(self, request: Request | Refused, writer: asyncio.StreamWriter) -> bytes:
+        try:
+            return await self._reception.hear(request)
+        except asyncio.CancelledError:
+            # We are told to stop. Not every transmitter takes a broken line for a reason to try the other receiver.
+            writer.write(self._reception.not_treated(request))
+            raise
 
     async def _give(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
         writer.write(answer)
@@ -234,6 +244,8 @@ class Receiver:
         received = metrics.Tally(metrics.show(metrics.RECEIVED).labels(LANE))
         self.process.exposition.look(received.hand_over)
         self._acknowledge_seconds = metrics.show(metrics.ACKNOWLEDGE_SECONDS).labels(LANE)
+        self.listening = asyncio.Event()
+        """Set when transmitters may come."""
         self._full: set[str] = set()
         self.urgent, self.readings = self._lane("urgent"), self._lane("readings")
         self.reception = Reception(
@@ -271,6 +283,7 @@ class Receiver:
             place = f"{settings.sos_access_host}:{settings.sos_access_port}"
             raise Taken(f"cannot listen at {place}: {error.strerror}") from error
         self.state.well("listening")
+        self.listening.set()
         with listening:
             await self.server.run(listening)
 
