@@ -49,25 +49,13 @@ select at, received_at, kind, sensor, value, detail from readings
 where device = %(device)s and at >= %(since)s order by at desc limit %(limit)s
 
 -- name: adoption
--- What is heard and bound to no home: behind a gateway and named by nobody, or registered without a home. What stands
--- behind the gateway of a home in the asker's area is the asker's to adopt; what stands behind none is everybody's who
--- may see everything.
-select heard.device, heard.first_at, heard.last_at, heard.messages, heard.last_kind, heard.battery_percent,
-       own.id is not null as registered, own.kind, own.model,
-       own.heartbeat_seconds,
-       named.gateway, named.address, hub.home as gateway_home, homes.address as gateway_place,
-       count(*) over () as total
-from device_heard heard
-cross join lateral (
-    select case when strpos(heard.device, '/') > 0 then split_part(heard.device, '/', 1) end as gateway,
-           case when strpos(heard.device, '/') > 0 then substr(heard.device, strpos(heard.device, '/') + 1) end as address
-) named
-left join devices own on own.id = heard.device
-left join devices hub on hub.id = named.gateway
+-- What is heard and bound to no home. What stands behind the gateway of a home in the asker's area is the asker's to
+-- adopt; what stands behind none is for whoever may see everything.
+select heard.*, hub.home as gateway_home, homes.address as gateway_place, count(*) over () as total
+from devices_unadopted heard
+left join devices hub on hub.id = heard.gateway
 left join homes on homes.id = hub.home
-where (own.id is null or own.home is null and own.enabled and own.kind <> 'clock')
-  and not exists (select from devices taken where taken.gateway = named.gateway and taken.address = named.address)
-  and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
+where (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
   and (%(device)s::text is null or heard.device = %(device)s)
 order by heard.last_at desc, heard.device limit %(limit)s offset %(offset)s
 

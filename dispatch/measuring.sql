@@ -17,3 +17,8 @@ select (select coalesce(jsonb_agg(jsonb_build_array(state, danger, count)), '[]'
        (select count(*) from alarms where taken_at is null and not held(kind, alone, raised_at, %(now)s)) as alarms_waiting,
        (select count(*) from consoles where seen_at > %(there)s and sound and visible) as consoles,
        (select count(*) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue
+
+-- name: look_at_devices
+select (select coalesce(jsonb_object_agg(state, devices), '{}')
+        from (select state, count(*) as devices from device_states group by state) counts) as states,
+       (select count(*) from devices_unadopted) as unadopted

@@ -16,7 +16,7 @@ from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.configuring import Configuring
 from dispatch.desk import Desk, StuckAlarm, StuckIncident
-from dispatch.measuring import keep_looking
+from dispatch.measuring import keep_looking, keep_looking_at_devices
 from dispatch.outbox import Outbox
 from dispatch.self_test import keep_testing
 from pingan import process
@@ -159,4 +159,5 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
         lambda: configuring.run(telling),
         lambda: keep_testing(this.database, this.clock, tests, zone),
         lambda: keep_looking(this.database, this.clock),
+        lambda: keep_looking_at_devices(this.database),
     )

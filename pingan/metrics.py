@@ -63,6 +63,8 @@ ALARMS = Counter("pingan_alarms_total", "Alarms raised, by kind and where they c
 RAISE_SECONDS = Histogram("pingan_raise_seconds", "From the arrival of a reported alarm to its commit.", buckets=_MS)
 PARKED = Counter("pingan_parked_total", "Entries set aside because they cannot be acted on.", ["log", "group"])
 PARTITIONS = Gauge("pingan_partitions", "Partitions of a log that this process owns in a group.", ["log", "group"])
+DEVICES = Gauge("pingan_devices", "Registered devices, each in the worst state that holds.", ["state"])
+DEVICES_UNADOPTED = Gauge("pingan_devices_unadopted", "What is heard and bound to no home.")
 ARCHIVED = Counter("pingan_archived_rows_total", "Readings stored in the archive.")
 
 # The people: does somebody come?

@@ -11,6 +11,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.utils import floatToGoString
 
+from dispatch import measuring
 from dispatch.incident import State
 from dispatch.outbox import FINAL
 from ingest.bridge import LOGS
@@ -98,7 +99,7 @@ def known_values() -> dict[str, set[str]]:
         "log": set(GROUPS),
         "group": {group for groups in GROUPS.values() for group in groups},
         "result": set(FINAL),
-        "state": {str(state) for state in State},
+        "state": {*map(str, State), *measuring.DEVICE_STATES},
         "danger": {"true", "false"},
         "part": {"database", "broker", "log"},
         "job": {job["job_name"] for job in read(PROMETHEUS / "prometheus.yml")["scrape_configs"]},

@@ -152,6 +152,18 @@ LINE = Board(
                       width=12),
             ),
         ),
+        Row(
+            "devices",
+            8,
+            (
+                Panel("device_states", "stack", (("max by (state) (pingan_devices)", "{{state}}"),), "none", width=12),
+                Panel("silent", "stat", (('max(pingan_devices{state="silent"})', ""),), "none", bad_from(10, 1), 4),
+                Panel("low_battery", "stat", (('max(pingan_devices{state="low_battery"})', ""),), "none",
+                      bad_from(10, 1), 4),
+                Panel("unadopted", "stat", (("max(pingan_devices_unadopted)", ""),), "none", ((None, BLUE), (1, AMBER)),
+                      4),
+            ),
+        ),
     ),
 )  # fmt: skip
 

@@ -50,3 +50,18 @@ cross join lateral (
 ) wrong
 where device.kind <> 'clock';
 comment on view device_states is 'How each device is, worst first: what its home''s watch has found and not taken back, each from the newest alarm of its kind. A device that was moved has no past in its new home.';
+
+create view devices_unadopted as
+select heard.device, heard.first_at, heard.last_at, heard.messages, heard.last_kind, heard.battery_percent,
+    own.id is not null as registered, own.kind, own.model, own.heartbeat_seconds, named.gateway, named.address
+from device_heard heard
+cross join lateral (
+    select split_part(heard.device, '/', 1) as gateway, substr(heard.device, strpos(heard.device, '/') + 1) as address
+    where strpos(heard.device, '/') > 0
+    union all
+    select null, null where strpos(heard.device, '/') = 0
+) named
+left join devices own on own.id = heard.device
+where (own.id is null or own.home is null and own.enabled and own.kind <> 'clock')
+  and not exists (select from devices taken where taken.gateway = named.gateway and taken.address = named.address);
+comment on view devices_unadopted is 'What is heard and bound to no home: behind a gateway and named by nobody, or registered without a home.';

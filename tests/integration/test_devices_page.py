@@ -9,6 +9,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from care import devices_view as view
+from dispatch import measuring
+from pingan import metrics
 from pingan.clock import SystemClock
 from pingan.database import Database
 from tests.integration.web_support import Site, site
@@ -291,3 +293,44 @@ async def test_a_device_that_speaks_for_itself_keeps_its_name(at: Site, field: F
         done = (await client.post("/api/v1/adoption", json={**wish, "id": "spare"})).json()
     assert (done["id"], done["what"]) == ("spare", "changed")
     assert (await field.states())["spare"] == "well"
+
+
+async def test_what_the_page_counts_is_measured(field: Field) -> None:
+    await field.heard("H003-watch", ago=500)
+    await field.raised("heartbeat_lost", "H003-watch", "H003", 100)
+    await field.heard("H001-hub/0x01", "spare")
+    async with field.database.connection() as connection:
+        counts, _ = await view.overview(connection, None)
+        adoption = await view.adoption(connection, None)
+    await measuring.look_at_devices(field.database)
+    (family,) = metrics.DEVICES.collect()
+    assert {one.labels["state"]: one.value for one in family.samples} == counts
+    assert counts["silent"] == 1
+    (family,) = metrics.DEVICES_UNADOPTED.collect()
+    assert [one.value for one in family.samples] == [len(adoption.rows)] == [2]
+    assert set(measuring.DEVICE_STATES) == set(view.STATES)
+    metrics.hide(*measuring.DEVICES_LOOKED_AT)
+
+
+async def test_a_device_is_told_and_tested_from_its_page(at: Site, field: Field) -> None:
+    await field.heard("H001-button")
+    form = {"heartbeat_seconds": "900", "volume": "7", "weekday": "2", "hour": "10"}
+    async with await at.signed_in("operator") as client:
+        assert (await client.post("/devices/H001-button/config", data=form)).status_code == 403
+        asked = await client.post("/devices/H001-button/self-test")
+        assert (asked.status_code, asked.headers["location"]) == (303, "/devices/H001-button?said=asked#tests")
+        client.cookies.set("pingan_language", "en")
+        again = await client.post("/devices/H001-button/self-test")
+        assert again.status_code == 409
+        assert "under way already" in again.text
+        assert (await client.post("/devices/nobody/self-test")).status_code == 404
+    async with await at.signed_in("supervisor") as client:
+        assert (await client.post("/devices/H001-button/config", data=form)).status_code == 303
+        for wrong in ({"volume": "11"}, {"heartbeat_seconds": ""}, {"weekday": "9"}, {"hour": "x"}):
+            assert (await client.post("/devices/H001-button/config", data=form | wrong)).status_code == 422, wrong
+        page = (await client.get("/devices/H001-button")).text
+    assert "周二" in page
+    async with field.database.connection() as connection:
+        query = "select volume, reminder_weekday, reminder_hour from device_configs where device = 'H001-button'"
+        row = await (await connection.execute(query)).fetchone()
+    assert row == {"volume": 7, "reminder_weekday": 2, "reminder_hour": 10}
