@@ -33,6 +33,11 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: Port = 8360
     mqtt_port: Port = 8361
     sim_port: Port = 8363
+    sos_access_host: Text = "127.0.0.1"
+    """Where alarm transmitters are heard. From elsewhere only with a certificate, unless their line is private."""
+    sos_access_port: Port = 8364
+    sos_access_certificate: Text | None = None
+    sos_access_key: Text | None = None
     mqtt_tls_port: Port | None = None
     """Devices with passwords, by TLS. With this port or the next the installation has an authority of its own."""
     mqtt_certificate_port: Port | None = None
@@ -158,6 +163,10 @@ class Platform:
             "PINGAN_MQTT_HOST": HOST,
             "PINGAN_MQTT_PORT": str(self.settings.mqtt_port),
             "PINGAN_SIM_PORT": str(self.settings.sim_port),
+            "PINGAN_SOS_ACCESS_HOST": self.settings.sos_access_host,
+            "PINGAN_SOS_ACCESS_PORT": str(self.settings.sos_access_port),
+            "PINGAN_SOS_ACCESS_CERTIFICATE": self.settings.sos_access_certificate or "",
+            "PINGAN_SOS_ACCESS_KEY": self.settings.sos_access_key or "",
             "PINGAN_SIM": "1" if self.settings.sim else "0",
             "PINGAN_PUBLIC_URL": self.settings.public_url or self.console,
             "PINGAN_CLOCK": self.settings.clock,

@@ -37,6 +37,7 @@ def services(platform: Platform) -> list[Service]:
         # Two of each bridge: one is active, the other stands by and takes over.
         service("ingest-alarm-1", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
         service("ingest-alarm-2", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
+        service("receiver", "receiver"),
         service("urgent", "urgent"),
         service("dispatch", "dispatch", mqtt_user="dispatch"),
         service("console", "console"),

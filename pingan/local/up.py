@@ -141,6 +141,7 @@ def wanted_ports(platform: Platform) -> dict[str, int]:
     wanted = {
         "PINGAN_HTTP_PORT": platform.settings.http_port,
         "PINGAN_MQTT_PORT": platform.settings.mqtt_port,
+        "PINGAN_SOS_ACCESS_PORT": platform.settings.sos_access_port,
     }
     if platform.settings.sim:
         wanted["PINGAN_SIM_PORT"] = platform.settings.sim_port

@@ -65,12 +65,13 @@ class Bench:
     """Another version of the platform to run; None: this one."""
 
     def __post_init__(self) -> None:
-        self.http, self.mqtt, sim, self.telephone = free_ports(4)
+        self.http, self.mqtt, sim, self.telephone, sos_access = free_ports(5)
         self._own = {
             "PINGAN_DATA": str(self.data),
             "PINGAN_HTTP_PORT": str(self.http),
             "PINGAN_MQTT_PORT": str(self.mqtt),
             "PINGAN_SIM_PORT": str(sim),
+            "PINGAN_SOS_ACCESS_PORT": str(sos_access),
             "PINGAN_SIM": "0",
             "PINGAN_TWILIO_BASE_URL": f"http://127.0.0.1:{self.telephone}",
             "PINGAN_TWILIO_ACCOUNT_SID": "AC" + secrets.token_hex(16),

@@ -15,8 +15,8 @@ from tests.faults.house import RealHouse
 from tests.integration.local_support import wait_for
 
 SERVICES = {
-    "ingest-alarm-1", "ingest-alarm-2", "ingest-telemetry-1", "ingest-telemetry-2", "urgent", "alerting", "archive",
-    "dispatch", "console",
+    "ingest-alarm-1", "ingest-alarm-2", "ingest-telemetry-1", "ingest-telemetry-2", "receiver", "urgent", "alerting",
+    "archive", "dispatch", "console",
 }  # fmt: skip
 
 

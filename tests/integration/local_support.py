@@ -46,6 +46,7 @@ class House:
             "PINGAN_HTTP_PORT": str(free_port()),
             "PINGAN_MQTT_PORT": str(free_port()),
             "PINGAN_SIM_PORT": str(free_port()),
+            "PINGAN_SOS_ACCESS_PORT": str(free_port()),
         }
 
     def up(self, **changes: str | None) -> subprocess.CompletedProcess[str]:
