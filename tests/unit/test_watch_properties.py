@@ -158,7 +158,8 @@ def test_repeats_at_any_later_time_change_nothing(script: list[dict[str, Any]], 
         said = [earlier for earlier in repeated if hasattr(earlier, "seq")]
         if said:
             repeated += data.draw(st.lists(st.sampled_from(said), max_size=2))
-    assert replay(repeated) == line.alarms
+    # A repeat may wake a home sooner; between homes that a tick wakes, order has no meaning.
+    assert ids(replay(repeated)) == ids(line.alarms)
 
 
 @unhurried
