@@ -110,5 +110,5 @@ class Gathering:
 
 
 def _could_mean(rows: tuple[Row, ...], value: Any) -> bool:
-    """Whether a value that fits no row is nonsense: elsewhere a text is a setting of the same name, and no fault."""
-    return not isinstance(value, str) or any(row.rings or isinstance(row.values, tuple) for row in rows)
+    """Whether a value that fits no row is nonsense. Elsewhere it is a setting or a measure of the same name."""
+    return isinstance(value, list | dict) or any(row.rings or isinstance(row.values, tuple) for row in rows)

@@ -135,7 +135,7 @@ def _seen_ms(seen: Any, received_ms: int) -> int:
     elif isinstance(seen, str):
         try:
             at = datetime.fromisoformat(seen)
+            at_ms = to_ms(at) if at.tzinfo is not None else None
         except (ValueError, OverflowError):
             return received_ms
-        at_ms = to_ms(at) if at.tzinfo is not None else None
     return at_ms if at_ms is not None and 0 <= received_ms - at_ms <= SEEN_BEFORE_MS_MAX else received_ms

@@ -57,8 +57,11 @@ PROPERTIES: Mapping[str, tuple[Row, ...]] = {
     **{f"{name}_{number}_leak_detect": (_LEAK,) for name in ("input", "channel") for number in range(1, 11)},
     # Alarms of a sensor of any kind
     "alarm": (_ALARM,),
+    "alarm_state": (words("alarm", "alarmed", "critical_alarm", "warning_alarm", rings=""),),
+    "alarm_status": (words("alarm", "alarm", rings=""),),
     # Movements
     "occupancy": (_MOTION,),
+    "occupancy_or": (_MOTION,),
     "motion_status": (_MOTION,),
     "motion_state": (words("motion", "large", "small", "medium", "far", "near"),),
     "human_motion_state": (words("motion", "motion", "active", "large", "small"),),
