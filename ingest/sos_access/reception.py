@@ -162,11 +162,11 @@ class Reception:
             raise _No(Refusal.NOT_MONITORED, f"the line of {transmitter.code} is not watched")
         now = self._clock.now()
         before = now - timedelta(seconds=transmitter.heartbeat_seconds)
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             beat = await transmitters.ping(connection, transmitter.code, now, before)
-            if beat.pings > PINGS_MAX:
-                # Nothing of it stays but the count: it was heard often enough.
-                raise _No(Refusal.TOO_OFTEN, f"more than {PINGS_MAX} in {transmitter.heartbeat_seconds} s")
+        if beat.pings > PINGS_MAX:
+            # It was heard often enough in this time to be known to be there.
+            raise _No(Refusal.TOO_OFTEN, f"more than {PINGS_MAX} in {transmitter.heartbeat_seconds} s")
         await self._status(transmitter, beat.counted, {}, came_at)
 
     async def _alarm(self, request: Request, transmitter: Transmitter, came_at: float) -> None:
@@ -182,7 +182,7 @@ class Reception:
 
     async def _ring(self, request: Request, transmitter: Transmitter, means: Meaning, came_at: float) -> None:
         now = self._clock.now()
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             heard = await transmitters.alarm(
                 connection,
                 transmitter.code,
@@ -197,7 +197,6 @@ class Reception:
         self._append(
             self._readings,
             self._reading(transmitter, heard.seq, REPORT, {"eventcode": request.event_code, **texts}),
-            came_at,
         )
         await recorded
         if heard.times > REPEATS_TOLD:
@@ -237,14 +236,14 @@ class Reception:
 
     async def _over(self, request: Request, transmitter: Transmitter, means: Meaning, came_at: float) -> None:
         """What rang is over, by the panel's own word: a reading beside the incident, which only a person closes."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             counted = await transmitters.count(connection, transmitter.code)
         sensor = request.fields.get("detector") or request.fields.get("section")
         reading = self._reading(transmitter, counted.seq, means.name, False, sensor)
         await self._append(self._readings, reading, came_at)
 
     async def _technical(self, transmitter: Transmitter, means: Meaning, came_at: float) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             if means.matter is Matter.FAULT:
                 counted = await transmitters.fault(connection, transmitter.code, means.name, means.holds)
             else:
@@ -274,8 +273,8 @@ class Reception:
             sensor=sensor,
         )
 
-    def _append(self, lane: Lane, message: Event | Reading, came_at: float) -> "asyncio.Future[None]":
-        """Done when it is durable. It stays in its lane, and becomes so, even if nobody waits for it any more."""
+    def _append(self, lane: Lane, message: Event | Reading, came_at: float | None = None) -> "asyncio.Future[None]":
+        """Done when it is durable. `came_at`: None where nobody waits for it. It stays in its lane, and becomes so, even if nobody waits for it any more."""
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         record = Record(partition_of(message.home, message.device), encode(message))
         waiting = Waiting([record], 0, len(record.body), functools.partial(_settle, durable), came_at)

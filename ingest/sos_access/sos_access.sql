@@ -14,7 +14,8 @@ update alarm_transmitters set next_hash = %(hash)s where code = %(code)s
 
 -- name: alarm
 -- The same words within the window are the same event; later, or in other words, they are another. In one statement
--- with the number, and with forgetting what is past the window: a press waits for it.
+-- with the number, and with forgetting what is past the window: a press waits for it. Its commit waits for no disk: it
+-- is the event's own append that promises, and what is forgotten here in a crash rings once too often.
 with forgotten as (
     delete from alarm_repeats where transmitter = %(code)s and first_at <= %(before)s and digest <> %(digest)s
 ), counted as (
@@ -28,10 +29,12 @@ with forgotten as (
         first_at = case when known.first_at <= %(before)s then excluded.first_at else known.first_at end
     returning event, times
 )
-select counted.seq, heard.event, heard.times from counted, heard
+select counted.seq, heard.event, heard.times, set_config('synchronous_commit', 'off', true) from counted, heard
 
 -- name: count
-update alarm_transmitters set seq = seq + 1 where code = %(code)s returning seq, faults
+-- As above: what follows is made durable by its append.
+update alarm_transmitters set seq = seq + 1 where code = %(code)s
+returning seq, faults, set_config('synchronous_commit', 'off', true)
 
 -- name: fault
 -- All that are open, after this one has begun or is over.
@@ -41,10 +44,11 @@ update alarm_transmitters set seq = seq + 1, faults = case
 where code = %(code)s returning seq, faults
 
 -- name: ping
+-- As above.
 update alarm_transmitters set seq = seq + 1,
     pings = case when pings_since > %(before)s then pings + 1 else 1 end,
     pings_since = case when pings_since > %(before)s then pings_since else %(now)s end
-where code = %(code)s returning seq, faults, pings
+where code = %(code)s returning seq, faults, pings, set_config('synchronous_commit', 'off', true)
 
 -- name: add_transmitter
 insert into alarm_transmitters (code, device, authentication_hash, monitored, enrolled_at)
