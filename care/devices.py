@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from care import register, registrar
-from care.records import DEVICES, Device
+from care.records import DEVICES, Device, heartbeat_seconds
 from care.refusal import Refusal
 from pingan.authority import Authority, AuthorityError, Issued
 from pingan.database import Connection, Queries
@@ -64,7 +64,7 @@ async def enrol(
         await connection.execute(register.sql.lock)
         before = await _find(connection, asked.id) if asked.id is not None else None
         device = _wanted(before, asked)
-        if authority is not None and getattr(device, "gateway", None) is not None:
+        if authority is not None and device.gateway is not None:
             raise Refusal("certificate_behind_gateway")
         saved = await registrar.save(connection, device, now)
         password = saved.password or await registrar.renew_device_password(connection, device.id)
@@ -73,7 +73,7 @@ async def enrol(
         enrolled = await _find(connection, device.id)
     if enrolled is None:
         raise Refusal("no_device", id=device.id)
-    told = issued is None and getattr(enrolled, "gateway", None) is None
+    told = issued is None and enrolled.gateway is None
     return Enrolled(replace(enrolled, mqtt_password_hash=None), password if told else None, issued)
 
 
@@ -141,4 +141,5 @@ def _wanted(before: Device | None, asked: Enrolment) -> Device:
     if asked.kind is None:
         raise Refusal("kind_needed", id=asked.id or "—")
     # A name that is taken would be somebody's device; of 2³² nobody meets the same twice by chance.
-    return Device(id=asked.id or f"{asked.kind}-{secrets.token_hex(MADE_ID_BYTES)}", **given)
+    made = asked.id or f"{asked.kind}-{secrets.token_hex(MADE_ID_BYTES)}"
+    return Device(id=made, heartbeat_seconds=heartbeat_seconds(asked.gateway), **given)
