@@ -18,6 +18,7 @@ from ingest.announce import keep_announcing
 from ingest.device_time import DeviceClocks
 from ingest.driven import SIMULATOR, DrivenSteps, FollowedSteps
 from ingest.floods import Floods
+from ingest.hearing import keep_telling
 from ingest.lane import Lane
 from ingest.listening import Listening
 from ingest.offsets import keep_loading, keep_saving, load_offsets
@@ -66,6 +67,7 @@ class House:
         self.received = metrics.Tally(metrics.show(metrics.RECEIVED).labels(lane))
         self.process.exposition.look(self.received.hand_over)
         self.heard = metrics.show(metrics.HEARD).labels(lane)
+        self.hears = False
         self.log = self.process.log(LOGS[lane])
         # Only a driven clock has to know whether all of them are read: in the order in which entries go through them.
         self.logs = [self.process.log(name) for name in ("urgent", "readings")] if self.clock.driven else []
@@ -81,7 +83,10 @@ class House:
 
     def parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What has to run for as long as the process does."""
-        return [self.leases.run, self.rejections.run, self._follow_register, self._take_turns]
+        parts = [self.leases.run, self.rejections.run, self._follow_register, self._take_turns]
+        if not self.clock.driven:  # whose time stands still while nothing is heard
+            parts.append(lambda: keep_telling(self.database, self.clock, self.lane, lambda: self.hears))
+        return parts
 
     async def _follow_register(self) -> None:
         await self.register.follow(self._register_bell)
@@ -98,6 +103,7 @@ class House:
                 self._stand_by()
 
     def _stand_by(self) -> None:
+        self.hears = False
         self.heard.set(0)
         self.state.note("standby")
         # What the lane waited for as the active one is the other's matter now.
@@ -325,6 +331,7 @@ class Bridge:
         else:
             troubles[whom] = reason
         if part == "broker":
+            self.house.hears = not troubles
             self.house.heard.set(not troubles)
         if troubles:
             self.house.state.waiting(part, next(iter(troubles.values())))

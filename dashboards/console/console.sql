@@ -1,9 +1,12 @@
 -- name: beat
--- Goes the whole way that a change goes, so that hearing it proves that changes are heard.
-select pg_notify('console_beat', %(payload)s)
+-- Goes the whole way that a change goes, so that hearing it proves that changes are heard. It brings the lanes that have
+-- not heard the broker lately.
+select pg_notify('console_beat', %(payload)s || coalesce(
+    (select string_agg(' ' || lane, '' order by lane) from hearing where heard_at < %(late)s), ''))
 
 -- name: area_of
-select homes.area, grouped_by is not null and incidents.home is null as many
+-- A caller whom nobody knows is everybody's, and so is hearing that it is somebody's now.
+select homes.area, incidents.home is null and (grouped_by is not null or danger) or body->>'named_by' is not null as many
 from incidents left join homes on homes.id = incidents.home where incidents.id = %(incident)s
 
 -- name: open_dangers

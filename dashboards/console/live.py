@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -22,6 +23,8 @@ sql = Queries(__file__, "console.sql")
 
 BEAT_SECONDS = 1.0
 BEAT_TIMEOUT_SECONDS = 2.0
+DEAF_SECONDS = 5.0
+"""A lane of ingest that has not heard the broker for so long cannot hear: it says each second that it does."""
 QUEUE = 1000
 """Events that may wait for one slow page; one that falls further behind is told to look at everything again."""
 KNOWN_AREAS = 10_000
@@ -69,9 +72,10 @@ class Live:
         while True:
             if self._pages:
                 payload = f"{self._me} {self._clock.now_ms()}"
+                late = self._clock.now() - timedelta(seconds=DEAF_SECONDS)
                 with contextlib.suppress(*LOST, TimeoutError, psycopg.Error):
                     async with asyncio.timeout(BEAT_TIMEOUT_SECONDS), self._database.connection() as connection:
-                        await connection.execute(sql.beat, {"payload": payload})
+                        await connection.execute(sql.beat, {"payload": payload, "late": late})
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _pass_on(self) -> None:

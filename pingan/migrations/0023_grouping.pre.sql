@@ -18,3 +18,9 @@ create function held(kind text, alone boolean, raised_at timestamptz, at timesta
 return not alone and kind in ('heartbeat_lost', 'mains_lost', 'cannot_hear')
     and raised_at > at - interval '60 s' and raised_at <= at + interval '5 s';
 comment on function held is 'Whether a waiting alarm still waits for its fellows: as in dispatch/grouping.py, and a test holds the two equal. One from the future is not held: a clock was put back.';
+
+create table hearing (
+    lane text primary key,
+    heard_at timestamptz not null
+);
+comment on table hearing is 'When each lane of ingest last heard the broker: written every second by whoever leads it. What is older than a few seconds is a platform that cannot hear, and says so on every screen.';

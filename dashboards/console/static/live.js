@@ -43,7 +43,12 @@ function connect() {
   source.addEventListener("reset", () => { heard(); look(); });
   source.addEventListener("change", () => { heard(); look(); });
   source.addEventListener("beat", (event) => {
-    clocks.hearTime(Number(event.data));
+    const [time, ...deaf] = event.data.split(" ");
+    clocks.hearTime(Number(time));
+    for (const one of document.querySelectorAll("[data-deaf]")) {
+      // Who does not hear presses does not hear anything that matters: that is said, and not the less.
+      one.hidden = one.dataset.deaf !== (deaf.includes("alarm") ? "alarm" : deaf[0]);
+    }
     heard();
   });
 }
