@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -119,6 +120,29 @@ async def test_a_simulated_button_goes_by_it_and_says_so(database: Database, bro
         assert (button.heartbeat_seconds, button.volume) == (900, 2)
         assert button.reminder is not None
         assert (button.reminder.weekday, button.reminder.hour) == (3, 10)
+    finally:
+        await button.close()
+
+
+class AlmostTen(Button):
+    """Its clock shows a moment before ten o'clock in Shanghai on a Wednesday, from when it is switched on."""
+
+    def now(self) -> datetime:
+        loop = asyncio.get_running_loop()
+        self.began = getattr(self, "began", loop.time())
+        return datetime(2026, 11, 18, 1, 59, 59, 900_000, tzinfo=UTC) + timedelta(seconds=loop.time() - self.began)
+
+
+@pytest.mark.usefixtures("telling")
+async def test_a_simulated_button_reminds_at_its_hour_and_its_person_presses(
+    database: Database, broker: Broker, until: Until
+) -> None:
+    await change(database, QUIET)
+    button = AlmostTen("H001-button", PASSWORD, host=broker.host, port=broker.port)
+    button.open()
+    try:
+        await until(lambda: button.reminded)
+        assert [(press.kind, press.test) for press in button.presses.values()] == [("sos", True)]
     finally:
         await button.close()
 
