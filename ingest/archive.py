@@ -12,7 +12,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -40,6 +40,9 @@ TRIM_SECONDS = 60.0
 
 NO_LONGER_KEPT = "no_longer_kept"
 """The reason under which readings are counted that are older than the archive."""
+REPEATED_READING = "repeated_reading"
+"""The reason under which readings are counted whose device, boot and number were stored before: told again, by a retry
+or by somebody who replays what was said once. Detection has left them out, and they change nothing."""
 
 UNSTORABLE = (psycopg.DataError, ValueError, OverflowError, struct.error)
 """What a row raises that PostgreSQL cannot hold, in psycopg or in the server."""
@@ -126,11 +129,8 @@ class Archive:
     async def _leave_out(self, day: date) -> None:
         gone = [row for part in self._open.values() for _, row in part.rows if row.at.date() == day]
         log.warning("%d readings of %s are older than what is kept", len(gone), day)
-        today = max(row.received_at for row in gone).date()
         async with self._database.connection() as connection:
-            await connection.execute(
-                rejections.count_rejected, {"day": today, "reasons": [NO_LONGER_KEPT], "counts": [len(gone)]}
-            )
+            await _count(connection, NO_LONGER_KEPT, len(gone), max(row.received_at for row in gone))
         for part in self._open.values():
             part.rows = [(entry, row) for entry, row in part.rows if row.at.date() != day]
 
@@ -140,7 +140,9 @@ class Archive:
             rows = [row for part in self._open.values() for _, row in part.rows]
             try:
                 async with self._database.transaction() as connection:
-                    await write(connection, rows, merge=merge)
+                    repeated = await write(connection, rows, merge=merge)
+                    if repeated:
+                        await _count(connection, REPEATED_READING, repeated, max(row.received_at for row in rows))
                     for partition, part in self._open.items():
                         await self._consumer.store(connection, partition, part.position)
                 return
@@ -171,8 +173,13 @@ class Archive:
         del self._open[partition]
 
 
-async def write(connection: Connection, rows: Iterable[Row], *, merge: bool) -> None:
-    """Copy the rows, within the caller's transaction. UniqueViolation if one is there already, unless `merge`.
+async def _count(connection: Connection, reason: str, count: int, at: datetime) -> None:
+    await connection.execute(rejections.count_rejected, {"day": at.date(), "reasons": [reason], "counts": [count]})
+
+
+async def write(connection: Connection, rows: Iterable[Row], *, merge: bool) -> int:
+    """Copy the rows, within the caller's transaction; how many were there already. UniqueViolation if one is, unless
+    `merge`.
 
     Rows whose time was mended are always merged: their repeat may bear another time, which no index would notice.
     """
@@ -183,7 +190,8 @@ async def write(connection: Connection, rows: Iterable[Row], *, merge: bool) -> 
     if others:
         await connection.execute(sql.make_incoming)
         await _copy(connection, sql.copy_incoming, others)
-        await connection.execute(sql.merge)
+        return len(others) - (await connection.execute(sql.merge)).rowcount
+    return 0
 
 
 async def _copy(connection: Connection, statement: str, rows: list[Row]) -> None:

@@ -153,6 +153,8 @@ async def test_written_twice_is_written_once(archive: Running, append: Callable[
     await append(reading(2), reading(3))
     await archive.all_stored()
     assert [row["seq"] for row in await stored(database)] == [1, 2, 3]
+    counted = await fetch(database, "select reason, count from rejected_counts")
+    assert counted == [{"reason": "repeated_reading", "count": 2}], "somebody may be replaying what was said once"
 
 
 async def test_a_repeat_that_was_clamped_to_another_time_is_still_a_repeat(
