@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from pingan.clock import wall_minus_boottime
+from pingan.clock import SystemClock, wall_minus_boottime
 from pingan.migrate import missing
 from pingan.settings import SettingsError
 
@@ -25,10 +25,12 @@ from .doctor_words import WORDS
 from .logs import log_file
 from .platform import Platform
 from .postgres import Postgres
-from .supervisor import identity, recorded
+from .supervisor import CERTIFICATES_EXPIRE, identity, recorded
 from .words import say, words
 
 DISK_NEEDED_MIB = 1024
+CERTIFICATE_DAYS_NEEDED = 30
+"""A device's is made anew in somebody's home, which wants weeks."""
 CLOCK_STEP_TOLERATED_SECONDS = 2
 RESTLESS_STARTS = 3
 """Once is an accident, and after a stop of the database everyone may need a second start."""
@@ -95,6 +97,7 @@ def examine(data: Path) -> Iterator[Finding]:
     yield from _processes(data, state)
     yield from _database(platform)
     yield from _broker(platform)
+    yield from _certificates(state)
     yield from _outside(platform)
 
 
@@ -239,6 +242,19 @@ def _broker(platform: Platform) -> Iterator[Finding]:
         yield _wrong("broker_away", words("log", WORDS, path=log_file(platform.data, "mosquitto")), port=port)
     else:
         yield _wrong("broker_refuses", f"{DOWN} && {UP}", port=port)
+
+
+def _certificates(state: dict[str, Any]) -> Iterator[Finding]:
+    """How long they hold, as the supervisor says; nothing where there are none."""
+    expire: dict[str, float] = state.get(CERTIFICATES_EXPIRE, {})
+    now = SystemClock().now().timestamp()
+    days = {name: int((at - now) // 86_400) for name, at in expire.items()}
+    for name in sorted(days):
+        if days[name] < CERTIFICATE_DAYS_NEEDED:
+            mend = {"device": "pingan device list", "authority": "pingan ca show"}.get(name, f"{DOWN} && {UP}")
+            yield _wrong("certificate_ends", mend, what=words(f"certificate_{name}", WORDS), days=days[name])
+    if days and min(days.values()) >= CERTIFICATE_DAYS_NEEDED:
+        yield _well("certificates", days=min(days.values()))
 
 
 def _outside(platform: Platform) -> Iterator[Finding]:

@@ -42,6 +42,18 @@ WORDS: dict[str, dict[str, str]] = {
         "en": "The broker on port {port} refuses our own password.",
         "zh": "端口 {port} 上的消息代理拒绝了我们自己的密码。",
     },
+    "certificates": {
+        "en": "All certificates hold for {days} days or more.",
+        "zh": "所有证书至少还有 {days} 天有效。",
+    },
+    "certificate_ends": {
+        "en": "{what} expires in {days} days; then devices with certificates are refused.",
+        "zh": "{what}将在 {days} 天后到期；之后使用证书的设备将被拒绝。",
+    },
+    "certificate_authority": {"en": "The authority's certificate", "zh": "颁发机构的证书"},
+    "certificate_server": {"en": "The broker's certificate", "zh": "消息代理的证书"},
+    "certificate_revoked": {"en": "The list of revoked certificates", "zh": "证书吊销列表"},
+    "certificate_device": {"en": "A device's certificate", "zh": "某台设备的证书"},
     "clock": {"en": "The wall clock has not been moved.", "zh": "系统时钟未被拨动。"},
     "clock_moved": {
         "en": "The wall clock was moved by {seconds} s since the start. Deadlines are kept by another clock and hold; "
