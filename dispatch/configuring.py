@@ -24,10 +24,12 @@ from pingan.settings import Mqtt as MqttSettings
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "configuring.sql")
 
-AT_ONCE = 500
+AT_ONCE = 100
+"""A few milliseconds of the process's time: intake and outbox stand beside. Five thousand are told in half a second."""
 CONFIRM_SECONDS = 5.0
 """How long the broker may take to confirm a batch."""
-NAP_SECONDS = 0.5
+NAP_SECONDS = 2.0
+"""A change rings; this is for a ring that was lost, and for what another process had the turn to publish."""
 ADVISORY_KEY = 0x636F6E66
 """Names the lock of whoever publishes; nothing else takes it."""
 

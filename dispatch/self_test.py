@@ -33,7 +33,7 @@ EARLY_SECONDS = 300
 """A device whose clock is ahead reminds before the hour: its test must not ring as a call."""
 DUE_SECONDS = 8 * 86400
 """A week, and a day's grace: who pressed on a Monday morning need not press earlier on the next."""
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 REMIND_SECONDS = 30
 AT_ONCE = 100
 WINDOWS_SHOWN = 50

@@ -75,7 +75,10 @@ class Button(Device):
 
     def heard(self, channel: str, payload: dict[str, Any]) -> None:
         if channel == "prompt":
+            known = any(prompt.get("id") == payload.get("id") for prompt in self.prompts)
             self.prompts.append(payload)
+            if known:  # told twice is asked once: a second test would ring as a call
+                return
             log.info("%s: asked %s", self.id, payload.get("ask"))
             if payload.get("ask") == "self_test" and self._in_time(payload.get("until")):
                 self._test()
