@@ -51,6 +51,13 @@ async def visible(connection: Connection, incident_id: int, area: str | None) ->
     return await found.fetchone() is not None
 
 
+async def concerns(connection: Connection, incident_id: int, area: str | None) -> bool:
+    """Whether whoever sees an area is to look at an incident that has changed."""
+    if await visible(connection, incident_id, area):
+        return True
+    return await (await connection.execute(sql.was_anybodys, {"incident": incident_id})).fetchone() is not None
+
+
 async def incident(connection: Connection, incident_id: int, now: datetime, area: str | None = None) -> Row | None:
     """Everything about one incident: stamps, alarms, journal, what was sent, who can be asked, the home's card."""
     shown = await row(connection, incident_id, area)

@@ -1,4 +1,5 @@
 -- name: board
+-- A danger of nobody's home yet is everybody's to see: who knows in whose area the caller is?
 -- Everything open, what rings and has waited longest first; or what was closed last. Open ⇔ wake_at is set: that has an
 -- index, so that years of closed incidents cost the board nothing.
 select incidents.id, incidents.version, incidents.state, incidents.cause, incidents.danger, incidents.test,
@@ -15,6 +16,7 @@ left join homes on homes.id = incidents.home
 left join areas on areas.code = coalesce(homes.area, incidents.area)
 where (incidents.wake_at is not null) = %(open)s and (%(incident)s::bigint is null or incidents.id = %(incident)s)
   and (%(area)s::text is null or starts_with(homes.area, %(area)s)
+       or incidents.danger and incidents.home is null
        or grouped_by is not null and incidents.home is null and exists (
            select from alarms join homes own on own.id = alarms.home
            where alarms.incident = incidents.id and starts_with(own.area, %(area)s)))
@@ -28,9 +30,14 @@ limit %(limit)s
 select 1 from incidents left join homes on homes.id = incidents.home
 where incidents.id = %(incident)s
   and (%(area)s::text is null or starts_with(homes.area, %(area)s)
+       or incidents.danger and incidents.home is null
        or grouped_by is not null and incidents.home is null and exists (
            select from alarms join homes own on own.id = alarms.home
            where alarms.incident = incidents.id and starts_with(own.area, %(area)s)))
+
+-- name: was_anybodys
+-- Whether it was everybody's to see until somebody said whose home it is: they look once more, and may see it no longer.
+select 1 from incidents where id = %(incident)s and body->>'named_by' is not null
 
 -- name: state
 select state <> 'closed' as open from incidents where id = %(incident)s

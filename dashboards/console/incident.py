@@ -62,7 +62,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             homes = {"homes": [hit.home for hit in page.items], "incident": incident_id}
             open_ones = {one["home"]: one["id"] async for one in await connection.execute(sql.open_dangers, homes)}
         return pages.render(
-            request, "identify.html", row=row, words=sought, hits=page.items, more=page.next is not None,
+            request, "identify.html", row=row, words=words or "", hits=page.items, more=page.next is not None,
             open_ones=open_ones, only=words is not None and len({hit.home for hit in page.items}) == 1,
         )  # fmt: skip
 
@@ -196,7 +196,8 @@ def _callers(row: dict[str, Any]) -> list[dict[str, Any]]:
     for alarm in row["alarms"]:
         caller = alarm["evidence"].get("caller")
         if caller:
-            found[caller.get("number"), caller.get("name")] = caller
+            shown = {name: caller.get(name) for name in ("number", "name", "role")}
+            found[shown["number"], shown["name"]] = shown
     return list(reversed(found.values()))
 
 

@@ -68,7 +68,7 @@ class Stream:
 
     async def _visible(self, heard: str, area: str) -> bool:
         async with self._database.connection() as connection:
-            return await views.visible(connection, int(heard.split()[0]), area)
+            return await views.concerns(connection, int(heard.split()[0]), area)
 
 
 def _change(incident: str, version: str) -> str:

@@ -140,7 +140,7 @@ class Room:
 
 
 @contextlib.asynccontextmanager
-async def room(database: Database, clock: DrivenClock) -> AsyncIterator[Room]:
+async def room(database: Database, clock: DrivenClock, desk_phone: str | None = None) -> AsyncIterator[Room]:
     simulator, webhook_port = f"http://127.0.0.1:{free_port()}", free_port()
     people = {LI: "李梅", WANG: "John Wang", ZHAO: "赵志愿"}
     access = Access(
@@ -155,6 +155,7 @@ async def room(database: Database, clock: DrivenClock) -> AsyncIterator[Room]:
         twilio_from=OURS,
         twilio_base_url=simulator,
         public_url=f"http://127.0.0.1:{webhook_port}",
+        desk_phone=desk_phone,
     )
     async with database.connection() as connection:
         await connection.execute(REGISTER)
@@ -171,6 +172,8 @@ async def room(database: Database, clock: DrivenClock) -> AsyncIterator[Room]:
             "twilio_voice": TwilioVoice(settings),
             "twilio_sms": TwilioSms(settings),
         }
+        running.network.voice_webhook = f"{settings.public_url}/webhooks/twilio/in/voice"
+        running.network.sms_webhook = f"{settings.public_url}/webhooks/twilio/in/sms"
         this = Room(database, clock, desk, running, settings, lamp, channels, bells, {})
         this.start()
         try:
