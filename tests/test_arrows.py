@@ -28,6 +28,7 @@ WIRES_ALL = {"pingan/__main__.py", "pingan/web.py"}
 """The command line, and the web process that mounts each room's routes: the only files that know every room."""
 
 PURE = (
+    "pingan/journal.py",
     "pingan/messages.py",
     "pingan/times.py",
     "dispatch/grouping.py",

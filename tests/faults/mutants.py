@@ -277,7 +277,7 @@ where name = %(name)s and partition = %(partition)s
     ),
     Mutant(
         "the journal's hashes do not cover what came before",
-        "dispatch/journal.py",
+        "pingan/journal.py",
         "hashlib.sha256(before + _canonical.encode(fields))",
         "hashlib.sha256(_canonical.encode(fields))",
         ("tests/unit/test_journal.py",),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dispatch.journal import broken_at, entry_hash
+from pingan.journal import ERASED, seal
 
 AT = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 EVENTS = ("opened", "raised", "accept", "close")
@@ -53,3 +54,38 @@ def test_an_entry_changed_by_one_who_hashes_it_anew_breaks_the_next() -> None:
     entries = chain()
     entries[1] = hashed_anew({**entries[1], "actor": "nobody"}, entries[0]["hash"])
     assert broken_at(entries) == 3
+
+
+def erased(entries: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+    """The same journal after an erasure of one entry, sealed by a further one."""
+    left = [
+        {**entry, "actor": "□", "detail": {"erased": 1}} if entry["number"] == number else entry for entry in entries
+    ]
+    fields = (7, len(left) + 1, AT, ERASED, ERASED, "system")
+    detail = {"erasure": 1, "sealed": {str(number): seal(left[number - 1])}}
+    written = entry_hash(left[-1]["hash"], *fields, detail)
+    names = ("incident", "number", "at", "event", "decision", "actor")
+    return [*left, {**dict(zip(names, fields, strict=True)), "detail": detail, "hash": written}]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_what_was_erased_and_sealed_leaves_the_chain_whole(number: int) -> None:
+    entries = erased(chain(), number)
+    assert broken_at(entries) is None
+    assert broken_at(entries[:-1]) == number, "an erasure that nothing seals is a change"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("field", "value"), [("event", "note"), ("detail", {"erased": 2}), ("at", AT.replace(hour=9)), ("hash", b"x")]
+)
+def test_what_an_erasure_left_cannot_be_changed(number: int, field: str, value: Any) -> None:
+    entries = erased(chain(), number)
+    entries[number - 1] = {**entries[number - 1], field: value}
+    assert broken_at(entries) == number
+
+
+def test_a_seal_holds_only_what_stood_before_it() -> None:
+    entries = erased(chain(), 4)
+    entries[3] = {**entries[3], "event": ERASED, "detail": {"sealed": {"4": "00"}}}
+    assert broken_at(entries) == 4
