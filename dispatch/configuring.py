@@ -102,6 +102,9 @@ class Configuring:
                     await self._tell(mqtt)
             except (*LOST, TimeoutError) as error:
                 log.debug("devices are not told yet: %s", error or type(error).__name__)
+            except Exception:
+                # Beside it stand those who tell people: they go on, whatever is wrong here.
+                log.exception("devices cannot be told; it is tried again")
             await bell.wait(NAP_SECONDS)
 
     async def _tell(self, mqtt: Mqtt) -> None:

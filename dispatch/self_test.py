@@ -170,6 +170,9 @@ async def keep_testing(database: Database, clock: Clock, bell: Bell, zone: ZoneI
                 next_look = now + timedelta(seconds=REMIND_SECONDS)
         except LOST as error:
             log.debug("self-tests wait for the database: %s", error)
+        except Exception:
+            # Beside it stand those who tell people: they go on, whatever is wrong here.
+            log.exception("self-tests cannot be looked after; it is tried again")
         await bell.wait(LOOK_SECONDS)
 
 

@@ -208,6 +208,7 @@ async def test_no_answer_is_a_technical_fault_that_the_next_test_restores(room: 
     faults = await room.rows("select id::text, incident from alarms where kind = 'self_test' order by raised_at")
     assert [row["of"] for row in restores] == [row["id"] for row in faults], "each fault is over"
     assert {row["incident"] for row in restores} == {fault["id"]}
+    assert await room.open_incidents() == [], "what mended itself, and nobody had taken, closes by itself"
     await room.open()
     await room.show(await room.press("t2"))
     await room.take()
@@ -342,7 +343,9 @@ async def test_a_simulated_button_is_asked_at_a_real_broker_and_answers(
             return one["prompted_at"] is not None
 
         await until(prompted)
-        button.heard("prompt", {**prompt, "until": "2026-01-01T00:00:00Z"})
+        button.heard("prompt", prompt)
+        assert len(button.presses) == 1, "told twice is asked once: a second test would ring as a call"
+        button.heard("prompt", {**prompt, "id": "another", "until": "2026-01-01T00:00:00Z"})
         assert len(button.presses) == 1, "too late: it would ring as a call"
     finally:
         await end([telling])
