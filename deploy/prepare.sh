@@ -45,6 +45,17 @@ keep sim/account "AC$(random 16)"
 keep sim/token "$(random 16)"
 keep sim/from "+867500000000"
 
+# The authority behind devices' certificates, ours in either case; `pingan ca init` makes one alike. For twenty years:
+# a new one would mean a new certificate in every home.
+if [ ! -e "$secrets/authority_key.pem" ]; then
+    openssl ecparam -name prime256v1 -genkey -noout -out "$secrets/authority_key.new"
+    openssl req -x509 -new -key "$secrets/authority_key.new" -sha256 -days 7300 -subj "/CN=Ping An Tong $(random 8)" \
+        -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" \
+        -out "$secrets/authority.pem"
+    mv "$secrets/authority_key.new" "$secrets/authority_key.pem"
+    chmod 444 "$secrets/authority.pem" "$secrets/authority_key.pem"
+fi
+
 # Yours to fill in: they stay empty until you do.
 for name in alerts_url heartbeat_url twilio/account twilio/token twilio/from; do
     [ -e "$secrets/$name" ] || : >"$secrets/$name"

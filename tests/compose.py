@@ -176,7 +176,9 @@ class City:
                 return str(self.port(f"console:{value}" if hostname == "console-1" else f"{hostname}:{value}"))
             case "PINGAN_MQTT_PORT":
                 return str(self.port(f"mosquitto:{value}"))
-            case "PINGAN_MQTT_TLS_PORT":
+            case "PINGAN_SOS_ACCESS_PORT":
+                return str(self.port(f"{hostname}:{value}"))
+            case "PINGAN_MQTT_TLS_PORT" | "PINGAN_MQTT_CERTIFICATE_PORT":
                 return str(self.port(f"mosquitto:{value}"))
             case _ if key.endswith("_HOST"):
                 return "127.0.0.1"

@@ -34,10 +34,18 @@ from tests.compose import City
 
 Until = Callable[[Callable[[], Awaitable[object] | object]], Awaitable[object]]
 
-PUBLISHED = {"443:8443": "proxy", "8883:8883": "mosquitto", "127.0.0.1:8363:8363": "sim"}
+PUBLISHED = {
+    "443:8443": "proxy",
+    "8883:8883": "mosquitto",
+    "8884:8884": "mosquitto",
+    "8364:8364": "receiver",
+    "8365:8364": "receiver-second",
+    "127.0.0.1:8363:8363": "sim",
+}
 """All that the world, or this host, may reach. docs/runbook.md lists the same."""
 ONCE = ("migrate", "sample")
 SCALED = ("ingest-alarm", "ingest-telemetry", "urgent", "alerting", "archive", "dispatch", "console")
+ALONE = ("mosquitto", "receiver", "receiver-second", "sim")
 READ_ELSEWHERE = {"PINGAN_LOG_LEVEL"}
 """Settings that are not in a settings class."""
 
@@ -125,7 +133,7 @@ def city(
 
 def test_every_service_of_the_plan_is_there(content: dict[str, Any]) -> None:
     wanted = {"timescaledb", "kafka-1", "kafka-2", "kafka-3", "mosquitto", "migrate", *SCALED}
-    wanted |= {"proxy", "prometheus", "alertmanager", "grafana", "sample", "sim"}
+    wanted |= {"receiver", "receiver-second", "proxy", "prometheus", "alertmanager", "grafana", "sample", "sim"}
     assert set(content["services"]) == wanted
     assert set(content["services"]) - set(compose.services(content, "twilio")) == {"sample", "sim"}
 
@@ -162,7 +170,7 @@ def test_only_what_is_listed_is_published(content: dict[str, Any]) -> None:
     assert published == PUBLISHED
     assert content["networks"]["inside"]["internal"] is True
     outside = {name for name, service in content["services"].items() if "outside" in service["networks"]}
-    assert outside == {"mosquitto", "dispatch", "proxy", "alertmanager", "sim"}
+    assert outside == {"mosquitto", "receiver", "receiver-second", "dispatch", "proxy", "alertmanager", "sim"}
     runbook = (compose.ROOT / "docs/runbook.md").read_text(encoding="utf-8")
     assert all(f"`{port}`" in runbook for port in PUBLISHED)
 
@@ -279,7 +287,7 @@ def test_brokers_of_kafka_take_the_settings(content: dict[str, Any], tmp_path: P
 
 
 async def test_every_process_becomes_healthy(city: City, until: Until) -> None:
-    assert {replica.service for replica in city.replicas} == {*SCALED, "mosquitto", "sim"}
+    assert {replica.service for replica in city.replicas} == {*SCALED, *ALONE}
     for replica in city.replicas:
 
         async def well(replica: compose.Replica = replica) -> bool:
@@ -385,6 +393,30 @@ async def test_devices_come_in_by_tls_and_a_disabled_one_is_put_out(city: City, 
         for one in (client, stranger, plain):
             one.disconnect()
             one.loop_stop()
+
+
+async def test_a_device_is_enrolled_with_a_certificate_and_comes_in_by_it(
+    city: City, until: Until, tmp_path: Path
+) -> None:
+    (replica,) = city.of("mosquitto")
+    enrol = ("pingan", "device", "enrol", "--id", "H001-watch-2", "--kind", "watch", "--certificate", str(tmp_path))
+    done = await asyncio.to_thread(replica.ask, *enrol)
+    assert done.returncode == 0, done.stdout + done.stderr
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="any")
+    went: list[str] = []
+    client.on_connect = lambda _c, _u, _f, reason, _p: went.append(str(reason))
+    client.tls_set(
+        str(city.deploy / "secrets/test_authority.pem"),
+        str(tmp_path / "H001-watch-2.pem"),
+        str(tmp_path / "H001-watch-2_key.pem"),
+    )
+    client.connect("localhost", city.port("mosquitto:8884"))
+    client.loop_start()
+    try:
+        await until(lambda: went == ["Success"])
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def certify(folder: str, clone: Path = compose.ROOT, name: str = "localhost") -> None:
