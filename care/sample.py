@@ -120,7 +120,13 @@ async def _describe(
         if device.id != CLOCK
     ]
     homes = [
-        {"id": home.id, "person": first[home.id].name, "language": first[home.id].language, "seed": place}
+        {
+            "id": home.id,
+            "person": first[home.id].name,
+            "language": first[home.id].language,
+            "seed": place,
+            "area": home.area,
+        }
         for place, home in enumerate(records["homes"], 1)
     ]
     signs_in = {account: {"user": account, "password": password} for account, _, _, password, _ in accounts}

@@ -28,6 +28,7 @@ class Home(msgspec.Struct, frozen=True):
     person: str = ""
     language: str = "zh"
     seed: int = 0
+    area: str = ""
 
 
 class PhoneEntry(msgspec.Struct, frozen=True):

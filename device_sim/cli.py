@@ -94,6 +94,11 @@ def add_commands(subparsers: Subparsers) -> None:
     cable = _command(subparsers, "cable", _cable)
     cable.add_argument("--home", required=True, help=say("home"))
     cable.add_argument("act", choices=("pull", "plug"), help=say("pull_or_plug"))
+    power = _command(subparsers, "power", _power)
+    power.add_argument("act", choices=("cut", "restore"), help=say("cut_or_restore"))
+    power.add_argument("--homes", metavar="ID,ID", help=say("power_homes"))
+    power.add_argument("--area", metavar="CODE", help=say("power_area"))
+    power.add_argument("--count", type=int, metavar="N", help=say("power_count"))
     _add_replay(subparsers)
     _add_load(subparsers)
 
@@ -273,6 +278,15 @@ def _cable(arguments: argparse.Namespace) -> None:
     done = client.post(f"/sim/homes/{arguments.home}/cable", plugged=arguments.act == "plug")
     word = "cable_plugged" if done["plugged"] else "cable_pulled"
     _tell(say(word, home=done["home"], devices=", ".join(done["devices"])))
+
+
+def _power(arguments: argparse.Namespace) -> None:
+    homes = arguments.homes.split(",") if arguments.homes else None
+    client = SimulatorClient(access_of(arguments).simulator)
+    done = client.post(
+        "/sim/power", on=arguments.act == "restore", homes=homes, area=arguments.area, count=arguments.count
+    )
+    _tell(say("power_restored" if done["on"] else "power_cut", homes=done["homes"], devices=done["devices"]))
 
 
 def _replay(arguments: argparse.Namespace) -> None:

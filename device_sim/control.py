@@ -43,6 +43,16 @@ class CableBody(msgspec.Struct, forbid_unknown_fields=True):
     """One device of the home; None: all of them."""
 
 
+class PowerBody(msgspec.Struct, forbid_unknown_fields=True):
+    on: bool
+    homes: tuple[str, ...] | None = None
+    """None: every home."""
+    area: str | None = None
+    """Only those of this area, and of areas within it."""
+    count: int | None = None
+    """Of these no more than so many, in their order; None: all."""
+
+
 class PhoneBody(msgspec.Struct, forbid_unknown_fields=True):
     number: str
     name: str = ""
@@ -163,6 +173,22 @@ def _add_homes(router: APIRouter, running: Neighbourhood) -> None:
         for device in devices:
             (device.connection.plug if body.plugged else device.connection.unplug)()
         return {"home": home_id, "plugged": body.plugged, "devices": [device.id for device in devices]}
+
+    @router.post("/sim/power")
+    async def power(request: Request) -> dict[str, Any]:
+        """Many homes lose their power at once, or get it back: their devices vanish without a goodbye."""
+        body = await _body(request, PowerBody)
+        chosen = [
+            home
+            for home in running.homes.values()
+            if (body.homes is None or home.id in body.homes) and home.area.startswith(body.area or "")
+        ][: body.count]
+        if not chosen:
+            raise HTTPException(404, "there is no such home")
+        for home in chosen:
+            for device in home.devices:
+                (device.connection.plug if body.on else device.connection.unplug)()
+        return {"on": body.on, "homes": len(chosen), "devices": sum(len(home.devices) for home in chosen)}
 
 
 def _add_phones(router: APIRouter, running: Neighbourhood) -> None:

@@ -37,6 +37,7 @@ class SimulatedHome:
     id: str
     person: str
     language: str
+    area: str = ""
     buttons: list[Button] = field(default_factory=list)
     hubs: list[Hub] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
@@ -71,7 +72,12 @@ class Neighbourhood:
             known = people.get(entry.home)
             home = self.homes.setdefault(
                 entry.home,
-                SimulatedHome(entry.home, known.person if known else "", known.language if known else "zh"),
+                SimulatedHome(
+                    entry.home,
+                    known.person if known else "",
+                    known.language if known else "zh",
+                    known.area if known else "",
+                ),
             )
             self._install(home, entry)
 

@@ -37,7 +37,7 @@ def test_what_it_writes_is_what_the_simulator_reads(postgres_url: str, tmp_path:
     load_sample(postgres_url, tmp_path)
     access = json.loads((tmp_path / "sample.json").read_text())
     assert set(access) == {"operator", "supervisor", "admin", "token", "devices", "homes", "phones", "clock"}
-    assert access["homes"][0] == {"id": "H001", "person": "陈秀英", "language": "zh", "seed": 1}
+    assert access["homes"][0] == {"id": "H001", "person": "陈秀英", "language": "zh", "seed": 1, "area": "440703901001"}
     assert access["phones"][0] == {
         "number": "+8613800000101",
         "name": "李梅",

@@ -33,7 +33,9 @@ def write_access(folder: Path, server: Broker, port: int) -> Path:
                     for home in homes
                     for kind in KINDS
                 ],
-                "homes": [{"id": home, "person": "陈秀英", "language": "zh", "seed": 1} for home in homes],
+                "homes": [
+                    {"id": home, "person": "陈秀英", "language": "zh", "seed": 1, "area": f"44{home}"} for home in homes
+                ],
                 "phones": [{"number": "+8613800000101", "name": "李梅", "home": "H001", "role": "family"}],
                 "twilio": {"base_url": "x", "account_sid": "AC", "auth_token": "t", "from": "+867500000000"},
                 "simulator": f"http://127.0.0.1:{port}",
@@ -110,6 +112,15 @@ async def test_the_command_line_presses_and_pulls(tmp_path: Path) -> None:
 
         await eventually(on_the_way, "the press made while the cable was out")
         assert len({alarm["id"] for alarm in platform.on("alarm")}) == 2
+
+        status, output = await command(tmp_path, "power", "cut", "--area", "44H002")
+        assert (status, "1 homes, 3 devices" in output) == (0, True), output
+        assert (await client.get("/sim/health")).json()["connected"] == 3
+        assert (await command(tmp_path, "power", "cut", "--count", "1"))[0] == 0
+        assert (await client.get("/sim/health")).json()["connected"] == 0
+        assert (await command(tmp_path, "power", "restore"))[0] == 0
+        await eventually(lambda: connected(client), "the power")
+        assert (await command(tmp_path, "power", "cut", "--homes", "H999"))[0] == 1
         assert "李梅" in (await command(tmp_path, "phones"))[1]
         assert "[voicemail]" in (await command(tmp_path, "phone", "+8613800000101", "habit", "voicemail"))[1]
         assert (await command(tmp_path, "phone", "+8613800000101", "answer"))[0] == 1
