@@ -43,7 +43,7 @@ class Remark(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why the alarm receiver answered a transmitter with no, beside a Reason. The page docs/sos-access.md lists them."""
+    """Why the alarm receiver answered with no, where that is no Reason. docs/sos-access.md lists them."""
 
     INCOMPLETE = "incomplete"
     """It stopped in the middle of a request."""

@@ -274,7 +274,7 @@ class Reception:
         )
 
     def _append(self, lane: Lane, message: Event | Reading, came_at: float | None = None) -> "asyncio.Future[None]":
-        """Done when it is durable. `came_at`: None where nobody waits for it. It stays in its lane, and becomes so, even if nobody waits for it any more."""
+        """Done when it is durable; it becomes so even if nobody waits any more. `came_at`: None where nobody did."""
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         record = Record(partition_of(message.home, message.device), encode(message))
         waiting = Waiting([record], 0, len(record.body), functools.partial(_settle, durable), came_at)

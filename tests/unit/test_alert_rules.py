@@ -13,7 +13,7 @@ from tests.promql import PROMETHEUS, ROOT, RULE_TESTS, RULES, alerts, read, reco
 ALERTS = alerts()
 ASKED = re.compile(r"alertname=~?\"([\w|]+)\"")
 HAN = re.compile(r"[\u4e00-\u9fff]")
-SERVICES = ("ingest-alarm", "ingest-telemetry", "urgent", "alerting", "archive", "dispatch", "console")
+SERVICES = ("ingest-alarm", "ingest-telemetry", "receiver", "urgent", "alerting", "archive", "dispatch", "console")
 
 TOLD_ALWAYS = {
     "AlarmLaneDeaf", "PressParked", "AlarmsNotOnIncident", "DangerUnanswered180s", "NobodyAtTheDesk", "SendsOverdue",
