@@ -1,6 +1,7 @@
 -- name: alone
--- One process publishes at a time: of two that publish the same device's, the older might come to the broker last.
-select pg_try_advisory_xact_lock(%(key)s) as mine
+-- One process publishes at a time: of two that publish the same device's, the older might come to the broker last. One
+-- that is stopped in the middle loses its turn.
+select pg_try_advisory_xact_lock(%(key)s) as mine, set_config('idle_in_transaction_session_timeout', '10s', true)
 
 -- name: forgotten
 -- The broker's store ends with publication number `mark` (null: it is empty): it has nothing of what came later.

@@ -290,6 +290,44 @@ where name = %(name)s and partition = %(partition)s
         (f"{INTEGRATION}/test_local_postgres.py::"
          "test_the_database_is_made_and_keeps_what_is_committed_through_a_clean_stop",),
     ),
+    Mutant(
+        "a self-test: a device's word alone is believed",
+        "dispatch/desk.py",
+        "await self._raise(connection, alarm, now, test=window is not None)",
+        'await self._raise(connection, alarm, now, test=alarm["test"])',
+        (f"{INTEGRATION}/test_self_test.py"
+         "::test_without_a_window_after_it_and_a_second_time_it_rings_as_a_call",),
+    ),
+    Mutant(
+        "a self-test: a call joins it",
+        "dispatch/desk.sql",
+        " and test = %(test)s and (not test or device = %(device)s)",
+        "",
+        (f"{INTEGRATION}/test_self_test.py::test_a_test_and_a_call_never_absorb_each_other",),
+    ),
+    Mutant(
+        "a self-test: it runs by the policy of a call",
+        "dispatch/desk.py",
+        'self._policies["test"] if test else named',
+        "named",
+        (f"{INTEGRATION}/test_self_test.py"
+         "::test_a_test_walks_the_whole_way_calls_nobody_and_closes_when_it_is_seen",),
+    ),
+    Mutant(
+        "configuration: a broker that came back is believed to have forgotten nothing",
+        "dispatch/configuring.py",
+        "                await self._look_at_store(mqtt, connection)\n",
+        "                pass\n",
+        (f"{INTEGRATION}/test_device_config.py::test_a_broker_whose_store_is_older_or_empty_is_told_again",),
+    ),
+    Mutant(
+        "configuration: a shorter heartbeat level holds before the device can know of it",
+        "alerting/detectors/supervision.py",
+        "if device.level_ms is None or level_ms >= device.level_ms:",
+        "if True:",
+        ("tests/unit/test_detector_supervision.py"
+         "::test_a_shorter_level_waits_until_the_device_is_heard_and_can_know_of_it",),
+    ),
 )  # fmt: skip
 
 
