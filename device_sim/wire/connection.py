@@ -109,16 +109,16 @@ class Connection:
             waiting.cancel()
         self._acks.clear()
 
-    def publish(self, topic: str, payload: bytes) -> asyncio.Future[None] | None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None] | None:
         """Publishes at QoS 1; the future is done at the broker's PUBACK (which acknowledges nothing but the hop).
 
         While the line is down the frame waits in the client. None when weather has lost it or the queue is full.
         """
         if self._weather is None:
-            return self._hand_over(topic, payload)
+            return self._hand_over(topic, payload, retain)
         delays = self._weather.fate(self._loop.time())
         for delay in delays:
-            self._loop.call_later(delay, self._hand_over, topic, payload)
+            self._loop.call_later(delay, self._hand_over, topic, payload, retain)
         return None
 
     def unplug(self) -> None:
@@ -132,9 +132,9 @@ class Connection:
         self.plugged = True
         self._lost.set()
 
-    def _hand_over(self, topic: str, payload: bytes) -> asyncio.Future[None] | None:
+    def _hand_over(self, topic: str, payload: bytes, retain: bool) -> asyncio.Future[None] | None:
         try:
-            info = self._client.publish(topic, payload, qos=1)
+            info = self._client.publish(topic, payload, qos=1, retain=retain)
         except ValueError:
             log.warning("%s: the queue of the client is full, a frame is dropped", self.user)
             return None

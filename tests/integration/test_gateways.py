@@ -65,9 +65,8 @@ class Gateway(Wire):
     async def tell(self, name: str, said: Any, *, retain: bool = False, family: str = "zigbee2mqtt") -> None:
         """As zigbee2mqtt does it; returns when the broker has it."""
         payload = said if isinstance(said, bytes) else json.dumps(said).encode()
-        info = self.connection._client.publish(f"gw/{self.device}/{family}/{name}", payload, qos=1, retain=retain)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.connection._acks[info.mid] = future
+        future = self.connection.publish(f"gw/{self.device}/{family}/{name}", payload, retain=retain)
+        assert future is not None
         async with asyncio.timeout(60):
             await future
 
