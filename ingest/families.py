@@ -38,12 +38,6 @@ def decode(topic: str, payload: bytes, received_ms: int) -> Heard | Rejected:
     return codec(gateway, rest, payload, received_ms)
 
 
-def gateway_of(topic: str) -> str | None:
-    """Whose topic it is, if it is one of a gateway."""
-    found = _TOPIC.fullmatch(topic)
-    return found[1] if found else None
-
-
 def named(heard: Heard, kind_of: Callable[[str], str | None]) -> Heard:
     """With the unnamed alarms that are any. `kind_of` gives the register's kind of the device at an address."""
     if not heard.unnamed:
