@@ -9,7 +9,7 @@ from dashboards.console.figures import percent, seconds, size
 from dashboards.console.figures_chart import HEIGHT, chart
 from dashboards.console.language import say, words
 from dispatch.figures import LEVELS, MEASURES
-from ingest.codecs import Reason, Remark
+from ingest.codecs import Reason, Refusal, Remark
 from pingan.log import GROUPS
 
 EN = say("en")
@@ -61,6 +61,6 @@ def test_a_chart_of_nothing_and_one_of_a_year(days: int) -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_name_of_the_figures_has_a_word(language: str) -> None:
     names = {f"figures.{name}" for name in (*(level.name for level in LEVELS), *MEASURES)}
-    names |= {f"rejected.{reason}" for reason in (*Reason, *Remark)}
+    names |= {f"rejected.{reason}" for reason in (*Reason, *Remark, *Refusal)}
     names |= {f"log.{log}" for log in GROUPS} | {f"reader.{group}" for groups in GROUPS.values() for group in groups}
     assert not names - words(language).keys()
