@@ -4,7 +4,7 @@ Everything that happens to an incident comes through here: lock it, decide, and 
 what is to be sent, in one transaction. Two who act at once are put in order by the lock, and the second is told.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from importlib import resources
 from typing import Any, NamedTuple
@@ -171,6 +171,7 @@ class Desk:
         """Take one waiting alarm, none of `beside`, to its incident; the home (or device) that it is of, None if none
         waits. Homes of `served` only when no other waits. StuckAlarm if it cannot be taken.
         """
+        acts: list[Act] = []
         async with self._database.transaction() as connection:
             now = self._clock.now()
             parameters = {
@@ -181,7 +182,7 @@ class Desk:
             if alarm is None:
                 return None
             try:
-                incident_id = await self._take(connection, alarm, now)
+                incident_id = await self._take(connection, alarm, now, acts)
             except LOST:
                 raise
             except Exception as error:
@@ -189,22 +190,25 @@ class Desk:
             await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
             if alarm["restored_at"] is not None and incident_id is not None:
                 # It was over before it was taken.
-                await self._over(connection, incident_id, RESTORE_OF.get(alarm["kind"], OTHER), [alarm["device"]])
-            return str(alarm["whose"])
+                kind = RESTORE_OF.get(alarm["kind"], OTHER)
+                await self._over(connection, incident_id, kind, [alarm["device"]], acts)
+        _count(acts)
+        return str(alarm["whose"])
 
     async def take_losses(self) -> bool:
         """Group what fell silent and has waited its time, and tell groups of those that are back; False if there was
         nothing to do. One at a time does this, of however many desks; who has not the turn has nothing to do.
         """
+        acts: list[Act] = []
         async with self._database.transaction() as connection:
             if not await silence.my_turn(connection):
                 return False
             now = self._clock.now()
-            back = await self._take_restores(connection, now)
+            back = await self._take_restores(connection, now, acts)
             waiting = await silence.look(connection, now)
             mine, others = joined(waiting.losses, waiting.groups)
             for incident_id, losses in mine.items():
-                await self._join(connection, incident_id, losses, waiting, now)
+                await self._join(connection, incident_id, losses, waiting, acts)
             found: list[Cluster] = []
             if any(loss.ripe for loss in others):
                 found, alone = await silence.grouped(connection, others, waiting.areas)
@@ -213,10 +217,11 @@ class Desk:
                 found = [cluster for cluster in found if any(loss.ripe for loss in cluster.losses)]
                 await silence.let_go(connection, ripe)
                 for cluster in found:
-                    await self._group(connection, cluster, waiting, now)
-            return back or bool(mine) or bool(found)
+                    await self._group(connection, cluster, waiting, acts)
+        _count(acts)
+        return back or bool(mine) or bool(found)
 
-    async def _take_restores(self, connection: Connection, now: datetime) -> bool:
+    async def _take_restores(self, connection: Connection, now: datetime, acts: list[Act]) -> bool:
         restores = await silence.restores(connection)
         ended = {row["id"]: silence.ended_by(row["restores"]) for row in restores}
         incidents = await silence.end(connection, {alarm for alarm in ended.values() if alarm}, now)
@@ -227,18 +232,20 @@ class Desk:
         for incident_id, rows in told.items():
             await silence.taken(connection, [row["id"] for row in rows], incident_id, now)
             if incident_id is not None:
-                await self._over(connection, incident_id, rows[0]["kind"], [row["device"] for row in rows])
+                await self._over(connection, incident_id, rows[0]["kind"], [row["device"] for row in rows], acts)
         # What ends nothing that we know of is told to whatever is open in its home.
         await silence.let_go(connection, [row["id"] for row in restores if ended[row["id"]] not in incidents])
         return bool(told)
 
-    async def _over(self, connection: Connection, incident_id: int, kind: str, devices: list[str | None]) -> None:
-        """Something of this incident is over."""
+    async def _over(
+        self, connection: Connection, incident_id: int, kind: str, devices: list[str | None], acts: list[Act]
+    ) -> None:
+        """Something of this incident is over; what follows is added to `acts`."""
         left, _, back = await silence.rows_of(connection, incident_id)
         known = {device for device in devices if device}
         actor = next(iter(known)) if len(known) == 1 else NOBODY_KNOWN
         event = Restored(kind, devices=max(1, len(known)), left=left, back=back)
-        await self._act(connection, incident_id, event, actor=actor)
+        acts.append(await self._act(connection, incident_id, event, actor=actor))
 
     async def _join(
         self,
@@ -246,11 +253,11 @@ class Desk:
         incident_id: int,
         losses: Sequence[Loss],
         waiting: silence.Silence,
-        now: datetime,
+        acts: list[Act],
         until: datetime | None = None,
     ) -> None:
         """Further devices of a group that is open."""
-        await silence.taken(connection, [loss.id for loss in losses], incident_id, now)
+        await silence.taken(connection, [loss.id for loss in losses], incident_id, self._clock.now())
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
         group = msgspec.convert(row["body"], Incident).group if row else None
         if group is None:
@@ -265,16 +272,17 @@ class Desk:
         )
         await self._act(connection, incident_id, event)
         if any(waiting.times[loss.id]["restored_at"] for loss in losses):
-            await self._over(connection, incident_id, RESTORE_OF[kind], [])
+            await self._over(connection, incident_id, RESTORE_OF[kind], [], acts)
 
-    async def _group(self, connection: Connection, cluster: Cluster, waiting: silence.Silence, now: datetime) -> None:
+    async def _group(self, connection: Connection, cluster: Cluster, waiting: silence.Silence, acts: list[Act]) -> None:
         """Open the incident of what fell silent together; or ring it again, if it is open since an earlier silence."""
         for group in waiting.groups:
             if (group.by, group.of) == (cluster.by, cluster.of):
-                await self._join(connection, group.incident, cluster.losses, waiting, now, cluster.until)
+                await self._join(connection, group.incident, cluster.losses, waiting, acts, cluster.until)
                 kind = cause_of({loss.kind for loss in cluster.losses})
                 await self._act(connection, group.incident, Raised(kind))
                 return
+        now = self._clock.now()
         homes = {loss.home for loss in cluster.losses}
         (home,) = homes if len(homes) == 1 else (None,)
         times = [waiting.times[loss.id] for loss in cluster.losses]
@@ -301,7 +309,7 @@ class Desk:
         detail = {"kind": kind, "policy": "technical", "devices": devices, "by": cluster.by, "of": cluster.of}
         await self._follow(connection, row["id"], decision, "opened", NOBODY_KNOWN, detail, now)
         if any(time["restored_at"] for time in times):
-            await self._over(connection, row["id"], RESTORE_OF[kind], [])
+            await self._over(connection, row["id"], RESTORE_OF[kind], [], acts)
 
     async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
         """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot.
@@ -328,7 +336,7 @@ class Desk:
             row = await (await connection.execute(sql.soonest, {"beside": list(beside)})).fetchone()
         return row["at"] if row else None
 
-    async def _take(self, connection: Connection, alarm: dict[str, Any], now: datetime) -> int | None:
+    async def _take(self, connection: Connection, alarm: dict[str, Any], now: datetime, acts: list[Act]) -> int | None:
         kind = alarm["kind"]
         if kind in FINDINGS:
             return None
@@ -337,7 +345,7 @@ class Desk:
             if alarm_id in incidents:
                 incident_id = incidents[alarm_id]
                 if incident_id is not None:
-                    await self._over(connection, incident_id, kind, [alarm["device"]])
+                    await self._over(connection, incident_id, kind, [alarm["device"]], acts)
                 return incident_id
         if kind in ANSWERS or is_restore(kind):
             open_one = await self._find(connection, alarm, danger=kind in ANSWERS)
@@ -577,6 +585,12 @@ class Desk:
 
 def _caller(evidence: dict[str, Any]) -> Caller | None:
     return msgspec.convert(evidence["caller"], Caller) if evidence.get("caller") else None
+
+
+def _count(acts: Iterable[Act]) -> None:
+    """Acts of no person that have been committed: what closed by itself is counted, too."""
+    for act in acts:
+        measuring.happened(act.before, act.decision.incident)
 
 
 def _actor(event: Event) -> str:

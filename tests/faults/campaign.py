@@ -228,7 +228,9 @@ class Campaign:
         reasons = [f"{name} is not well: {why}" for name, why in self._house.unwell().items()]
         if reasons:
             return reasons
-        waiting = self._house.rows("select count(*) as count from alarms where taken_at is null")[0]["count"]
+        waiting = self._house.rows(
+            "select count(*) from alarms where taken_at is null and not held(kind, alone, raised_at, current_timestamp)"
+        )[0]["count"]
         dialling = self._house.rows("select id, channel, worker from sends where state = 'dialling'")
         return ([f"{waiting} alarms wait"] if waiting else []) + [
             f"send {send['id']} ({send['channel']}) is being dialled by {send['worker']}" for send in dialling

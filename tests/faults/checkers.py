@@ -228,7 +228,7 @@ class _Timer:
             case "accepted":
                 self._accepted = True
                 self._promise(at, "move_seconds")
-            case "closed":
+            case "closed" | "restored_itself":
                 self.due, self._calling = None, False
             case "moving" | "on_scene" | "safe" | "reminded" | "contact_made" | "no_contact" | "assigned":
                 self.due, self._calling = None, False

@@ -107,6 +107,12 @@ async def desks(database: Database, driven: DrivenClock) -> Desks:
     return desks
 
 
+def closed_by_itself() -> float:
+    labels = {"cause": "technical", "outcome": "restored"}
+    samples = [sample for metric in metrics.CLOSED.collect() for sample in metric.samples]
+    return sum(sample.value for sample in samples if sample.name.endswith("_total") and sample.labels == labels)
+
+
 def hubs(village: str, count: int = HOMES) -> list[str]:
     return [f"{village}{number}-hub" for number in range(1, count + 1)]
 
@@ -166,11 +172,13 @@ async def test_all_restore_by_themselves_and_the_incident_closes_by_itself(desks
     shown = await desks.one(group["id"])
     assert (shown["state"], shown["group"]["back"]) == ("waiting", HOMES - 1)
     assert sum(row["restored_at"] is None for row in shown["rows"]) == 1
+    closed = closed_by_itself()
     await desks.back([*hubs("E")[-1:], "far-hub"])
     await desks.settle()
     assert await desks.board() == []
     shown = await desks.one(group["id"])
     assert (shown["state"], shown["closing"]["outcome"]) == ("closed", "restored")
+    assert closed_by_itself() == closed + 2
     assert shown["journal"][-1]["decision"] == "restored_itself"
     assert shown["journal"][-1]["actor"] == hubs("E")[-1]
     assert shown["stamps"]["t3"]["absent"] == "closed_unanswered"
