@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
+import re
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -498,6 +501,58 @@ async def test_an_alarm_becomes_an_incident(
     assert (alarm["id"], alarm["kind"]) == (reported_alarm_id(DEVICE, event.id), "sos")
     assert opened["home"] == HOME
     assert await fetch(database, "select 1 from alarms where incident = %s", opened["id"])
+
+
+async def test_the_command_enrols_and_runs_and_stops_with_an_answer(
+    authentication: str, postgres_url: str, database: Database, until: Until, tmp_path: Path
+) -> None:
+    """The process itself: who is being asked when it is told to stop is sent to the other receiver."""
+    port = free_port()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PINGAN_")} | {
+        "PINGAN_DATABASE_URL": postgres_url,
+        "PINGAN_DATA": str(tmp_path),
+        "PINGAN_SOS_ACCESS_PORT": str(port),
+        "PINGAN_LANGUAGE": "en",
+    }
+
+    async def pingan(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pingan", "receiver", *arguments),
+            env=environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
+    renewed, taken = await asyncio.gather(pingan("renew", CODE), pingan("add", "other", "--device", DEVICE))
+    assert taken == (1, f"pingan receiver: the device {DEVICE} is another transmitter already\n")
+    found = re.search(r": (\w{15})\n", renewed[1])
+    assert found
+    given = found[1]
+
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "pingan", "receiver", env=environ)
+    try:
+
+        async def answers() -> bool:
+            with contextlib.suppress(ConnectionRefusedError):
+                return bool((await ask(client(port, given).ping)).status == 0)
+            return False
+
+        await until(answers)
+        with pytest.raises(exceptions.NotAuthorized):
+            await ask(client(port, authentication).ping)
+        with log_locked(postgres_url):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(telegram(given, reference="7"))
+            await until(lambda: fetch(database, "select 1 from alarm_repeats"))
+            process.terminate()
+            assert b"<status>5</status>" in await reader.read()
+            writer.close()
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 def test_the_client_knows_no_status_that_we_do_not() -> None:

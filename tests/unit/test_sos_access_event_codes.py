@@ -1,13 +1,20 @@
 """Event codes: each has one meaning, and what is unknown rings."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.detectors.conditions import FAULTS
+from ingest.codecs import Refusal
 from ingest.sos_access import event_codes
 from ingest.sos_access.event_codes import TABLE, UNKNOWN, Matter, Meaning, meaning
+from ingest.sos_access.protocol import STATUSES, Status
 from pingan.messages import RINGING
+
+PAGE = (Path(__file__).parents[2] / "docs/sos-access.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -56,3 +63,25 @@ def test_any_text_has_a_meaning_and_what_is_unknown_rings(code: str, restore: bo
     assert found.known or found.matter is Matter.RINGS
     if restore:
         assert not found.holds
+
+
+def test_the_page_lists_every_code() -> None:
+    table = PAGE[PAGE.index("| it becomes | codes |") :].split("\n\n")[0]
+    told = {
+        code: row for row, codes in re.findall(r"^\| (.+?) \| ([A-Z0-9 ]+) \|$", table, re.M) for code in codes.split()
+    }
+    assert told.keys() == TABLE.keys()
+    for code, row in told.items():
+        if TABLE[code].matter is Matter.RINGS or (TABLE[code].matter is Matter.FAULT and TABLE[code].holds):
+            assert f"`{TABLE[code].name}`" in row, code
+
+
+def test_the_page_lists_every_answer_and_reason() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|.*\|([^|]*)\|$", PAGE, re.M)
+    assert {(int(number), info) for number, info, _ in rows} == {(status.value, status.name) for status in Status}
+    for number, _, reasons in rows:
+        assert set(re.findall(r"`(\w+)`", reasons)) == {
+            str(reason) for reason, status in STATUSES.items() if status == int(number)
+        }
+    for reason in Refusal:
+        assert f"`{reason}`" in PAGE
