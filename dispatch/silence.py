@@ -14,7 +14,10 @@ sql = Queries(__file__, "silence.sql")
 Row = dict[str, Any]
 
 AT_ONCE = 5000
-"""Alarms that one look takes: a power cut of a district, and no transaction of minutes."""
+"""Losses that one look takes: a power cut of a district. All are seen at once, for what they are is seen only so; the
+process, in which presses are taken too, stands still for some 20 ms for so many."""
+BACK_AT_ONCE = 500
+"""Restores that one look takes: they need not be seen together."""
 
 ENDING = tuple(sorted(kind for kind in TECHNICAL - FINDINGS if not is_restore(kind)))
 """Kinds that something can end."""
@@ -72,7 +75,7 @@ async def grouped(connection: Connection, losses: Sequence[Loss], areas: Areas) 
 
 async def restores(connection: Connection) -> list[Row]:
     """Waiting restores of what is held and grouped."""
-    parameters = {"restores": list(RESTORES), "limit": AT_ONCE}
+    parameters = {"restores": list(RESTORES), "limit": BACK_AT_ONCE}
     return await (await connection.execute(sql.restores, parameters)).fetchall()
 
 
