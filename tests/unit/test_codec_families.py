@@ -1,15 +1,18 @@
 """Which codec a gateway's topic names, and what the register makes of an alarm that does not say of what."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.codecs import Heard, Reason, Rejected
+from ingest.codecs import Heard, Reason, Rejected, chirpstack_table, zigbee2mqtt_table
 from ingest.families import ALARM_OF, FAMILIES, decode, named
 from ingest.levels import Levels
 from pingan.messages import RINGING
 
+PAGE = Path(__file__).parents[2] / "docs" / "families.md"
 RECEIVED_MS = 1_790_000_000_000
 
 
@@ -72,3 +75,12 @@ def test_a_named_alarm_that_holds_is_told_once_and_a_press_each_time() -> None:
 def test_no_topic_and_no_bytes_raise(rest: str, family: str, payload: bytes) -> None:
     for topic in (rest, f"gw/g1/{family}/{rest}"):
         assert isinstance(decode(topic, payload, RECEIVED_MS), Heard | Rejected)
+
+
+def test_the_page_names_every_family_every_registered_kind_and_the_gateways_own_reasons() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    names = {*FAMILIES, *ALARM_OF, Reason.UNKNOWN_FAMILY, Reason.RETAINED_ALARM, Reason.FLOOD}
+    assert [name for name in sorted(names) if name not in page] == []
+    for row in [*zigbee2mqtt_table.PROPERTIES.values(), *chirpstack_table.FIELDS.values()]:
+        for kind in (row[0].kind, *([row[0].rings] if row[0].rings else [])):
+            assert f"`{kind}`" in page
