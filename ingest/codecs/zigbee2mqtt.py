@@ -52,7 +52,7 @@ def decode(gateway: str, rest: str, payload: bytes, received_ms: int) -> Heard |
     except Refused as refused:
         return Rejected(refused.reason, refused.detail)
     if not isinstance(state, dict):
-        return Rejected(Reason.WRONG_TYPE, "a device's state is an object: mqtt.output must be json")
+        return Rejected(Reason.WRONG_TYPE, "a device's state is an object: advanced.output must be json")
     return _heard(device, state, received_ms)
 
 
