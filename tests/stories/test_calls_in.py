@@ -1,5 +1,6 @@
 """Somebody calls whom nobody knows: heard, shown, and named by the operator, by keys alone."""
 
+import re
 from uuid import uuid4
 
 from playwright.async_api import expect
@@ -41,6 +42,8 @@ async def test_a_caller_whom_nobody_knows_is_named_by_keys(house: House, sit: Si
     await seat.live()
     await expect(page.locator("#said")).to_have_text("您已接听。")
     await expect(page.locator(".callers .tel")).to_have_text("139 0000 0000")
+    await expect(page).to_have_title(re.compile("139 0000 0000"))
+    await expect(page.locator(".evidence")).not_to_contain_text("tel:")
     await expect(page.locator(".journal")).to_contain_text("再次发来短信：<b>我妈摔倒了</b>\ufffd")
     assert await page.locator(".journal b, .evidence small b").count() == 0
     await expect(page.locator(".people")).to_have_count(0)
