@@ -118,7 +118,8 @@ class Reception:
             self._keep(Refusal.NOT_RECORDED, str(error).strip() or type(error).__name__, request, device)
         except Exception:
             log.exception("a request of a transmitter could not be handled")
-            status = Status.SERVER_ERROR
+            # The other receiver may not make the same mistake: an alarm is sent there, which 98 would not do.
+            status = Status.OTHER_ERROR if request.kind is Kind.ALARM else STATUSES[Refusal.FAILED]
             self._keep(Refusal.FAILED, "our log says why", request, device)
         return self._answer(request, status, new_authentication)
 

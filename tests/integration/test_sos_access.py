@@ -266,7 +266,10 @@ async def test_the_client_sees_each_refusal(
 
     async with database.transaction() as connection:
         await connection.execute("alter table alarm_repeats rename to elsewhere")
+        await connection.execute("alter table alarm_transmitters rename pings to elsewhere")
     with pytest.raises(exceptions.ServerSystemError):
+        await ask(transmitter.ping)
+    with pytest.raises(exceptions.AlarmReceiverConnectionError):  # an alarm that we stumble over is sent elsewhere
         await ask(transmitter.send_alarm, event_code="PA")
     await refused(database, until, Refusal.FAILED)
     assert await events(database) == []
