@@ -8,12 +8,14 @@ telemetry lane takes the readings, and counts only what it sheds.
 import functools
 from collections.abc import Callable, Iterable
 
-from ingest.codecs import Heard, Reason, Rejected
+from ingest.codecs import Heard, Reason, Rejected, Remark
+from ingest.device_time import ABSURD
 from ingest.families import decode, named
 from ingest.floods import Floods
 from ingest.lane import Lane
 from ingest.levels import Levels
 from ingest.rejections import Rejections
+from ingest.repeats import Repeats
 from ingest.settle import Settler
 from ingest.waiting import Waiting
 from pingan.clock import Clock
@@ -66,12 +68,14 @@ class Events:
                 self._refuse(Reason.RETAINED_ALARM, kinds, topic, payload)
             self._ack(ticket)
         elif news := self._levels.news(heard):
-            self._take(news, len(payload), ticket, came_at)
+            settled = [self._settler.gateway_event(event) for event in news]
+            if any(event.clock == ABSURD for event in settled):
+                self._refuse(Remark.ABSURD_CLOCK, settled[0].device, topic, payload)
+            self._take(news, settled, len(payload), ticket, came_at)
         else:
             self._ack(ticket)
 
-    def _take(self, news: list[Event], size: int, ticket: int, came_at: float) -> None:
-        settled = [self._settler.gateway_event(event) for event in news]
+    def _take(self, news: list[Event], settled: list[Event], size: int, ticket: int, came_at: float) -> None:
         records = [Record(partition_of(event.home, event.device), encode(event)) for event in settled]
         told = functools.partial(_tell, self._levels, news)
         self._lane.put(settled[0].home or settled[0].device, Waiting(records, ticket, size, told, came_at))
@@ -115,6 +119,7 @@ class Readings:
     ) -> None:
         self._clock, self._settler, self._lane, self._rejections = clock, settler, lane, rejections
         self._received, self._floods, self._ack = received, floods, ack
+        self._repeats = Repeats()
 
     def interrupted(self) -> None:
         """The connection was lost: what comes on the next one may have waited in the broker."""
@@ -138,8 +143,9 @@ class Readings:
         if isinstance(heard, Rejected) or not heard.readings:
             self._ack(ticket)
             return
-        records = [
-            Record(partition_of(reading.home, reading.device), encode(reading))
-            for reading in map(self._settler.gateway_reading, heard.readings)
-        ]
+        settled = [self._settler.gateway_reading(self._repeats.marked(reading)) for reading in heard.readings]
+        if any(reading.clock == ABSURD for reading in settled):
+            detail = settled[0].device
+            self._rejections.add(Remark.ABSURD_CLOCK, detail, topic=topic, device=gateway, payload=payload)
+        records = [Record(partition_of(reading.home, reading.device), encode(reading)) for reading in settled]
         self._lane.put("", Waiting(records, ticket, len(payload), came_at=came_at))

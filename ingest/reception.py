@@ -9,6 +9,7 @@ import msgspec
 
 from ingest.codecs import Rejected, Remark, Remarked
 from ingest.codecs.native import decode
+from ingest.device_time import ABSURD
 from ingest.lane import Lane
 from ingest.rejections import Rejections
 from ingest.settle import Settler
@@ -50,11 +51,17 @@ class Reception:
             self._remark(decoded.remark, decoded.detail, topic, payload)
             decoded = decoded.taken
         if isinstance(decoded, Event):
-            self._take_event(self._settler.event(decoded), payload, ticket, came_at)
-            device: str | None = decoded.device
+            event = self._settler.event(decoded)
+            self._take_event(event, payload, ticket, came_at)
+            device: str | None = event.device
+            absurd = event.clock == ABSURD and event.device_at_ms is not None
         else:
-            self._take_readings(decoded, payload, ticket, came_at)
-            device = decoded[0].device if decoded else None
+            readings = list(map(self._settler.reading, decoded))
+            self._take_readings(readings, payload, ticket, came_at)
+            device = readings[0].device if readings else None
+            absurd = any(reading.clock == ABSURD for reading in readings)
+        if absurd and device is not None:
+            self._remark(Remark.ABSURD_CLOCK, device, topic, payload)
         if device is not None and (remark := self._settler.remark(device)) is not None:
             self._remark(remark, device, topic, payload)
 
@@ -64,10 +71,7 @@ class Reception:
         self._lane.put(event.home or event.device, Waiting([record], ticket, len(payload), then, came_at))
 
     def _take_readings(self, readings: list[Reading], payload: bytes, ticket: int, came_at: float) -> None:
-        records = [
-            Record(partition_of(reading.home, reading.device), encode(reading))
-            for reading in map(self._settler.reading, readings)
-        ]
+        records = [Record(partition_of(reading.home, reading.device), encode(reading)) for reading in readings]
         self._lane.put("", Waiting(records, ticket, len(payload), came_at=came_at))
 
     def _answer_received(self, device: str, event_id: str) -> None:

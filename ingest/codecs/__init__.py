@@ -40,6 +40,8 @@ class Remark(StrEnum):
     FIELD_LEFT_OUT = "field_left_out"
     UNKNOWN_DEVICE = "unknown_device"
     DISABLED_DEVICE = "disabled_device"
+    ABSURD_CLOCK = "absurd_clock"
+    """Its clock is so far off that when it says something happened can only be when we received it."""
 
 
 class Refusal(StrEnum):

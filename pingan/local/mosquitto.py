@@ -39,6 +39,8 @@ acl_file {folder}/acl
 # behind 1,000. (0 means no limit, but with it Mosquitto 2.0.11 cuts off whoever publishes what is denied.)
 max_inflight_messages 2000
 max_queued_messages 10000000
+# Gateways speak at QoS 0 unless somebody tells them not to: a press in the moment in which a lane connects anew waits.
+queue_qos0_messages true
 set_tcp_nodelay true
 
 # Larger packets end the connection. `message_size_limit` would acknowledge the message and then drop it.

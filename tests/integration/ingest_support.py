@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -116,7 +116,7 @@ class Wire:
             on_message=self._message,
         )
 
-    async def __aenter__(self) -> "Wire":
+    async def __aenter__(self) -> Self:
         self.connection.open()
         await self.connection.connected.wait()
         return self

@@ -231,6 +231,27 @@ async def test_an_absurd_time_is_clamped_and_a_late_reading_keeps_its_time(
     assert (absurd.at_ms, absurd.clock, absurd.device_at_ms) == (absurd.received_ms, "absurd", 0)
     assert (late.at_ms, late.clock) == (int(yesterday.timestamp()) * 1000, None)
 
+    async def counted() -> bool:
+        return await _counts(database) == {"absurd_clock": 1}
+
+    await until(counted)
+
+
+async def test_a_press_by_a_clock_forty_years_off_rings_now_and_is_counted(
+    alarm_lane: House, button: Wire, database: Database, until: Until
+) -> None:
+    for years in (-40, 40):
+        await button.say("alarm", press(f"e{years}", at=datetime.now(UTC) + timedelta(days=365 * years)))
+    await until(lambda: len(button.answers) == 2)
+    assert {answer["stage"] for answer in button.answers} == {"received"}
+    found = await messages(database, "urgent", Event)
+    assert [(event.clock, event.at_ms == event.received_ms) for event in found] == [("absurd", True)] * 2
+
+    async def counted() -> bool:
+        return await _counts(database) == {"absurd_clock": 2}
+
+    await until(counted)
+
 
 async def test_ticks_come_from_the_lease_s_epoch_into_every_partition_behind_what_was_received(
     telemetry_lane: House, hub: Wire, database: Database, until: Until
