@@ -241,10 +241,10 @@ class Desk:
         self, connection: Connection, incident_id: int, kind: str, devices: list[str | None], acts: list[Act]
     ) -> None:
         """Something of this incident is over; what follows is added to `acts`."""
-        left, _, back = await silence.rows_of(connection, incident_id)
+        left, devices_in_all, back = await silence.rows_of(connection, incident_id)
         known = {device for device in devices if device}
         actor = next(iter(known)) if len(known) == 1 else NOBODY_KNOWN
-        event = Restored(kind, devices=max(1, len(known)), left=left, back=back)
+        event = Restored(kind, devices=max(1, len(known)), left=left, back=back, all=devices_in_all)
         acts.append(await self._act(connection, incident_id, event, actor=actor))
 
     async def _join(

@@ -18,10 +18,10 @@ with place as (
            case when t7 is null and state <> 'closed' then %(now)s - t0 end as awaited_for
     from incidents
     left join homes on homes.id = incidents.home
-    left join place on place.code = homes.area
+    left join place on place.code = coalesce(homes.area, incidents.area)
     where opened_at >= %(since)s and opened_at < %(until)s
-      and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
-      and (%(area)s::text is null or starts_with(homes.area, %(area)s))
+      and (%(scope)s::text is null or starts_with(coalesce(homes.area, incidents.area), %(scope)s))
+      and (%(area)s::text is null or starts_with(coalesce(homes.area, incidents.area), %(area)s))
 )
 select grouping(day, place, cause, outcome) as level, sort, day, place, cause, outcome,
        count(*) as incidents,

@@ -161,7 +161,8 @@ class Restored(msgspec.Struct, frozen=True, tag="restored"):
     left: int | None = None
     """Alarms of this incident that are not over yet."""
     back: int = 0
-    """Devices of which nothing is left."""
+    """Devices of which nothing is left, of `all` that this incident is of."""
+    all: int = 0
 
 
 class Joined(msgspec.Struct, frozen=True, tag="joined"):
@@ -455,7 +456,7 @@ def _back(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
     assert isinstance(event, Restored)
     told = incident
     if incident.group is not None:
-        told = _replace(incident, group=_replace(incident.group, back=event.back))
+        told = _replace(incident, group=_replace(incident.group, back=event.back, devices=event.all))
     if incident.danger or event.left is None or event.left > 0:
         return Decision("recorded", told)
     if incident.state is State.WAITING and incident.operator is None and incident.helper is None:

@@ -14,7 +14,7 @@ comment on column incidents.area is 'Of a group: the smallest area in which all 
 create unique index one_open_group on incidents (grouped_by, grouped_of) where state <> 'closed' and grouped_by is not null;
 comment on index one_open_group is 'Ends the race of two that group the same silence.';
 
-create function held(kind text, alone boolean, raised_at timestamptz, at timestamptz) returns boolean immutable parallel safe
+create function held(kind text, alone boolean, raised_at timestamptz, at timestamptz) returns boolean stable parallel safe
 return not alone and kind in ('heartbeat_lost', 'mains_lost', 'cannot_hear')
     and raised_at > at - interval '60 s' and raised_at <= at + interval '5 s';
 comment on function held is 'Whether a waiting alarm still waits for its fellows: as in dispatch/grouping.py, and a test holds the two equal. One from the future is not held: a clock was put back.';

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
+from zoneinfo import ZoneInfo
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -12,12 +13,13 @@ from psycopg.types.json import Jsonb
 from dispatch import incident as core
 from dispatch import measuring, views
 from dispatch.desk import Desk
-from dispatch.figures import waiting
+from dispatch.figures import Period, people, waiting
 from dispatch.grouping import CAUSES, HOLD_SECONDS
 from pingan import metrics
 from pingan.clock import DrivenClock
 from pingan.database import Database
 
+CHINA = ZoneInfo("Asia/Shanghai")
 HOMES = 40
 """In each of two villages."""
 
@@ -229,6 +231,32 @@ async def test_a_hub_that_is_gone_takes_what_is_behind_it_along(desks: Desks) ->
     (group,) = await desks.board()
     assert (group["group"]["by"], group["group"]["of"], group["home"]) == ("gateway", "W1-hub", "W1")
     assert group["group"]["devices"] == 3
+
+
+async def test_what_else_is_wrong_in_the_home_of_a_group_is_one_more_device_of_it(desks: Desks) -> None:
+    await desks.lost(["W1-sensor1", "W1-hub"])
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    await desks.lost(["W1-button"], "battery_low")
+    await desks.settle()
+    await desks.back(["W1-sensor1", "W1-hub"])
+    await desks.settle()
+    (group,) = await desks.board()
+    assert (group["group"]["devices"], group["group"]["back"]) == (3, 2)
+    await desks.back(["W1-button"], "battery_low")
+    await desks.settle()
+    assert await desks.board() == []
+
+
+async def test_a_group_is_counted_in_its_area(desks: Desks) -> None:
+    await desks.lost(hubs("E"))
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    today = desks.clock.now().astimezone(CHINA).date()
+    async with desks.database.connection() as connection:
+        for area, expected in (("440101", 1), ("4402", 0)):
+            found = await people(connection, Period(today, today, CHINA), desks.clock.now(), None, area)
+            assert found["technical"] == expected
 
 
 async def test_a_power_cut_is_one_incident_whether_its_devices_say_so_or_fall_silent(desks: Desks) -> None:

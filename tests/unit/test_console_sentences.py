@@ -30,7 +30,8 @@ LI = core.Helper("C1", "李梅", "family", NOW + timedelta(minutes=20))
 
 EVENTS: tuple[core.Event, ...] = (
     core.Raised("sos"), core.ResidentAnswered("ok"), core.Restored("mains_restored"), core.Due(), core.Shown("x"),
-    core.Restored("device_restored", 2, left=3, back=2), core.Restored("device_restored", left=0, back=5),
+    core.Restored("device_restored", 2, left=3, back=2, all=5),
+    core.Restored("device_restored", left=0, back=5, all=5),
     core.Joined("heartbeat_lost", 2, 7, "44"),
     core.Answer("a", "王芳"), core.Answer("b", "林志强"), core.Contact("a", "王芳"), core.NoContact("a", "王芳"),
     core.Assign("a", "王芳", "C1"), core.Assign("a", "王芳", "nobody"), core.Accept(LI),

@@ -63,7 +63,7 @@ def close(as_of: int = 99, **more: str) -> core.Close:
     return core.Close("op", "陈", **{"cause": "sos", "outcome": "resolved_by_voice", **more}, as_of=as_of)
 
 
-EVENTS = [
+EVENTS: list[core.Event] = [
     core.Raised("sos", Press("H001-button", "e2")),
     core.ResidentAnswered("ok"),
     core.Restored("mains_restored"),
@@ -435,11 +435,11 @@ def silent(devices: int = 200) -> Timeline:
 
 def test_what_mends_itself_before_anybody_took_it_closes_by_itself() -> None:
     t = silent()
-    assert t.at(10, core.Restored("device_restored", 150, left=50, back=150)) == "recorded"
+    assert t.at(10, core.Restored("device_restored", 150, left=50, back=150, all=200)) == "recorded"
     assert (t.incident.state, t.incident.ringing) == (State.WAITING, True)
     assert t.incident.group is not None
     assert t.incident.group.back == 150
-    assert t.at(20, core.Restored("device_restored", 50, left=0, back=200)) == "restored_itself"
+    assert t.at(20, core.Restored("device_restored", 50, left=0, back=200, all=200)) == "restored_itself"
     assert (t.incident.state, t.incident.wake_at) == (State.CLOSED, None)
     assert t.incident.closing is not None
     assert (t.incident.closing.cause, t.incident.closing.outcome) == ("technical", "restored")
@@ -451,7 +451,7 @@ def test_what_somebody_has_taken_stays_theirs_and_falls_silent_when_all_is_back(
     t.at(5, core.Answer("op", "陈"))
     t.at(6, core.Raised("heartbeat_lost"))
     assert t.incident.ringing
-    assert t.at(20, core.Restored("device_restored", left=0, back=200)) == "all_restored"
+    assert t.at(20, core.Restored("device_restored", left=0, back=200, all=200)) == "all_restored"
     assert (t.incident.state, t.incident.ringing) == (State.ANSWERED, False)
     assert t.at(30, close(cause="technical", outcome="restored")) == "closed"
 
