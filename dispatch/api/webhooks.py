@@ -36,9 +36,10 @@ REFUSALS = ("too_large", "forged", "not_found", Misread.name, "database_away")
 def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSettings) -> APIRouter:
     """The webhooks. They ask for no session: their signature is their right to be heard."""
     routes = APIRouter(prefix="/webhooks/twilio", include_in_schema=False)
-    voice = VoiceAnswers(database, clock, desk, Twilio(settings))
+    twilio = Twilio(settings)
+    voice = VoiceAnswers(database, clock, desk, twilio)
     sms = SmsAnswers(database, clock, desk)
-    calls_in = CallsIn(database, desk, Twilio(settings))
+    calls_in = CallsIn(database, desk, twilio)
     metrics.show(metrics.WEBHOOKS_REFUSED)
     for reason in REFUSALS:  # a level is counted from nought
         metrics.WEBHOOKS_REFUSED.labels(reason)

@@ -328,6 +328,28 @@ where name = %(name)s and partition = %(partition)s
         ("tests/unit/test_detector_supervision.py"
          "::test_a_shorter_level_waits_until_the_device_is_heard_and_can_know_of_it",),
     ),
+    Mutant(
+        "telephone: a caller is told that they were heard, and was not",
+        "dispatch/channels/twilio_in/answers.py",
+        "        if await self._desk.hear(heard.alarm, known.home, stranger, caller, heard.more):\n",
+        "        if stranger is None:\n",
+        (f"{INTEGRATION}/test_calls_in.py::test_strangers_are_kept_apart_named_and_known_from_then_on",),
+    ),
+    Mutant(
+        "telephone: two who show no number are one",
+        "dispatch/channels/twilio_in/heard.py",
+        'return f"tel:{self.number or self.sid}"',
+        'return f"tel:{self.number or None}"',
+        ("tests/unit/test_calls_in.py::test_a_call_told_twice_is_one_and_another_is_another",),
+    ),
+    Mutant(
+        "telephone: a home that is named after the steps ran has nobody called",
+        "dispatch/incident.py",
+        '    begun = _run("identified", named, 1 if first else step, people, now)\n',
+        '    begun = Decision("identified", named)\n',
+        ("tests/unit/test_incident_named.py"
+         "::test_named_after_the_steps_ran_with_nobody_to_ask_the_first_contact_is_asked_at_once",),
+    ),
 )  # fmt: skip
 
 
