@@ -74,6 +74,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "latitude, longitude and coordinates (WGS-84 or GCJ-02) go together",
     ),
     "device_reserved": ("“{id}” 是平台保留的名称", "“{id}” is a name of the platform's own"),
+    "incident_open": (
+        "{incident} 尚未了结：他们可能正需要帮助。结案后再删除",
+        "{incident} is still open: they may need help. Delete when it is closed",
+    ),
+    "journal_broken": (
+        "事件 {incident} 的记录从第 {number} 条起与当初所写不符，须先查明",
+        "the journal of incident {incident} is not what was written, from entry {number} on: look into that first",
+    ),
     "device_taken": ("“{id}” 已是另一台设备的编号", "“{id}” is another device's name already"),
     "clock_has_no_home": ("时钟设备不属于任何家庭", "a clock belongs to no home"),
     "gateway_and_address": ("网关编号与网关内地址须同时填写", "gateway and address go together"),

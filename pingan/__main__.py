@@ -22,6 +22,8 @@ COMMANDS = {
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "codec": ("ingest.try_codec", "main", "try: what a device's or a gateway's message becomes, or why not"),
     "register": ("care.commands", "main", "the register: import, export, sample"),
+    "export": ("care.person_commands", "export", "everything of one person, as JSON and CSV"),
+    "erase": ("care.person_commands", "erase", "delete one person's data, with a certificate"),
     "device": ("care.device_commands", "main", "enrol devices: passwords, certificates, labels; disable, revoke"),
     "ca": ("care.device_commands", "ca", "the authority behind devices' certificates: init, show"),
     "broker": ("pingan.city.broker", "main", "Mosquitto with the register's devices, by TLS (what a city runs)"),
@@ -30,7 +32,7 @@ COMMANDS = {
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
-TYPED_BY_PEOPLE = ("migrate", "register", "receiver", "sim", "device", "ca")
+TYPED_BY_PEOPLE = ("migrate", "register", "export", "erase", "receiver", "sim", "device", "ca")
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 
 

@@ -1,0 +1,256 @@
+"""Deleting one person's data at their request, with a certificate of what was deleted, what is kept, and why.
+
+1. Nothing, while an incident of theirs is open: they may need help, and who helps must know where.
+2. In one short transaction: the register's rows, and every text in which somebody is named. The journals of their
+   incidents are kept, and are about nobody from then on; each is sealed (`pingan.journal`).
+3. What is much (readings, roll-ups) in slices after it, so that no press waits for it. Whatever ends in between is gone
+   on with by the next call.
+
+Where others live in the same home, only what is the person's alone is deleted; where nobody does, the home is emptied.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from care import person_data, register
+from care.masking import MARK, Mask
+from care.person_data import Subject, rows
+from care.refusal import Refusal
+from pingan.database import Connection, Database, Queries
+from pingan.journal import ERASED, broken_at, entry_hash, seal
+
+sql: Queries = person_data.sql
+
+Row = dict[str, Any]
+
+REASONS = ("request", "withdrawn", "left", "deceased", "mistake")
+"""Why: asked for, consent withdrawn, no longer served, died, registered by mistake. A name and no text: it is kept."""
+
+SLICE = timedelta(days=7)
+TECHNICAL = ("source", "rule", "attempt", "family", "restores", "missing", "unit", "threshold")
+"""What an alarm's evidence may keep: of the line, and of nobody."""
+
+KEPT = ("incidents", "journal", "home", "devices", "responders", "staff")
+KEPT_SHARED = ("incidents", "journal", "household")
+LATER = ("log", "process_logs", "backups", "provider")
+
+
+async def plan(database: Database, person: str) -> Row:
+    """What an erasure would find, and what forbids it; nothing is changed. Refusal when there is no such person."""
+    async with database.connection() as connection, connection.transaction():
+        subject = await person_data.find(connection, person)
+        incidents = await person_data.incidents_of(connection, subject)
+        return {
+            "person": person,
+            "shared_home": subject.shared,
+            "incidents": len(incidents),
+            "open": await _open(connection, subject),
+            "elsewhere": await _elsewhere(connection, subject),
+        }
+
+
+async def erase(database: Database, person: str, reason: str, by: str, now: datetime) -> Row:
+    """Delete; the certificate. Refusal: nothing was deleted, and why."""
+    if reason not in REASONS:
+        raise Refusal("not_one_of", text=reason, choices=", ".join(REASONS))
+    await go_on(database, now)
+    async with database.transaction() as connection:
+        await connection.execute(register.sql.lock)
+        subject = await person_data.find(connection, person)
+        if (waiting := await _open(connection, subject)) is not None:
+            raise Refusal("incident_open", incident=waiting)
+        elsewhere = await _elsewhere(connection, subject)
+        erasure, counts = await _short(connection, subject, reason, by, now)
+    counts = await _slices(database, erasure, now) or counts
+    certificate = {
+        "certificate": erasure,
+        "person": person,
+        "at": now.isoformat(),
+        "by": by,
+        "reason": reason,
+        "shared_home": subject.shared,
+        "deleted": dict(sorted(counts.items())),
+        "kept": list(KEPT_SHARED if subject.shared else KEPT),
+        "elsewhere": elsewhere,
+        "later": list(LATER),
+    }
+    async with database.connection() as connection:
+        await connection.execute(sql.certify, {"erasure": erasure, "digest": digest(certificate)})
+    return certificate
+
+
+async def go_on(database: Database, now: datetime) -> int:
+    """Finish what was begun and not finished; how many there were."""
+    async with database.connection() as connection:
+        begun = await rows(connection, sql.unfinished)
+    for one in begun:
+        await _slices(database, one["id"], now)
+    return len(begun)
+
+
+def digest(certificate: Row) -> bytes:
+    """What the table keeps of a certificate, so that one that is shown can be told from another."""
+    return hashlib.sha256(as_json(certificate)).digest()
+
+
+def as_json(certificate: Row) -> bytes:
+    return json.dumps(certificate, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+
+
+async def _open(connection: Connection, subject: Subject) -> str | None:
+    found = await rows(connection, sql.open, **subject.names)
+    return found[0]["what"] if found else None
+
+
+async def _elsewhere(connection: Connection, subject: Subject) -> list[Row]:
+    return await rows(connection, sql.elsewhere, numbers=subject.numbers, home=subject.home["id"])
+
+
+async def _short(
+    connection: Connection, subject: Subject, reason: str, by: str, now: datetime
+) -> tuple[int, Counter[str]]:
+    """All that is quickly done; the erasure's number, and what was done."""
+    home, whole = subject.home["id"], not subject.shared
+    devices = [one["id"] for one in await rows(connection, sql.devices, home=home)] if whole else []
+    pending = {"home": home} if whole else {}
+    (begun,) = await rows(
+        connection, sql.begin, now=now, by=by, reason=reason, shared=subject.shared, pending=Jsonb(pending)
+    )
+    counts: Counter[str] = Counter()
+    await _mask_what_happened(connection, subject, begun["id"], now, counts)
+
+    async def delete(what: str, query: str, **values: Any) -> None:
+        counts[what] += (await connection.execute(query, values)).rowcount
+
+    await delete("consents", sql.delete_consents, person=subject.id)
+    await delete("person", sql.delete_person, person=subject.id)
+    if whole:
+        await delete("contacts", sql.delete_contacts, home=home)
+        await delete("away", sql.delete_away, home=home)
+        await delete("devices_behind_gateways", sql.delete_devices_behind, home=home)
+        await delete("devices_unbound", sql.unbind_devices, home=home)
+        await delete("device_heard", sql.delete_heard, devices=devices)
+        await delete("device_clocks", sql.delete_clocks, devices=devices)
+        await delete("rejected", sql.delete_rejected, devices=devices)
+        await delete("parked", sql.delete_parked, devices=devices)
+        await delete("self_tests", sql.delete_test_windows, home=home, devices=devices)
+        await delete("detection", sql.delete_detection, home=home)
+        await delete("home", sql.empty_home, home=home, mark=MARK)
+    await connection.execute(sql.count, {"erasure": begun["id"], "counts": Jsonb(dict(counts))})
+    return begun["id"], counts
+
+
+async def _mask_what_happened(
+    connection: Connection, subject: Subject, erasure: int, now: datetime, counts: Counter[str]
+) -> None:
+    whole, mask = not subject.shared, _mask(subject)
+    incidents = await person_data.incidents_of(connection, subject)
+    names = {**subject.names, "incidents": [one["id"] for one in incidents]}
+    journal = await rows(connection, sql.journal, **names)
+    for one in incidents:
+        body = mask.value(one["body"], free=whole)
+        values = {"incident": one["id"], "person": subject.id, "device": _device(mask, one["device"])}
+        await connection.execute(sql.erase_incident, {**values, "body": Jsonb(body)})
+        entries = [entry for entry in journal if entry["incident"] == one["id"]]
+        counts["journal_entries"] += await _mask_journal(connection, entries, mask, whole, erasure, now)
+        counts["incidents"] += 1
+    for alarm in await rows(connection, sql.alarms, **names):
+        evidence = _evidence(alarm["evidence"], erasure) if whole else mask.value(alarm["evidence"], free=False)
+        values = {"alarm": alarm["id"], "device": _device(mask, alarm["device"]), "evidence": Jsonb(evidence)}
+        await connection.execute(sql.erase_alarm, values)
+        counts["alarms"] += 1
+    for send in await rows(connection, sql.sends, **names):
+        await connection.execute(sql.erase_send, _send(send, mask, whole, erasure))
+        counts["sends"] += 1
+
+
+async def _mask_journal(
+    connection: Connection, entries: list[Row], mask: Mask, whole: bool, erasure: int, now: datetime
+) -> int:
+    """Take a person out of one incident's journal, and seal what is left; how many entries were changed.
+
+    Refusal when the journal is not what was written: then it is evidence, and somebody must look at it first.
+    """
+    if (broken := broken_at(entries)) is not None:
+        raise Refusal("journal_broken", incident=entries[0]["incident"], number=broken)
+    sealed = {}
+    for entry in entries:
+        if entry["event"] == ERASED:
+            continue
+        actor, detail = mask.text(entry["actor"]), mask.value(entry["detail"], free=whole)
+        if (actor, detail) == (entry["actor"], entry["detail"]):
+            continue
+        left = {**entry, "actor": actor, "detail": {**detail, ERASED: erasure}}
+        where = {"incident": entry["incident"], "number": entry["number"]}
+        await connection.execute(sql.erase_entry, {**where, "actor": actor, "detail": Jsonb(left["detail"])})
+        sealed[str(entry["number"])] = seal(left)
+    if sealed:
+        last = entries[-1]
+        told = {"erasure": erasure, "sealed": sealed}
+        fields = (last["incident"], last["number"] + 1, now, ERASED, ERASED, "system")
+        values = {
+            "incident": fields[0], "number": fields[1], "at": now, "actor": "system", "detail": Jsonb(told),
+            "hash": entry_hash(last["hash"], *fields, told),
+        }  # fmt: skip
+        await connection.execute(sql.seal, values)
+    return len(sealed)
+
+
+async def _slices(database: Database, erasure: int, now: datetime) -> Counter[str] | None:
+    """What is much, a week at a time, each in a transaction of its own. None: it was finished already."""
+    async with database.connection() as connection:
+        found = await rows(connection, sql.unfinished)
+        one = next((one for one in found if one["id"] == erasure), None)
+        if one is None:
+            return None
+        counts: Counter[str] = Counter(one["counts"])
+        home = one["pending"].get("home")
+        while home is not None and (at := (await rows(connection, sql.first_reading, home=home))[0]["at"]) is not None:
+            async with connection.transaction():
+                done = await connection.execute(sql.delete_readings, {"home": home, "until": at + SLICE})
+                counts["readings"] += done.rowcount
+                await connection.execute(sql.count, {"erasure": erasure, "counts": Jsonb(dict(counts))})
+        async with connection.transaction():
+            for query in (sql.delete_rollups_due, sql.delete_activity, sql.delete_vitals) if home is not None else ():
+                counts["rollups"] += (await connection.execute(query, {"home": home})).rowcount
+            await connection.execute(sql.count, {"erasure": erasure, "counts": Jsonb(dict(counts))})
+            await connection.execute(sql.finish, {"erasure": erasure, "now": now})
+    return counts
+
+
+def _mask(subject: Subject) -> Mask:
+    """Whom to find: the person; and with a home that is emptied, whoever was called for it, and where it was."""
+    named = [subject.person]
+    texts: list[str | None] = []
+    if not subject.shared:
+        named += [one for one in subject.everybody if one["what"] == "contact"]
+        texts = [subject.home["address"], subject.home["way_in"]]
+    return Mask([one["name"] for one in named], [*subject.numbers, *(one["phone"] for one in named)], texts)
+
+
+def _device(mask: Mask, device: str | None) -> str | None:
+    """A caller's number may stand where a device's id does."""
+    return mask.text(device) if device is not None and device.startswith("tel:") else device
+
+
+def _evidence(evidence: Row, erasure: int) -> Row:
+    return {name: evidence[name] for name in TECHNICAL if name in evidence} | {ERASED: erasure}
+
+
+def _send(send: Row, mask: Mask, whole: bool, erasure: int) -> Row:
+    """A message without what it said of the person; of a home that is emptied, without whom it was for either."""
+    body = {name: send["body"].get(name) for name in ("cause", "danger", "role", "stage", "at") if name in send["body"]}
+    values = {
+        "send": send["id"], "recipient": send["recipient"], "name": mask.text(send["name"]),
+        "address": mask.text(send["address"]), "result": send["result"] and mask.text(send["result"]), "forget": whole,
+        "body": Jsonb({**(body if whole else mask.value(send["body"], free=False)), ERASED: erasure}),
+    }  # fmt: skip
+    # What the outbox tells a button has the button's id; what it tells a person, theirs.
+    if whole and send["purpose"] == "help" and not send["to_responder"]:
+        values |= {"recipient": f"{ERASED}-{send['id']}", "name": MARK, "address": MARK, "result": None}
+    return values
