@@ -8,8 +8,8 @@ ADVICE: Mapping[Reason | Remark, tuple[str, str]] = {
     Reason.TOO_LARGE: ("把报文拆小；报文上限见 docs/protocol.md", "send less at once; docs/protocol.md has the limits"),
     Reason.NOT_UTF8: ("文字请用 UTF-8 编码", "encode texts in UTF-8"),
     Reason.NOT_JSON: (
-        "请发 JSON：zigbee2mqtt 设 mqtt.output 为 json，ChirpStack 的 MQTT 集成设为 JSON",
-        "send JSON: zigbee2mqtt with mqtt.output json, ChirpStack's MQTT integration with JSON",
+        "请发 JSON：zigbee2mqtt 设 advanced.output 为 json，ChirpStack 的 MQTT 集成设为 JSON",
+        "send JSON: zigbee2mqtt with advanced.output json, ChirpStack's MQTT integration with JSON",
     ),
     Reason.TOO_DEEP: ("减少嵌套层数", "nest less"),
     Reason.TOO_MANY: ("分成几条发送", "send them in several messages"),
@@ -34,6 +34,10 @@ ADVICE: Mapping[Reason | Remark, tuple[str, str]] = {
     ),
     Remark.FIELD_LEFT_OUT: ("其余已收；检查所列字段", "the rest is taken; check the fields named"),
     Remark.UNKNOWN_DEVICE: ("在登记册中登记该设备", "register the device"),
+    Remark.ABSURD_CLOCK: (
+        "校准该设备或网关的时钟；事件时间改用收到的时间",
+        "set the clock of the device or of its gateway; the time of receipt is taken instead",
+    ),
     Remark.DISABLED_DEVICE: ("该设备在登记册中已停用", "the register has it disabled"),
 }
 

@@ -3,16 +3,16 @@
 // each field's other values. tests/frames/zigbee2mqtt/README.md says how the answer is kept.
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
-const [modules] = process.argv.slice(2)
+const modules = resolve(process.argv[2])
 const require = createRequire(join(modules, 'from-here.js'))
 const PACKAGE = 'zigbee-herdsman-converters'
 const folder = join(modules, PACKAGE)
 const { prepareDefinition } = require(PACKAGE)
 
 const CHOSEN =
-  /sos|emerg|panic|(^|_)fall(_|$)|smoke|gas|water|leak|carbon|(^|_)co(_|$)|contact|occup|presence|motion|vibrat|tamper|alarm|tilt|(^|_)bed(_|$)|pressure|door|opening|(^|_)heat$|movement/
+  /sos|emerg|panic|(^|_)fall(_|$)|smoke|gas|water|leak|carbon|(^|_)co(_|$)|contact|occup|presence|motion|vibrat|tamper|alarm|tilt|(^|_)bed(_|$)|pressure|door|opening|(^|_)heat$|movement|link_available|alert_state/
 const BESIDE = /^(battery|battery_low|battery_state|battery_level|voltage|temperature|humidity|illuminance|fault|trouble|test)$/
 const CALLS = /sos|emerg|panic/
 const REST = /^(normal|none|clear|idle|ok|safe|inactive|closed|no_.*|.*_no)$/i

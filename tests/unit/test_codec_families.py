@@ -44,7 +44,14 @@ def test_each_family_is_reached_and_the_device_is_named_after_its_gateway() -> N
     assert [reading.device for reading in (*zigbee.readings, *lora.readings)] == ["g1/卧室/床 1", f"g2/{dev_eui}"]
 
 
-@pytest.mark.parametrize(("kind", "alarm"), [*ALARM_OF.items(), ("motion", None), ("door", None), (None, None)])
+@pytest.mark.parametrize(
+    ("kind", "alarm"),
+    [
+        *((worn, "sos") for worn in ("button", "pendant", "watch")),
+        *((detector, detector) for detector in ("smoke", "gas", "co", "water")),
+        *((other, None) for other in ("motion", "door", None)),
+    ],
+)
 def test_the_register_says_what_an_unnamed_alarm_was(kind: str | None, alarm: str | None) -> None:
     heard = decode("gw/g1/zigbee2mqtt/a", b'{"action":"single","smoke":true}', RECEIVED_MS)
     assert isinstance(heard, Heard)

@@ -90,7 +90,8 @@ def test_what_was_not_repeated_for_an_hour_rings_anew() -> None:
     levels = Levels()
     assert tell(levels, holds(event(0)))
     assert tell(levels, holds(event(FORGOTTEN_AFTER_MS - 1))) == []
-    late = event(2 * FORGOTTEN_AFTER_MS - 1)
+    assert tell(levels, holds(event(2 * FORGOTTEN_AFTER_MS - 2))) == []
+    late = event(3 * FORGOTTEN_AFTER_MS - 2)
     assert tell(levels, holds(late)) == [late]
 
 
