@@ -21,6 +21,7 @@ FIGURES = re.compile(r"(/api/v1)?/(figures|metrics)\b")
 EXAMPLES = {
     "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
     "away_from": "2026-01-01T00:00:00Z", "name": "console", "device": "H001-button",
+    "state": "silent",
 }  # fmt: skip
 
 
