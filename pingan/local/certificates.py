@@ -86,8 +86,9 @@ class Certificates:
         return now - revoked.signed_at > SIGN_EVERY or revoked.expires_at - now < RENEW_BEFORE
 
     def _sign(self, serials: frozenset[str]) -> None:
-        text, self._revoked = self._authority.revoke(serials, self._now(), self._revoked)
+        text, signed = self._authority.revoke(serials, self._now(), self._revoked)
         self._write(REVOKED, text)
+        self._revoked = signed  # only now: what could not be written is signed again at the next look
 
     def _read_list(self) -> Revoked | None:
         try:

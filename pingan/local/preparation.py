@@ -62,6 +62,8 @@ class Preparation(threading.Thread):
         self._ensure_database = ensure_database
         self._commands = commands
         self._clock = SystemClock()
+        self._stale = False
+        """Whether something is written for the broker that it has not read."""
         self._stopping = threading.Event()
         self._began = time.monotonic()
         self._running: subprocess.Popen[bytes] | None = None
@@ -184,19 +186,20 @@ class Preparation(threading.Thread):
 
     def _changes(self) -> Iterator[None]:
         """Bring the broker up to date at every change of the register, at every reconnection, and once a minute."""
-        stale = False
         # Keepalives: a database that vanished with its machine says nothing, and would be listened to for ever.
         with psycopg.connect(
             self._url, autocommit=True, connect_timeout=3, application_name="supervisor", keepalives_idle=5
         ) as connection:
             connection.execute(f"listen {REGISTER_CHANNEL}")
             while not self._stopping.is_set():
-                stale = self._write(connection) or stale
-                if stale:
-                    stale = not self._reload()
-                    log.info("the register's devices have changed; the broker %s", "waits" if stale else "knows")
+                self._stale = self._write(connection) or self._stale
+                if self._stale:
+                    self._stale = not self._reload()
+                    log.info("the register's devices have changed; the broker %s", "waits" if self._stale else "knows")
                 yield
-                rung = list(connection.notifies(timeout=RETRY_SECONDS if stale else LOOK_AGAIN_SECONDS, stop_after=1))
+                rung = list(
+                    connection.notifies(timeout=RETRY_SECONDS if self._stale else LOOK_AGAIN_SECONDS, stop_after=1)
+                )
                 for _ in range(BURST_ROUNDS if rung else 0):
                     if not list(connection.notifies(timeout=BURST_SECONDS)):
                         break

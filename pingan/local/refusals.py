@@ -18,6 +18,7 @@ _WRITTEN = (
     (re.compile(r"OpenSSL Error\[0\]: .*certificate verify failed$"), "certificate"),
     (re.compile(r"OpenSSL Error\[0\]: .*peer did not return a certificate$"), "no_certificate"),
     (re.compile(r"OpenSSL Error\[0\]: .*unexpected eof while reading$"), "cut_off"),
+    (re.compile(r"Client <unknown> has exceeded timeout, disconnecting\.$"), "cut_off"),
     (re.compile(r"OpenSSL Error\[0\]: .*SSL routines"), "tls"),
     (re.compile(r"Client connection from \S+ failed: error:.*"), "tls"),
     (re.compile(r"Client .* disconnected, not authorised\.$"), "credential"),

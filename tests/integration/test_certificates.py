@@ -298,6 +298,12 @@ def test_what_ages_is_renewed_by_the_wall_clock_also_when_it_is_moved(house: Hou
     again.prepare()
     assert not again.keep({"a1": "H001-button"}, first), "who was refused before a start is refused after it"
     assert not again.leaving
+    (tmp_path / REVOKED).unlink()
+    (tmp_path / REVOKED).mkdir()
+    with pytest.raises(OSError, match=REVOKED):
+        again.keep({}, None)
+    (tmp_path / REVOKED).rmdir()
+    assert again.keep({}, None), "what could not be written is tried again"
     names = authority.alternative_names(ours.signed((tmp_path / SERVER).read_text()))  # type: ignore[arg-type]
     assert names == {"alarm.example.org"}
 

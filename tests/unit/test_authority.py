@@ -145,6 +145,8 @@ def test_a_label_is_a_picture_in_both_languages(device: str) -> None:
         ("OpenSSL Error[0]: error:0A000086:SSL routines::certificate verify failed", "certificate"),
         ("OpenSSL Error[0]: error:0A0000C7:SSL routines::peer did not return a certificate", "no_certificate"),
         ("OpenSSL Error[0]: error:0A000126:SSL routines::unexpected eof while reading", "cut_off"),
+        ("Client <unknown> has exceeded timeout, disconnecting.", "cut_off"),
+        ("Client H001-button has exceeded timeout, disconnecting.", None),
         ("Client connection from 127.0.0.1 failed: error:0A000102:SSL routines::unsupported protocol.", "tls"),
         ("OpenSSL Error[0]: error:0A00010B:SSL routines::wrong version number", "tls"),
         ("Client <unknown> disconnected due to protocol error.", "protocol"),
