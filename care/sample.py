@@ -19,7 +19,7 @@ from care.accounts import sql as accounts_sql
 from care.changes import one_row
 from care.csv_files import read_files
 from care.principals import Role
-from care.records import Record, entity_of
+from care.records import Device, Record, entity_of
 from care.refusal import Refusal
 from care.registrar import apply
 from care.tables import Sheet
@@ -114,10 +114,11 @@ async def _describe(
     first: dict[str, Any] = {}
     for person in records["people"]:
         first.setdefault(person.home, person)
+    gateways = _gateways(records["devices"], credentials)
     devices = [
         {"id": device.id, "password": credentials[device.id], "home": device.home, "kind": device.kind}
         for device in records["devices"]
-        if device.id != CLOCK
+        if device.id != CLOCK and device.gateway is None and device.id not in gateways
     ]
     homes = [
         {
@@ -134,10 +135,24 @@ async def _describe(
         **signs_in,
         "token": token,
         "devices": devices,
+        "gateways": list(gateways.values()),
         "homes": homes,
         "phones": _phones(records),
         "clock": {"id": CLOCK, "password": credentials[CLOCK]},
     }
+
+
+def _gateways(devices: Sequence[Device], credentials: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The hubs that speak for others, by their ids, each with its family (its model's name) and what is behind it."""
+    found: dict[str, dict[str, Any]] = {}
+    for device in devices:
+        if device.gateway is not None:
+            gateway = found.setdefault(device.gateway, {"id": device.gateway, "devices": []})
+            gateway["devices"].append({"id": device.id, "address": device.address, "kind": device.kind})
+    for device in devices:
+        if device.id in found:
+            found[device.id] |= {"password": credentials[device.id], "family": str(device.model).lower()}
+    return found
 
 
 def _phones(records: dict[str, list[Any]]) -> list[dict[str, Any]]:

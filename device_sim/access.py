@@ -23,6 +23,22 @@ class Device(msgspec.Struct, frozen=True):
     kind: str = "button"
 
 
+class BehindGateway(msgspec.Struct, frozen=True):
+    id: str
+    address: str
+    """What its gateway calls it."""
+    kind: str = "button"
+
+
+class Gateway(msgspec.Struct, frozen=True):
+    """One user of the broker that speaks for several devices, in the protocol of its family."""
+
+    id: str
+    password: str
+    family: str
+    devices: tuple[BehindGateway, ...] = ()
+
+
 class Home(msgspec.Struct, frozen=True):
     id: str
     person: str = ""
@@ -58,6 +74,7 @@ class Access(msgspec.Struct, frozen=True):
 
     mqtt: Mqtt
     devices: tuple[Device, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
     homes: tuple[Home, ...] = ()
     phones: tuple[PhoneEntry, ...] = ()
     twilio: TwilioAccount | None = None

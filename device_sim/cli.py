@@ -75,7 +75,9 @@ def add_commands(subparsers: Subparsers) -> None:
     run.add_argument("--phones-only", action="store_true", help=say("phones_only"))
     run.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help=say("listen"))
     press = _command(subparsers, "press", _press)
-    press.add_argument("--home", required=True, help=say("home"))
+    who = press.add_mutually_exclusive_group(required=True)
+    who.add_argument("--home", help=say("home"))
+    who.add_argument("--device", help=say("device"))
     press.add_argument("--kind", default="sos", help=say("kind"))
     press.add_argument("--test", action="store_true", help=say("test"))
     press.add_argument("--wait", choices=STAGES, default="received", help=say("wait"))
@@ -172,6 +174,10 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _press(arguments: argparse.Namespace) -> int:
     client = SimulatorClient(access_of(arguments).simulator)
+    if arguments.device is not None:
+        pressed = client.post(f"/sim/behind/{arguments.device}/press")
+        _tell(say("pressed_behind", device=pressed["device"], gateway=pressed["gateway"]))
+        return 0
     event = client.post(f"/sim/homes/{arguments.home}/press", kind=arguments.kind, test=arguments.test)
     _tell(say("pressed", home=arguments.home, id=event["id"]))
     patience = arguments.wait_seconds

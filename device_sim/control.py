@@ -132,6 +132,15 @@ def _add_homes(router: APIRouter, running: Neighbourhood) -> None:
             raise HTTPException(409, f"home {home_id} has no button")
         return _event_json(buttons[0], buttons[0].press(body.kind, test=body.test))
 
+    @router.post("/sim/behind/{device_id}/press", status_code=201)
+    async def press_behind(device_id: str) -> dict[str, Any]:
+        """A press (of a smoke detector: smoke) behind a gateway. Nothing tells what becomes of it: it has no lamp."""
+        if device_id not in running.behind:
+            raise HTTPException(404, f"there is no device {device_id} behind a gateway")
+        gateway, address = running.behind[device_id]
+        gateway.press(address)
+        return {"device": device_id, "gateway": gateway.id, "address": address}
+
     @router.get("/sim/events/{event_id}")
     async def event(event_id: str) -> dict[str, Any]:
         for home in running.homes.values():

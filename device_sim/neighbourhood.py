@@ -13,6 +13,7 @@ import msgspec
 
 from device_sim.access import Access, AccessError
 from device_sim.access import Device as DeviceEntry
+from device_sim.access import Gateway as GatewayEntry
 from device_sim.control import control_router
 from device_sim.phone.network import Network
 from device_sim.phone.people import Habit, Phone
@@ -21,6 +22,7 @@ from device_sim.server import LOOPBACK, Transports, bare_app, serving
 from device_sim.weather import CLIMATES, FAIR, Weather
 from device_sim.wire.button import Button
 from device_sim.wire.device import Device
+from device_sim.wire.gateway import Gateway, gateway_of
 from device_sim.wire.hub import Hub
 from device_sim.wire.press import RetryPlan
 from device_sim.wire.watch import Watch
@@ -80,6 +82,11 @@ class Neighbourhood:
                 ),
             )
             self._install(home, entry)
+        self.gateways: list[Gateway] = []
+        self.behind: dict[str, tuple[Gateway, str]] = {}
+        """Of each device behind a gateway, by its id in the register: its gateway, and what that calls it."""
+        for one in () if phones_only else access.gateways:
+            self._install_gateway(one)
 
     @property
     def devices(self) -> list[Device]:
@@ -88,9 +95,12 @@ class Neighbourhood:
     def open(self) -> None:
         for device in self.devices:
             device.open()
+        for gateway in self.gateways:
+            gateway.open()
 
     async def close(self) -> None:
         await asyncio.gather(*(device.close() for device in self.devices))
+        await asyncio.gather(*(gateway.close() for gateway in self.gateways))
         self.network.close()
 
     async def report(self) -> None:
@@ -102,6 +112,18 @@ class Neighbourhood:
                 said = connected
                 log.info("%d of %d devices are connected", connected, len(self.devices))
             await asyncio.sleep(REPORT_SECONDS)
+
+    def _install_gateway(self, entry: GatewayEntry) -> None:
+        kinds = {device.address: device.kind for device in entry.devices}
+        host, port = self._access.mqtt.host, self._access.mqtt.port
+        gateway = gateway_of(entry.family, entry.id, entry.password, kinds, host=host, port=port)
+        if gateway is None:
+            log.warning("%s: there is no simulated gateway of %s", entry.id, entry.family)
+            return
+        self.gateways.append(gateway)
+        self.behind |= {
+            device.id: (gateway, device.address) for device in entry.devices if device.address in gateway.devices
+        }
 
     def _install(self, home: SimulatedHome, entry: DeviceEntry) -> None:
         seed = self._seeds.get(home.id) or crc32(home.id.encode())

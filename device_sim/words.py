@@ -38,6 +38,11 @@ _WORDS: dict[str, tuple[str, str]] = {
         "页面的监听地址；该页面没有密码，除容器内部外只应使用本机回环地址",
     ),
     "home": ("the home, for example H001", "住户编号，例如 H001"),
+    "device": (
+        "a device behind a gateway, for example H005-sos: it has no lamp",
+        "网关后的设备，例如 H005-sos（没有指示灯）",
+    ),
+    "pressed_behind": ("{device} was pressed, behind {gateway}", "已按下网关 {gateway} 后的 {device}"),
     "kind": ("kind of alarm", "报警种类"),
     "test": ("mark the press as a test", "标记为测试"),
     "wait": ("wait until the lamp shows this stage", "一直等到指示灯显示该阶段"),

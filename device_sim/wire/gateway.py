@@ -138,3 +138,32 @@ class LoraGateway(Gateway):
 
 def _json(payload: dict[str, Any]) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+Words = Mapping[str, tuple[dict[str, Any], dict[str, Any]]]
+"""Kind of device → what it says of itself each time, and what it adds when it is made to say something."""
+
+ZIGBEE: Words = {
+    "button": ({"battery": 92}, {"action": "emergency"}),
+    "smoke": ({"battery": 88, "smoke": False, "tamper": False, "battery_low": False}, {"smoke": True}),
+    "door": ({"battery": 95, "contact": True}, {"contact": False}),
+}
+LORA: Words = {"pendant": ({"battery": 80}, {"Alarm": "TRUE"})}
+FAMILIES: dict[str, tuple[type[Gateway], Words]] = {
+    "zigbee2mqtt": (ZigbeeGateway, ZIGBEE),
+    "chirpstack": (LoraGateway, LORA),
+}
+"""How the gateways of each family speak, and what their devices say."""
+
+
+def gateway_of(
+    family: str, user: str, password: str, devices: Mapping[str, str], *, host: str, port: int
+) -> Gateway | None:
+    """A gateway with these devices, address → kind. None: there is no simulated one of that family."""
+    if family not in FAMILIES:
+        return None
+    make, kinds = FAMILIES[family]
+    behind = [
+        Behind(address, dict(kinds[kind][0]), kinds[kind][1]) for address, kind in devices.items() if kind in kinds
+    ]
+    return make(user, password, behind, host=host, port=port)

@@ -28,6 +28,7 @@ def compose(data: Path, console: str, mqtt: tuple[str, int], simulator: str, twi
         "token": sample.get("token"),
         "mqtt": {"host": mqtt[0], "port": mqtt[1]},
         "devices": sample.get("devices", []),
+        "gateways": sample.get("gateways", []),
         "homes": sample.get("homes", []),
         "phones": sample.get("phones", []),
         "twilio": twilio

@@ -29,14 +29,24 @@ def test_it_fills_an_empty_register_once(postgres_url: str, tmp_path: Path) -> N
             for table in ("homes", "people", "devices", "accounts", "tokens")
         }
         unannounced = connection.execute("select count(*) from homes where revision > announced").fetchone()
-    assert counts == {"homes": 20, "people": 22, "devices": 46, "accounts": 3, "tokens": 1}
+    assert counts == {"homes": 20, "people": 22, "devices": 53, "accounts": 3, "tokens": 1}
     assert unannounced == (20,)
 
 
 def test_what_it_writes_is_what_the_simulator_reads(postgres_url: str, tmp_path: Path) -> None:
     load_sample(postgres_url, tmp_path)
     access = json.loads((tmp_path / "sample.json").read_text())
-    assert set(access) == {"operator", "supervisor", "admin", "token", "devices", "homes", "phones", "clock"}
+    assert set(access) == {
+        "operator",
+        "supervisor",
+        "admin",
+        "token",
+        "devices",
+        "gateways",
+        "homes",
+        "phones",
+        "clock",
+    }
     assert access["homes"][0] == {"id": "H001", "person": "陈秀英", "language": "zh", "seed": 1, "area": "440703901001"}
     assert access["phones"][0] == {
         "number": "+8613800000101",
@@ -48,8 +58,12 @@ def test_what_it_writes_is_what_the_simulator_reads(postgres_url: str, tmp_path:
     assert [device["id"] for device in access["devices"][:3]] == ["H001-button", "H001-hub", "H001-watch"]
     assert sum(device["kind"] == "watch" for device in access["devices"]) == 5
     assert access["clock"]["id"] == "sim-clock"
-    passwords = [device["password"] for device in [*access["devices"], access["clock"]]]
-    assert len(set(passwords)) == 46
+    passwords = [one["password"] for one in [*access["devices"], *access["gateways"], access["clock"]]]
+    assert len(set(passwords)) == 48
+    assert {one["id"]: (one["family"], len(one["devices"])) for one in access["gateways"]} == {
+        "H005-zigbee": ("zigbee2mqtt", 3),
+        "G01-lora": ("chirpstack", 2),
+    }
     assert sum(home["language"] == "en" for home in access["homes"]) == 3
 
 
