@@ -1,4 +1,4 @@
-"""The certificate of a deletion as a page to print: Chinese and English, one after the other.."""
+"""The certificate of a deletion as a page to print: Chinese and English, one after the other."""
 
 from collections.abc import Mapping
 from html import escape

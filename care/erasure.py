@@ -12,6 +12,7 @@ Where others live in the same home, only what is the person's alone is deleted; 
 import hashlib
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,11 +86,18 @@ async def erase(database: Database, person: str, reason: str, by: str, now: date
 
 
 async def go_on(database: Database, now: datetime) -> int:
-    """Finish what was begun and not finished; how many there were."""
+    """Finish what was begun and not finished; how many there were. What was on its way when a home was emptied, and was
+    stored after it, goes too.
+    """
     async with database.connection() as connection:
         begun = await rows(connection, sql.unfinished)
     for one in begun:
         await _slices(database, one["id"], now)
+    async with database.connection() as connection:
+        for one in await rows(connection, sql.emptied, mark=MARK):
+            async for _ in _readings_gone(connection, one["home"]):
+                pass
+            await _rollups_gone(connection, one["home"])
     return len(begun)
 
 
@@ -210,17 +218,28 @@ async def _slices(database: Database, erasure: int, now: datetime) -> Counter[st
             return None
         counts: Counter[str] = Counter(one["counts"])
         home = one["pending"].get("home")
-        while home is not None and (at := (await rows(connection, sql.first_reading, home=home))[0]["at"]) is not None:
-            async with connection.transaction():
-                done = await connection.execute(sql.delete_readings, {"home": home, "until": at + SLICE})
-                counts["readings"] += done.rowcount
+        if home is not None:
+            async for gone in _readings_gone(connection, home):
+                counts["readings"] += gone
                 await connection.execute(sql.count, {"erasure": erasure, "counts": Jsonb(dict(counts))})
         async with connection.transaction():
-            for query in (sql.delete_rollups_due, sql.delete_activity, sql.delete_vitals) if home is not None else ():
-                counts["rollups"] += (await connection.execute(query, {"home": home})).rowcount
+            if home is not None:
+                counts["rollups"] += await _rollups_gone(connection, home)
             await connection.execute(sql.count, {"erasure": erasure, "counts": Jsonb(dict(counts))})
             await connection.execute(sql.finish, {"erasure": erasure, "now": now})
     return counts
+
+
+async def _readings_gone(connection: Connection, home: str) -> AsyncIterator[int]:
+    """Delete a home's readings, a slice at once; how many each time, within the slice's own transaction."""
+    while (at := (await rows(connection, sql.first_reading, home=home))[0]["at"]) is not None:
+        async with connection.transaction():
+            yield (await connection.execute(sql.delete_readings, {"home": home, "until": at + SLICE})).rowcount
+
+
+async def _rollups_gone(connection: Connection, home: str) -> int:
+    queries = (sql.delete_rollups_due, sql.delete_activity, sql.delete_vitals)
+    return sum([(await connection.execute(query, {"home": home})).rowcount for query in queries])
 
 
 def _mask(subject: Subject) -> Mask:

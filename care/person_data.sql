@@ -154,6 +154,11 @@ delete from detection_homes where home = %(home)s
 -- name: unfinished
 select id, pending, counts from erasures where pending is not null order by id
 
+-- name: emptied
+-- Homes in which nobody lives, emptied by an erasure, with readings that were on their way just then.
+select id as home from homes where address = %(mark)s and not exists (select from people where people.home = homes.id)
+    and exists (select from readings where readings.home = homes.id) order by id
+
 -- name: first_reading
 select min(at) as at from readings where home = %(home)s
 

@@ -92,9 +92,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "The home's address, contacts, devices and their data: others live there and need them.",
     ),
     "l_log": (
-        "传输日志：处理后几分钟内自动删除；删除时仍在途中的数据除外，由下一次删除操作清除。",
+        "传输日志：处理后几分钟内自动删除；删除时仍在途中的数据除外，由下一次（对任何人的）删除操作清除。",
         "The log between processes: gone within minutes of being acted on. What was on its way just then may be stored"
-        " after this; erasing again finds it.",
+        " after this; the next deletion, of anybody, takes it along.",
     ),
     "l_process_logs": (
         "进程日志：只含设备编号，写满后自动覆盖。",

@@ -276,6 +276,15 @@ async def test_what_ended_in_between_is_gone_on_with(life: Life) -> None:
     assert not await life.rows("select from readings where home = 'H1'")
 
 
+async def test_what_was_on_its_way_when_a_home_was_emptied_goes_with_the_next(life: Life) -> None:
+    await erase(life, "P1")
+    await life.readings("H1", "H1-button", 3, 22.61)
+    assert found_in(await life.everything(), ("22.61",))
+    await erase(life, "P2")
+    assert not found_in(await life.everything(), ("22.61",))
+    assert len(await life.rows("select from readings where home = 'H2'")) == 2
+
+
 async def test_an_export_holds_all_of_one_person_and_nobody_elses_name(life: Life, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     manifest = await person_data.export(life.database, "P1", folder, life.clock.now())
