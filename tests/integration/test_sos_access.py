@@ -148,20 +148,24 @@ async def refused(database: Database, until: Until, reason: Reason | Refusal | R
 
 
 async def test_an_alarm_is_durable_before_it_is_answered(
-    receiver: Receiver, authentication: str, database: Database
+    receiver: Receiver, authentication: str, database: Database, until: Until
 ) -> None:
     answer = await ask(
-        client(receiver, authentication).send_alarm, event_code="PA", reference="17", position="N594307E0180412",
-        section="3", section_text="Sovrum", additional_info={"knapp": "hals"},
+        client(receiver, authentication).send_alarm,
+        event_code="PA", reference="17", section="3", section_text="Sovrum", additional_info={"knapp": "hals"},
+        position={"pos": "N594307E0180412"},
     )  # fmt: skip
     # Read at once, without waiting: what is not there now was promised too early.
     (event,) = await events(database)
     assert (answer.status, answer.info, answer.reference) == (0, "OK", "17")
-    assert abs(answer.arrival_time.timestamp()) > 0
+    assert answer.arrival_time is not None
     assert (event.device, event.home, event.kind, event.test) == (DEVICE, HOME, "sos", False)
     assert (event.family, event.boot, event.attempt) == ("sos_access", "", 1)
     assert event.id.startswith("17:")
-    # The client's schema for the position wants an element within an element, and is given a text: it sends none.
+    assert event.location == {"lat": 59.717833, "lon": 18.068667}
+    await until(lambda: readings(database, "panel_report"))
+    (report,) = await readings(database, "panel_report")
+    assert report.value == {"eventcode": "PA", "section": "3", "sectiontext": "Sovrum", "additionalinfo": "knapp: hals"}
 
 
 async def test_a_restore_and_what_is_technical_are_readings(
@@ -412,6 +416,7 @@ async def test_an_alarm_rings_whatever_is_wrong_with_an_ornament(
     assert (await refused(database, until, Remark.FIELD_LEFT_OUT))["detail"] == (
         "reference, section, alarmtype, transmittertime, position"
     )
+    await until(lambda: readings(database, "panel_report"))
     (report,) = await readings(database, "panel_report")
     assert report.value == {"eventcode": "ZZ", "section": "a lon"}
 
