@@ -41,14 +41,20 @@ class Gateway:
         *,
         host: str,
         port: int,
-        state_seconds: float | None = None,
+        client_id: str | None = None,
+        state_seconds: float = STATE_SECONDS,
     ) -> None:
         self.id = user
         self.devices = {device.address: device for device in devices}
-        self._state_seconds = STATE_SECONDS if state_seconds is None else state_seconds
+        self._state_seconds = state_seconds
         self._telling: asyncio.Task[None] | None = None
         self.connection = Connection(
-            host=host, port=port, user=user, password=password, client_id=user, on_connected=self._connected
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            client_id=client_id or user,
+            on_connected=self._connected,
         )
 
     def open(self) -> None:

@@ -27,7 +27,7 @@ FLOOD = 6_000
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse()
     try:
-        house.rise(PINGAN_SIM="0")
+        house.rise()
         folder = tmp_path_factory.mktemp("register")
         (folder / "devices.csv").write_text(REGISTER, encoding="utf-8")
         house.pingan("register", "import", str(folder / "devices.csv"))
@@ -38,7 +38,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
 
 def line(house: RealHouse, device: str) -> dict[str, Any]:
     password = next(one["password"] for one in house.access["devices"] if one["id"] == device)
-    return {"password": password, "host": house.access["mqtt"]["host"], "port": house.access["mqtt"]["port"]}
+    # The simulated neighbourhood is there too, with a connection of that name.
+    return {
+        "client_id": f"{device}-story",
+        "password": password,
+        "host": house.access["mqtt"]["host"],
+        "port": house.access["mqtt"]["port"],
+    }
 
 
 @pytest.fixture
@@ -172,3 +178,10 @@ async def test_no_gateway_speaks_for_another(house: RealHouse, opened: Any, unti
     await until(lambda: ("H009", "sos") in incidents(house))
     forged = house.rows("select 1 from alarms where evidence->>'event' = 'forged' or device like '%%forged'")
     assert forged == []
+
+
+async def test_the_sample_neighbourhoods_gateways_are_pressed_by_a_command(house: RealHouse, until: Until) -> None:
+    for device in ("H005-sos", "H006-pendant"):
+        assert device in house.pingan("sim", "press", "--device", device).stdout
+    await until(lambda: {("H005", "sos"), ("H006", "sos")} <= incidents(house))
+    assert house.pingan("sim", "press", "--device", "H005-nothing").returncode == 1
