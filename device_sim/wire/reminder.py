@@ -23,9 +23,9 @@ def reminder_of(given: Any) -> Reminder | None:
     """What a configuration says of it; None when it is off, or cannot be read."""
     if not isinstance(given, dict):
         return None
-    values = [given.get(name) for name in Reminder._fields]
-    if not all(type(value) is int for value in values):
+    numbers = [value for name in Reminder._fields if type(value := given.get(name)) is int]
+    if len(numbers) != len(Reminder._fields):
         return None
-    reminder = Reminder(*values)
+    reminder = Reminder(*numbers)
     sane = reminder.weekday in range(1, 8) and reminder.hour in range(24) and abs(reminder.utc_offset_minutes) < 1440
     return reminder if sane else None
