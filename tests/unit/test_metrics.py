@@ -85,7 +85,7 @@ def test_whatever_kinds_devices_invent_the_labels_stay_ours(invented: list[str])
     for kind in invented:
         measuring.ended(kind, "failed")
     assert values(metrics.ALARMS, "kind") <= alarms.KINDS | {metrics.OTHER}
-    assert values(metrics.ALARMS, "source") <= {"reported", "derived", metrics.OTHER}
+    assert values(metrics.ALARMS, "source") <= {"reported", "derived", "telephone", "sms", metrics.OTHER}
     assert values(metrics.SENDS, "channel") <= {*channels.CHANNELS, metrics.OTHER}
 
 
