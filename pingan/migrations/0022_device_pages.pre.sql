@@ -2,6 +2,7 @@
 
 create index alarms_by_device on alarms (device, kind, raised_at);
 create index rejected_by_reason on rejected (reason, received_at);
+create index rejected_by_device on rejected (device, received_at) where device is not null;
 
 create view device_states as
 select device.id, device.home, device.kind, device.model, device.enabled, device.heartbeat_seconds, device.enrolled_at,
