@@ -454,10 +454,12 @@ def _back(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
     that somebody has stays theirs, silent. A danger is over only when a person says so.
     """
     assert isinstance(event, Restored)
+    if event.left is None:
+        return Decision("recorded", incident)
     told = incident
     if incident.group is not None:
         told = _replace(incident, group=_replace(incident.group, back=event.back, devices=event.all))
-    if incident.danger or event.left is None or event.left > 0:
+    if incident.danger or event.left > 0:
         return Decision("recorded", told)
     if incident.state is State.WAITING and incident.operator is None and incident.helper is None:
         closing = Close("", "", "technical", "restored", incident.version)

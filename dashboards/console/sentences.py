@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any, Literal, NamedTuple
 
+from dispatch.desk import NOBODY_KNOWN
+
 from .language import Say, known, named, say
 from .telephone import read_aloud
 from .times import Times
@@ -129,6 +131,8 @@ class Teller:
             return "journal.on_scene_shown"
         if decision in ("opened", "rang_again") and one["detail"].get("caller"):
             return f"journal.{decision}_by_{one['detail']['caller']['source']}"
+        if decision in ("opened", "rang_again") and one["actor"] == NOBODY_KNOWN:
+            return f"journal.{decision}_by_itself"
         if decision in ("opened", "rang_again") and one["actor"] not in self._devices:
             return f"journal.{decision}_for_caller"
         return f"journal.{decision}"

@@ -125,6 +125,20 @@ def look_at_the_journal(event: core.Event, decision: core.Decision, language: st
     assert text != other, f"nobody wrote a sentence for {decision.name}"
 
 
+def test_who_opened_it_is_told_as_it_was() -> None:
+    times = Times(ZoneInfo("Asia/Shanghai"), say("en"), NOW)
+    teller = sentences.Teller({}, {"H1-button"}, "en", times)
+
+    def told(actor: str, **detail: Any) -> str:
+        return teller.tell({"event": "opened", "decision": "opened", "actor": actor, "at": NOW, "detail": detail})
+
+    assert told("H1-button", kind="sos") == "SOS: a call came in (H1-button)."
+    assert told("王芳", kind="fall") == "王芳 opened it for a caller: Fall."
+    assert told("system", kind="inactivity") == "The platform noticed: No movement."
+    group = {"kind": "mains_lost", "devices": 200, "by": "area", "of": "44"}
+    assert told("system", **group) == "200 devices fell silent together: Mains lost."
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_the_telephone_says_is_said_in_words(language: str) -> None:
     text = sentences.outcome_of_send("twilio_voice: busy", say(language), language)

@@ -439,6 +439,8 @@ def test_what_mends_itself_before_anybody_took_it_closes_by_itself() -> None:
     assert (t.incident.state, t.incident.ringing) == (State.WAITING, True)
     assert t.incident.group is not None
     assert t.incident.group.back == 150
+    assert t.at(15, core.Restored("mains_restored")) == "recorded"
+    assert t.incident.group.back == 150, "of what nobody knows nothing is counted"
     assert t.at(20, core.Restored("device_restored", 50, left=0, back=200, all=200)) == "restored_itself"
     assert (t.incident.state, t.incident.wake_at) == (State.CLOSED, None)
     assert t.incident.closing is not None
