@@ -36,6 +36,9 @@ SLICE = timedelta(days=7)
 TECHNICAL = ("source", "rule", "attempt", "family", "restores", "missing", "unit", "threshold")
 """What an alarm's evidence may keep: of the line, and of nobody."""
 
+OF_NOBODY = ("cause", "danger", "role", "stage", "at")
+"""What a message's body may keep."""
+
 KEPT = ("incidents", "journal", "home", "devices", "responders", "staff")
 KEPT_SHARED = ("incidents", "journal", "household")
 LATER = ("log", "process_logs", "backups", "provider")
@@ -160,21 +163,28 @@ async def _mask_what_happened(
     incidents = await person_data.incidents_of(connection, subject)
     names = {**subject.names, "incidents": [one["id"] for one in incidents]}
     journal = await rows(connection, sql.journal, **names)
+    # Where others live, a row is still about them: counted is in how many the person was found.
+    done = "" if whole else "_masked"
     for one in incidents:
-        body = mask.value(one["body"], free=whole)
-        values = {"incident": one["id"], "person": subject.id, "device": _device(mask, one["device"])}
-        await connection.execute(sql.erase_incident, {**values, "body": Jsonb(body)})
+        body, device = mask.value(one["body"], free=whole), _device(mask, one["device"])
+        values = {"incident": one["id"], "person": subject.id, "device": device, "body": Jsonb(body)}
+        await connection.execute(sql.erase_incident, values)
         entries = [entry for entry in journal if entry["incident"] == one["id"]]
         counts["journal_entries"] += await _mask_journal(connection, entries, mask, whole, erasure, now)
-        counts["incidents"] += 1
+        counts[f"incidents{done}"] += whole or (body, device) != (one["body"], one["device"])
     for alarm in await rows(connection, sql.alarms, **names):
         evidence = _evidence(alarm["evidence"], erasure) if whole else mask.value(alarm["evidence"], free=False)
-        values = {"alarm": alarm["id"], "device": _device(mask, alarm["device"]), "evidence": Jsonb(evidence)}
-        await connection.execute(sql.erase_alarm, values)
-        counts["alarms"] += 1
+        device = _device(mask, alarm["device"])
+        if (evidence, device) != (alarm["evidence"], alarm["device"]):
+            values = {"alarm": alarm["id"], "device": device, "evidence": Jsonb(evidence)}
+            await connection.execute(sql.erase_alarm, values)
+            counts[f"alarms{done}"] += 1
     for send in await rows(connection, sql.sends, **names):
-        await connection.execute(sql.erase_send, _send(send, mask, whole, erasure))
-        counts["sends"] += 1
+        left = _send(send, mask, whole)
+        if any(left[name] != send[name] for name in ("recipient", "name", "address", "result", "body")):
+            body = Jsonb({**left["body"], ERASED: erasure})
+            await connection.execute(sql.erase_send, {**left, "send": send["id"], "body": body, "forget": whole})
+            counts[f"sends{done}"] += 1
 
 
 async def _mask_journal(
@@ -261,15 +271,13 @@ def _evidence(evidence: Row, erasure: int) -> Row:
     return {name: evidence[name] for name in TECHNICAL if name in evidence} | {ERASED: erasure}
 
 
-def _send(send: Row, mask: Mask, whole: bool, erasure: int) -> Row:
+def _send(send: Row, mask: Mask, whole: bool) -> Row:
     """A message without what it said of the person; of a home that is emptied, without whom it was for either."""
-    body = {name: send["body"].get(name) for name in ("cause", "danger", "role", "stage", "at") if name in send["body"]}
-    values = {
-        "send": send["id"], "recipient": send["recipient"], "name": mask.text(send["name"]),
-        "address": mask.text(send["address"]), "result": send["result"] and mask.text(send["result"]), "forget": whole,
-        "body": Jsonb({**(body if whole else mask.value(send["body"], free=False)), ERASED: erasure}),
-    }  # fmt: skip
     # What the outbox tells a button has the button's id; what it tells a person, theirs.
     if whole and send["purpose"] == "help" and not send["to_responder"]:
-        values |= {"recipient": f"{ERASED}-{send['id']}", "name": MARK, "address": MARK, "result": None}
-    return values
+        to = {"recipient": f"{ERASED}-{send['id']}", "name": MARK, "address": MARK, "result": None}
+    else:
+        to = {name: send[name] and mask.text(send[name]) for name in ("name", "address", "result")}
+        to["recipient"] = send["recipient"]
+    body = {name: value for name, value in send["body"].items() if name in OF_NOBODY} if whole else send["body"]
+    return {**to, "body": mask.value(body, free=False)}

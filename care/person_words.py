@@ -69,6 +69,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "n_journal_entries": ("事件记录中去除个人信息的条目", "journal entries from which they were taken"),
     "n_alarms": ("告警（依据已删除）", "alarms (their evidence deleted)"),
     "n_sends": ("电话与短信（号码与内容已删除）", "calls and messages (numbers and words deleted)"),
+    "n_incidents_masked": ("事件（其中的姓名和号码已去除）", "incidents (their name and number taken out)"),
+    "n_alarms_masked": ("告警（其中的姓名和号码已去除）", "alarms (their name and number taken out)"),
+    "n_sends_masked": ("电话与短信（其中的姓名和号码已去除）", "calls and messages (their name and number taken out)"),
     "k_incidents": (
         "事件的时间、原因、结果和所在区域：服务质量统计须保留，不再指向任何人。",
         "Incidents' times, cause, outcome and area: the service is measured by them; they point to nobody.",

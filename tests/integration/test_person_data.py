@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from care import certificate as paper
 from care import erasure, person_data
 from care.masking import MARK, Mask
+from care.person_words import WORDS
 from care.refusal import Refusal
 from dispatch import incident as core
 from dispatch import views
@@ -178,6 +179,7 @@ async def test_after_an_erasure_nothing_anywhere_names_the_person(life: Life) ->
     assert certificate["elsewhere"] == [{"what": "contacts", "id": "C3", "home": "H3"}]
     assert certificate["deleted"]["readings"] == 20
     assert certificate["deleted"]["incidents"] == 2
+    assert {f"n_{name}" for name in certificate["deleted"]} <= WORDS.keys()
     await life.journal_is_whole()
 
 
@@ -211,7 +213,10 @@ async def test_what_is_left_still_counts_and_still_loads(life: Life) -> None:
 
 
 async def test_where_others_live_only_what_is_the_persons_alone_goes(life: Life) -> None:
-    await erase(life, "P2")
+    certificate = await erase(life, "P2")
+    assert certificate["shared_home"]
+    assert (certificate["deleted"]["person"], certificate["deleted"]["incidents_masked"]) == (1, 1)
+    assert "readings" not in certificate["deleted"]
     after = await life.everything()
     assert found_in(after, SHARED) == {}
     for kept in ("布谷街5号", "密码 4711", "诸葛大海", "Margaret Wilson", "and Margaret are at home"):
@@ -355,6 +360,11 @@ async def test_the_commands(life: Life, postgres_url: str, tmp_path: Path) -> No
         "contacts C3",
     ):
         assert part in page, part
+
+
+def test_everything_that_a_certificate_may_say_has_its_words() -> None:
+    names = {f"k_{name}" for name in (*erasure.KEPT, *erasure.KEPT_SHARED)} | {f"l_{name}" for name in erasure.LATER}
+    assert (names | {f"reason_{name}" for name in erasure.REASONS}) <= WORDS.keys()
 
 
 def test_a_certificate_shows_strange_names_as_text() -> None:
