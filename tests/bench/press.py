@@ -98,8 +98,8 @@ async def _press(bench: Bench, access: Access, presses: Timed, stream: Stream, c
 
 
 def _untaken(bench: Bench) -> bool:
-    query = "select 1 from alarms where taken_at is null and not held(kind, alone, raised_at, current_timestamp) limit 1"
-    return bool(bench.query(query))
+    held = "held(kind, alone, raised_at, current_timestamp)"
+    return bool(bench.query(f"select 1 from alarms where taken_at is null and not {held} limit 1"))
 
 
 @dataclass(frozen=True, slots=True)
