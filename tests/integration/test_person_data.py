@@ -26,6 +26,7 @@ from dispatch.desk import Desk
 from pingan.clock import SystemClock
 from pingan.database import Database
 from pingan.journal import broken_at
+from tests.integration.web_support import site
 
 REPOSITORY = Path(__file__).parents[2]
 REGISTER = """
@@ -210,6 +211,18 @@ async def test_what_is_left_still_counts_and_still_loads(life: Life) -> None:
     assert not await life.rows("select from devices where id = 'H1-bed'")
     volunteer = await life.rows("select name from sends where recipient = 'R1'")
     assert {row["name"] for row in volunteer} <= {"赵志愿"}
+
+
+async def test_the_desk_still_reads_what_happened(life: Life, postgres_url: str) -> None:
+    await erase(life, "P1")
+    async with site(postgres_url) as desk, await desk.signed_in("operator") as client:
+        for language in ("zh", "en"):
+            client.cookies.set("pingan_language", language)
+            for row in await life.rows("select id from incidents where home = 'H1'"):
+                page = await client.get(f"/incidents/{row['id']}")
+                assert page.status_code == 200
+                assert MARK in page.text
+            assert (await client.get("/register/homes/H1")).status_code == 200
 
 
 async def test_where_others_live_only_what_is_the_persons_alone_goes(life: Life) -> None:
