@@ -14,6 +14,7 @@ from ingest.families import decode, named
 from ingest.floods import Floods
 from ingest.lane import Lane
 from ingest.levels import Levels
+from ingest.numbering import Numbering
 from ingest.rejections import Rejections
 from ingest.repeats import Repeats
 from ingest.settle import Settler
@@ -119,7 +120,7 @@ class Readings:
     ) -> None:
         self._clock, self._settler, self._lane, self._rejections = clock, settler, lane, rejections
         self._received, self._floods, self._ack = received, floods, ack
-        self._repeats = Repeats()
+        self._repeats, self._numbering = Repeats(), Numbering()
 
     def interrupted(self) -> None:
         """The connection was lost: what comes on the next one may have waited in the broker."""
@@ -143,7 +144,8 @@ class Readings:
         if isinstance(heard, Rejected) or not heard.readings:
             self._ack(ticket)
             return
-        settled = [self._settler.gateway_reading(self._repeats.marked(reading)) for reading in heard.readings]
+        own = [self._numbering.numbered(self._repeats.marked(reading)) for reading in heard.readings]
+        settled = list(map(self._settler.gateway_reading, own))
         if any(reading.clock == ABSURD for reading in settled):
             detail = settled[0].device
             self._rejections.add(Remark.ABSURD_CLOCK, detail, topic=topic, device=gateway, payload=payload)

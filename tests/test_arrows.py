@@ -38,6 +38,8 @@ PURE = (
     "ingest/codecs/*.py",
     "ingest/device_time.py",
     "ingest/ticks.py",
+    "ingest/floods.py",
+    "ingest/numbering.py",
     "alerting/detectors/*.py",
     "alerting/watch.py",
     "alerting/reported.py",
