@@ -284,6 +284,8 @@ async def test_a_gateway_that_floods_is_limited_and_its_alarms_never_are(
 
     await until(settled)
     assert [(event.device, event.kind) for event in await events(database)] == [("W-button", "sos")]
+    taken = [(one.device, one.seq) for one in await messages(database, "readings", Reading)]
+    assert len(set(taken)) == len(taken), "many came in one millisecond, and each is one"
     kept = await fetch(database, "select * from rejected where reason = 'flood'")
     assert 1 <= len(kept) <= 20, "some of them, not all"
 
