@@ -222,6 +222,23 @@ async def test_a_press_at_qos_0_waits_for_a_lane_that_connects_anew(
         await until(lambda: events(database))
 
 
+async def test_on_the_driven_clock_gateways_are_heard_too_and_no_second_limits_them(
+    world: None, hub: Gateway, broker: Broker, postgres_url: str, database: Database, until: Until
+) -> None:
+    lanes = [House(settings(broker, postgres_url, lane, f"{lane}-1", "driven"), lane) for lane in (ALARM, TELEMETRY)]
+    async with running(lanes[0]), running(lanes[1]):
+        await until(lambda: all(one.state.ready and not one.state.describe()["detail"] for one in lanes))
+        await hub.tell("客厅/按钮", {"action": "sos"})
+        more = BURST_MESSAGES + 100
+        await asyncio.gather(*(hub.tell("门", {"temperature": 20}) for _ in range(more)))
+
+        async def all_there() -> bool:
+            taken = {(one.device, one.seq) for one in await messages(database, "readings", Reading)}
+            return [event.device for event in await events(database)] == ["W-button"] and len(taken) == more + 1
+
+        await until(all_there)
+
+
 async def test_an_uplink_by_a_clock_forty_years_off_rings_now_and_is_counted(
     alarm_lane: House, telemetry_lane: House, hub: Gateway, database: Database, until: Until
 ) -> None:
