@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from psycopg.errors import UndefinedTable
 
 from pingan.clock import Clock, DrivenClock, SystemClock, to_ms
 from pingan.database import LOST, Database, Listener
@@ -26,12 +27,15 @@ from pingan.exposition import Exposition, Taken, serving
 from pingan.log import Log
 from pingan.logs import open_log
 from pingan.metrics import CLOCK_STEP_SECONDS, DATABASE_SECONDS, READY, WAITING, hide, show
+from pingan.migrate import migrations
 from pingan.settings import Common, SettingsError
 from pingan.tasks import end
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
+SCHEMA_SECONDS = 0.3
+"""How often a database that is there is asked whether it has been migrated."""
 STEP_TOLERATED_MS = 2_000
 
 
@@ -207,9 +211,7 @@ class Process:
             await self.database.close()
 
     async def _start(self, stop: asyncio.Event) -> None:
-        waiting: asyncio.Task[None] = asyncio.create_task(
-            self.database.wait(lambda why: self.state.waiting("database", why))
-        )
+        waiting: asyncio.Task[None] = asyncio.create_task(self._wait_for_the_schema())
         stopping = asyncio.create_task(_coroutine(stop.wait))
         await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -223,6 +225,24 @@ class Process:
                 row = await (await connection.execute("select at from driven_clock")).fetchone()
             if row is not None:
                 self.clock.advance(max(to_ms(row["at"]), self.clock.now_ms()))
+
+    async def _wait_for_the_schema(self) -> None:
+        """A database that has just come may be empty, or as an older version left it, until it is migrated."""
+        needed = {migration.name.partition(".")[0] for migration in migrations(phase="pre")}
+        while True:
+            await self.database.wait(lambda why: self.state.waiting("database", why))
+            try:
+                async with self.database.connection() as connection:
+                    rows = await (await connection.execute("select name from migrations")).fetchall()
+                lacking = needed - {row["name"].partition(".")[0] for row in rows}
+            except UndefinedTable:
+                lacking = needed
+            except LOST:
+                continue
+            if not lacking:
+                return
+            self.state.waiting("database", f"waiting for the database: it lacks {min(lacking)} (pingan migrate)")
+            await asyncio.sleep(SCHEMA_SECONDS)
 
     async def _beat(self) -> None:
         while True:
