@@ -16,6 +16,61 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.device_config_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform pg_notify('device_config', '');
+    return null;
+end $$;
+
+CREATE FUNCTION public.device_config_follows() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'DELETE' then
+        update device_configs set wanted = false where device = old.id;
+        return null;
+    end if;
+    -- What speaks through a gateway, or by another protocol, has no topic of its own.
+    if new.gateway is null and new.kind not in ('panel', 'clock') then
+        insert into device_configs (device) values (new.id)
+        on conflict (device) do update set revision = device_configs.revision + 1, wanted = true;
+    else
+        update device_configs set wanted = false where device = new.id;
+    end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.device_gone() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    update device_certificates set revoked = true where device = old.id and not revoked;
+    return null;
+end $$;
+
+CREATE FUNCTION public.erase_entry(the_incident bigint, the_number integer, new_actor text, new_detail jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+    update journal set actor = new_actor, detail = new_detail where incident = the_incident and number = the_number
+$$;
+
+CREATE FUNCTION public.erase_incident(the_incident bigint, the_person text, new_device text, new_body jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+    update incidents set device = new_device, body = new_body, person = nullif(person, the_person)
+    where id = the_incident and state = 'closed'
+$$;
+
+COMMENT ON FUNCTION public.erase_incident(the_incident bigint, the_person text, new_device text, new_body jsonb) IS 'Only of what is closed: an open incident is somebody''s who may need help.';
+
+CREATE FUNCTION public.held(kind text, alone boolean, raised_at timestamp with time zone, at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NOT alone) AND (kind = ANY (ARRAY['heartbeat_lost'::text, 'mains_lost'::text, 'cannot_hear'::text])) AND (raised_at > (at - '00:01:00'::interval)) AND (raised_at <= (at + '00:00:05'::interval)));
+
+COMMENT ON FUNCTION public.held(kind text, alone boolean, raised_at timestamp with time zone, at timestamp with time zone) IS 'Whether a waiting alarm still waits for its fellows: as in dispatch/grouping.py, and a test holds the two equal. One from the future is not held: a clock was put back.';
+
 CREATE FUNCTION public.incident_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -28,6 +83,11 @@ CREATE FUNCTION public.journal_is_append_only() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
+    if tg_op = 'UPDATE' and (new.incident, new.number, new.at, new.event, new.decision, new.hash)
+            = (old.incident, old.number, old.at, old.event, old.decision, old.hash)
+        and exists (select from erasures where id::text = new.detail->>'erased' and finished_at is null) then
+        return new;
+    end if;
     raise exception 'the journal is append-only';
 end $$;
 
@@ -195,6 +255,13 @@ end $$;
 
 COMMENT ON FUNCTION public.rollups_store(homes text[], hours timestamp with time zone[]) IS 'Stores the roll-ups of marked hours and takes the marks away. The caller has locked the marks, in a statement before.';
 
+CREATE FUNCTION public.seal_journal(the_incident bigint, the_number integer, at timestamp with time zone, actor text, detail jsonb, hash bytea) RETURNS void
+    LANGUAGE sql
+    AS $$
+    insert into journal (incident, number, at, event, decision, actor, detail, hash)
+    values (the_incident, the_number, at, 'erased', 'erased', actor, detail, hash)
+$$;
+
 CREATE FUNCTION public.send_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -202,6 +269,14 @@ begin
     if new.state = 'waiting' then
         perform pg_notify('outbox', '');
     end if;
+    return null;
+end $$;
+
+CREATE FUNCTION public.test_window_opened() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform pg_notify('self_test', '');
     return null;
 end $$;
 
@@ -286,6 +361,40 @@ UNION ALL
 
 COMMENT ON VIEW public.activity_hourly IS 'Movements by hour (UTC), home, sensor and kind.';
 
+CREATE TABLE public.alarm_repeats (
+    transmitter text NOT NULL,
+    digest bytea NOT NULL,
+    event text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    times integer NOT NULL
+);
+
+COMMENT ON TABLE public.alarm_repeats IS 'Alarms of the last minutes, by what they said: one that comes again at once, because its answer was lost, is the same event.';
+
+CREATE TABLE public.alarm_transmitters (
+    code text NOT NULL,
+    device text NOT NULL,
+    authentication_hash text NOT NULL,
+    next_hash text,
+    monitored boolean DEFAULT true NOT NULL,
+    enrolled_at timestamp with time zone NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    faults text[] DEFAULT '{}'::text[] NOT NULL,
+    pings integer DEFAULT 0 NOT NULL,
+    pings_since timestamp with time zone,
+    CONSTRAINT alarm_transmitters_code_check CHECK (((length(code) >= 1) AND (length(code) <= 15)))
+);
+
+COMMENT ON TABLE public.alarm_transmitters IS 'A transmitter''s code (SOS Access: transmittercode), which device of the register it is, and its credentials.';
+
+COMMENT ON COLUMN public.alarm_transmitters.next_hash IS 'Of the authentication that it asked for and was given: from its first use on it alone is valid; until then both are.';
+
+COMMENT ON COLUMN public.alarm_transmitters.monitored IS 'Whether its line is watched: otherwise its heartbeats are refused.';
+
+COMMENT ON COLUMN public.alarm_transmitters.faults IS 'What it has reported as wrong and not yet as mended: the protocol tells changes, detection wants the whole.';
+
+COMMENT ON COLUMN public.alarm_transmitters.pings_since IS 'Since when its heartbeats are counted, so that too many can be told.';
+
 CREATE TABLE public.alarms (
     id uuid NOT NULL,
     kind text NOT NULL,
@@ -300,8 +409,14 @@ CREATE TABLE public.alarms (
     evidence jsonb NOT NULL,
     incident bigint,
     taken_at timestamp with time zone,
+    restored_at timestamp with time zone,
+    alone boolean DEFAULT false NOT NULL,
     CONSTRAINT alarms_check CHECK (((incident IS NULL) OR (taken_at IS NOT NULL)))
 );
+
+COMMENT ON COLUMN public.alarms.restored_at IS 'When what it says was over, by the alarm that restores it.';
+
+COMMENT ON COLUMN public.alarms.alone IS 'It was held to be grouped, belongs to nothing, and goes to an incident of its own home.';
 
 CREATE TABLE public.areas (
     code text NOT NULL,
@@ -388,6 +503,21 @@ COMMENT ON TABLE public.detection_partitions IS 'A watch''s time at its checkpoi
 
 COMMENT ON COLUMN public.detection_partitions.tick_ms IS 'The last tick''s own time; behind at_ms where a new source''s clock is behind the old one''s.';
 
+CREATE TABLE public.device_certificates (
+    serial text NOT NULL,
+    device text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked boolean DEFAULT false NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.device_certificates IS 'What our authority has issued. The broker refuses those that are revoked, and those of a device that is disabled or gone.';
+
+COMMENT ON COLUMN public.device_certificates.serial IS 'Hexadecimal, without leading zeros.';
+
+COMMENT ON COLUMN public.device_certificates.revoked_at IS 'Null where the device was removed from the register: nobody said when.';
+
 CREATE TABLE public.device_clocks (
     device text NOT NULL,
     offset_ms bigint NOT NULL,
@@ -395,6 +525,33 @@ CREATE TABLE public.device_clocks (
 );
 
 COMMENT ON TABLE public.device_clocks IS 'How far a device''s clock is behind ours (negative: ahead). Heartbeats measure it in the telemetry lane; the alarm lane goes by it.';
+
+CREATE SEQUENCE public.device_config_numbers
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.device_configs (
+    device text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    volume integer DEFAULT 5 NOT NULL,
+    reminder_weekday integer,
+    reminder_hour integer,
+    wanted boolean DEFAULT true NOT NULL,
+    published_revision bigint,
+    published_number bigint,
+    published_at timestamp with time zone,
+    CONSTRAINT device_configs_check CHECK (((reminder_weekday IS NULL) = (reminder_hour IS NULL))),
+    CONSTRAINT device_configs_reminder_hour_check CHECK (((reminder_hour >= 0) AND (reminder_hour <= 23))),
+    CONSTRAINT device_configs_reminder_weekday_check CHECK (((reminder_weekday >= 1) AND (reminder_weekday <= 7))),
+    CONSTRAINT device_configs_volume_check CHECK (((volume >= 0) AND (volume <= 10)))
+);
+
+COMMENT ON TABLE public.device_configs IS 'One row for each device that speaks for itself; the heartbeat level stands in devices. `revision` counts changes, `published_revision` is what the broker keeps. It outlives its device until the broker has been told to forget it (not wanted).';
+
+COMMENT ON COLUMN public.device_configs.published_number IS 'The how-manieth publication it was. The broker keeps the last number as a mark: of a store that comes back older, all beyond its mark is published again.';
 
 CREATE TABLE public.device_heard (
     device text NOT NULL,
@@ -404,10 +561,13 @@ CREATE TABLE public.device_heard (
     last_kind text NOT NULL,
     battery_percent double precision,
     rssi_dbm double precision,
-    firmware text
+    firmware text,
+    config bigint
 );
 
 COMMENT ON TABLE public.device_heard IS 'What was heard of each device, by its id in the log: that of the register, or gateway/address for one that is bound to no home. Written every few seconds.';
+
+COMMENT ON COLUMN public.device_heard.config IS 'The revision of its configuration that the device says it runs.';
 
 CREATE TABLE public.devices (
     id text NOT NULL,
@@ -423,12 +583,92 @@ CREATE TABLE public.devices (
     CONSTRAINT devices_gateway_and_address CHECK (((gateway IS NULL) = (address IS NULL))),
     CONSTRAINT devices_heartbeat_seconds_check CHECK ((heartbeat_seconds = ANY (ARRAY[90, 180, 900, 18000, 90000]))),
     CONSTRAINT devices_id_check CHECK ((id ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
-    CONSTRAINT devices_kind_check CHECK ((kind = ANY (ARRAY['button'::text, 'pendant'::text, 'hub'::text, 'watch'::text, 'motion'::text, 'door'::text, 'bed'::text, 'smoke'::text, 'gas'::text, 'co'::text, 'water'::text, 'clock'::text])))
+    CONSTRAINT devices_kind_check CHECK ((kind = ANY (ARRAY['button'::text, 'pendant'::text, 'hub'::text, 'watch'::text, 'motion'::text, 'door'::text, 'bed'::text, 'smoke'::text, 'gas'::text, 'co'::text, 'water'::text, 'clock'::text, 'vibration'::text, 'tracker'::text, 'panel'::text, 'climate'::text])))
 );
 
 COMMENT ON COLUMN public.devices.gateway IS 'The device (a hub) through which this one speaks; null: it speaks for itself.';
 
 COMMENT ON COLUMN public.devices.address IS 'What the gateway calls it: a Zigbee address or friendly name, a DevEUI.';
+
+CREATE VIEW public.device_states AS
+ SELECT device.id,
+    device.home,
+    device.kind,
+    device.model,
+    device.enabled,
+    device.heartbeat_seconds,
+    device.enrolled_at,
+    device.gateway,
+    device.address,
+    heard.first_at,
+    heard.last_at,
+    heard.messages,
+    heard.last_kind,
+    heard.battery_percent,
+    heard.rssi_dbm,
+    heard.firmware,
+    wrong.silent_since,
+    wrong.battery_since,
+    wrong.faults,
+        CASE
+            WHEN (NOT device.enabled) THEN 'disabled'::text
+            WHEN ((heard.device IS NULL) AND (wrong.silent_since IS NULL)) THEN 'never_heard'::text
+            WHEN (wrong.silent_since IS NOT NULL) THEN 'silent'::text
+            WHEN (wrong.faults IS NOT NULL) THEN 'faulty'::text
+            WHEN (wrong.battery_since IS NOT NULL) THEN 'low_battery'::text
+            WHEN (device.home IS NULL) THEN 'unbound'::text
+            ELSE 'well'::text
+        END AS state
+   FROM ((public.devices device
+     LEFT JOIN public.device_heard heard ON ((heard.device = device.id)))
+     CROSS JOIN LATERAL ( SELECT max(said.at) FILTER (WHERE ((sort.matter = 'silent'::text) AND ((heard.last_at > said.raised_at) IS NOT TRUE))) AS silent_since,
+            max(said.at) FILTER (WHERE (sort.matter = 'battery'::text)) AS battery_since,
+            jsonb_agg(jsonb_build_object('kind', said.kind, 'since', said.at, 'value', (said.evidence -> 'value'::text)) ORDER BY said.at DESC) FILTER (WHERE (sort.matter = 'fault'::text)) AS faults
+           FROM (( VALUES ('silent'::text,'heartbeat_lost'::text,'device_restored'::text,1), ('battery'::text,'battery_low'::text,'battery_restored'::text,1), ('battery'::text,'battery_critical'::text,'battery_restored'::text,1), ('fault'::text,'mains_lost'::text,'mains_restored'::text,1), ('fault'::text,'tamper'::text,'tamper_restored'::text,1), ('fault'::text,'sensor_lost'::text,'sensor_restored'::text,1), ('fault'::text,'radio_jam'::text,'radio_restored'::text,1), ('fault'::text,'link_lost'::text,'link_restored'::text,1), ('fault'::text,'self_test'::text,'fault_restored'::text,1), ('fault'::text,'fault'::text,'fault_restored'::text,24)) sort(matter, raised, restored, last)
+             CROSS JOIN LATERAL ( SELECT alarms.id,
+                    alarms.kind,
+                    alarms.home,
+                    alarms.at,
+                    alarms.raised_at,
+                    alarms.evidence
+                   FROM public.alarms
+                  WHERE ((alarms.device = device.id) AND (alarms.kind = sort.raised))
+                  ORDER BY alarms.device DESC, alarms.kind DESC, alarms.raised_at DESC
+                 LIMIT sort.last) said)
+          WHERE ((said.home = device.home) AND (NOT (EXISTS ( SELECT
+                   FROM public.alarms back
+                  WHERE ((back.device = device.id) AND (back.kind = sort.restored) AND (back.raised_at >= said.raised_at) AND ((back.evidence ->> 'restores'::text) = (said.id)::text))))))) wrong)
+  WHERE (device.kind <> 'clock'::text);
+
+COMMENT ON VIEW public.device_states IS 'How each device is, worst first: what its home''s watch has found and not taken back, each from the newest alarm of its kind. A device that was moved has no past in its new home.';
+
+CREATE VIEW public.devices_unadopted AS
+ SELECT heard.device,
+    heard.first_at,
+    heard.last_at,
+    heard.messages,
+    heard.last_kind,
+    heard.battery_percent,
+    (own.id IS NOT NULL) AS registered,
+    own.kind,
+    own.model,
+    own.heartbeat_seconds,
+    named.gateway,
+    named.address
+   FROM ((public.device_heard heard
+     CROSS JOIN LATERAL ( SELECT split_part(heard.device, '/'::text, 1) AS gateway,
+            substr(heard.device, (strpos(heard.device, '/'::text) + 1)) AS address
+          WHERE (strpos(heard.device, '/'::text) > 0)
+        UNION ALL
+         SELECT NULL::text,
+            NULL::text
+          WHERE (strpos(heard.device, '/'::text) = 0)) named)
+     LEFT JOIN public.devices own ON ((own.id = heard.device)))
+  WHERE (((own.id IS NULL) OR ((own.home IS NULL) AND own.enabled AND (own.kind <> 'clock'::text))) AND (NOT (EXISTS ( SELECT
+           FROM public.devices taken
+          WHERE ((taken.gateway = named.gateway) AND (taken.address = named.address))))));
+
+COMMENT ON VIEW public.devices_unadopted IS 'What is heard and bound to no home: behind a gateway and named by nobody, or registered without a home.';
 
 CREATE TABLE public.driven_clock (
     singleton boolean DEFAULT true NOT NULL,
@@ -446,6 +686,40 @@ CREATE TABLE public.driven_lanes (
 );
 
 COMMENT ON TABLE public.driven_lanes IS 'Simulation only: the step of the driven clock up to which a lane has appended everything that it had received.';
+
+CREATE TABLE public.erasures (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    reason text NOT NULL,
+    shared_home boolean NOT NULL,
+    counts jsonb NOT NULL,
+    pending jsonb,
+    finished_at timestamp with time zone,
+    certificate bytea,
+    CONSTRAINT erasures_check CHECK (((pending IS NULL) = (finished_at IS NOT NULL))),
+    CONSTRAINT erasures_reason_check CHECK ((reason = ANY (ARRAY['request'::text, 'withdrawn'::text, 'left'::text, 'deceased'::text, 'mistake'::text])))
+);
+
+COMMENT ON TABLE public.erasures IS 'What was deleted at somebody''s request, by kind and number. Of whom, only the certificate says, which they were given; `certificate` is its SHA-256.';
+
+COMMENT ON COLUMN public.erasures.pending IS 'What has still to be deleted in slices: a home and its devices. It goes with the last slice.';
+
+ALTER TABLE public.erasures ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.erasures_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.hearing (
+    lane text NOT NULL,
+    heard_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.hearing IS 'When each lane of ingest last heard the broker: written every second by whoever leads it. What is older than a few seconds is a platform that cannot hear, and says so on every screen.';
 
 CREATE TABLE public.homes (
     id text NOT NULL,
@@ -493,9 +767,22 @@ CREATE TABLE public.incidents (
     t7 timestamp with time zone,
     t8 timestamp with time zone,
     t9 timestamp with time zone,
+    grouped_by text,
+    grouped_of text,
+    area text,
     CONSTRAINT incidents_check CHECK (((state <> 'closed'::text) = (wake_at IS NOT NULL))),
-    CONSTRAINT incidents_check1 CHECK (((state = 'closed'::text) = (t9 IS NOT NULL)))
+    CONSTRAINT incidents_check1 CHECK (((state = 'closed'::text) = (t9 IS NOT NULL))),
+    CONSTRAINT incidents_check2 CHECK (((grouped_of IS NULL) = (grouped_by IS NULL))),
+    CONSTRAINT incidents_grouped_by_check CHECK ((grouped_by = ANY (ARRAY['gateway'::text, 'area'::text, 'model'::text])))
 );
+
+COMMENT ON COLUMN public.incidents.device IS 'What raised it: a device''s id; or tel: and a caller''s number, where the register knows of no home; or tel: and the call''s own id, where the number is withheld.';
+
+COMMENT ON COLUMN public.incidents.grouped_by IS 'Devices that fell silent together: its rows are its alarms.';
+
+COMMENT ON COLUMN public.incidents.grouped_of IS 'The gateway''s id, the area''s code or the model''s name.';
+
+COMMENT ON COLUMN public.incidents.area IS 'Of a group: the smallest area in which all its rows lie; null: they share none.';
 
 ALTER TABLE public.incidents ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.incidents_id_seq
@@ -727,6 +1014,39 @@ ALTER TABLE public.sign_in_failures ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE TABLE public.test_windows (
+    id bigint NOT NULL,
+    device text NOT NULL,
+    home text,
+    opened_by text NOT NULL,
+    prompt uuid,
+    opened_at timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    reason text,
+    prompted_at timestamp with time zone,
+    alarm uuid,
+    incident bigint,
+    pressed_at timestamp with time zone,
+    durable_at timestamp with time zone,
+    shown_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT test_windows_check CHECK ((until > opened_at)),
+    CONSTRAINT test_windows_check1 CHECK (((state = 'open'::text) = (finished_at IS NULL))),
+    CONSTRAINT test_windows_state_check CHECK ((state = ANY (ARRAY['open'::text, 'passed'::text, 'failed'::text, 'missed'::text])))
+);
+
+COMMENT ON TABLE public.test_windows IS 'While one is open, and until its one press has come, a device''s `test: true` is believed. Without `prompt` the device reminds by itself, and that nobody pressed is no fault.';
+
+ALTER TABLE public.test_windows ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.test_windows_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.tokens (
     token_hash bytea NOT NULL,
     name text NOT NULL,
@@ -791,6 +1111,15 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.activity_stored
     ADD CONSTRAINT activity_stored_home_hour_sensor_kind_key UNIQUE NULLS NOT DISTINCT (home, hour, sensor, kind);
 
+ALTER TABLE ONLY public.alarm_repeats
+    ADD CONSTRAINT alarm_repeats_pkey PRIMARY KEY (transmitter, digest);
+
+ALTER TABLE ONLY public.alarm_transmitters
+    ADD CONSTRAINT alarm_transmitters_device_key UNIQUE (device);
+
+ALTER TABLE ONLY public.alarm_transmitters
+    ADD CONSTRAINT alarm_transmitters_pkey PRIMARY KEY (code);
+
 ALTER TABLE ONLY public.alarms
     ADD CONSTRAINT alarms_pkey PRIMARY KEY (id);
 
@@ -823,8 +1152,14 @@ ALTER TABLE ONLY public.detection_homes
 ALTER TABLE ONLY public.detection_partitions
     ADD CONSTRAINT detection_partitions_pkey PRIMARY KEY (partition);
 
+ALTER TABLE ONLY public.device_certificates
+    ADD CONSTRAINT device_certificates_pkey PRIMARY KEY (serial);
+
 ALTER TABLE ONLY public.device_clocks
     ADD CONSTRAINT device_clocks_pkey PRIMARY KEY (device);
+
+ALTER TABLE ONLY public.device_configs
+    ADD CONSTRAINT device_configs_pkey PRIMARY KEY (device);
 
 ALTER TABLE ONLY public.device_heard
     ADD CONSTRAINT device_heard_pkey PRIMARY KEY (device);
@@ -840,6 +1175,12 @@ ALTER TABLE ONLY public.driven_clock
 
 ALTER TABLE ONLY public.driven_lanes
     ADD CONSTRAINT driven_lanes_pkey PRIMARY KEY (lane);
+
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.hearing
+    ADD CONSTRAINT hearing_pkey PRIMARY KEY (lane);
 
 ALTER TABLE ONLY public.homes
     ADD CONSTRAINT homes_pkey PRIMARY KEY (id);
@@ -901,6 +1242,12 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sign_in_failures
     ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.test_windows
+    ADD CONSTRAINT test_windows_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.test_windows
+    ADD CONSTRAINT test_windows_prompt_key UNIQUE (prompt);
+
 ALTER TABLE ONLY public.tokens
     ADD CONSTRAINT tokens_name_key UNIQUE (name);
 
@@ -910,6 +1257,8 @@ ALTER TABLE ONLY public.tokens
 ALTER TABLE ONLY public.vitals_stored
     ADD CONSTRAINT vitals_stored_pkey PRIMARY KEY (home, hour, device, kind);
 
+CREATE INDEX alarms_by_device ON public.alarms USING btree (device, kind, raised_at);
+
 CREATE INDEX alarms_by_home ON public.alarms USING btree (home, raised_at);
 
 CREATE INDEX alarms_by_incident ON public.alarms USING btree (incident);
@@ -918,9 +1267,23 @@ CREATE INDEX alarms_by_time ON public.alarms USING btree (raised_at);
 
 CREATE INDEX alarms_waiting ON public.alarms USING btree (raised_at) WHERE (taken_at IS NULL);
 
+CREATE INDEX contacts_by_phone ON public.contacts USING btree (phone);
+
 CREATE INDEX detection_homes_by_partition ON public.detection_homes USING btree (partition);
 
+CREATE INDEX device_certificates_by_device ON public.device_certificates USING btree (device);
+
+CREATE INDEX device_configs_due ON public.device_configs USING btree (device) WHERE ((published_revision IS DISTINCT FROM revision) OR (NOT wanted));
+
+CREATE INDEX device_configs_published ON public.device_configs USING btree (published_number);
+
+CREATE INDEX device_configs_reminded ON public.device_configs USING btree (reminder_weekday, reminder_hour) WHERE (reminder_weekday IS NOT NULL);
+
+CREATE INDEX devices_by_gateway ON public.devices USING btree (gateway) WHERE (gateway IS NOT NULL);
+
 CREATE INDEX devices_by_home ON public.devices USING btree (home);
+
+CREATE INDEX homes_by_phone ON public.homes USING btree (phone) WHERE (phone IS NOT NULL);
 
 CREATE INDEX incidents_by_end ON public.incidents USING btree (t9);
 
@@ -930,23 +1293,39 @@ CREATE INDEX incidents_by_opening ON public.incidents USING btree (opened_at);
 
 CREATE INDEX incidents_due ON public.incidents USING btree (wake_at) WHERE (wake_at IS NOT NULL);
 
-CREATE UNIQUE INDEX one_open_danger ON public.incidents USING btree (home) WHERE ((state <> 'closed'::text) AND danger);
+CREATE UNIQUE INDEX one_open_danger ON public.incidents USING btree (home) WHERE ((state <> 'closed'::text) AND danger AND (NOT test));
 
 COMMENT ON INDEX public.one_open_danger IS 'Ends the race of two alarms of one home that both find no open incident: the second one joins the first''s.';
 
-CREATE UNIQUE INDEX one_open_danger_unbound ON public.incidents USING btree (device) WHERE ((state <> 'closed'::text) AND danger AND (home IS NULL));
+CREATE UNIQUE INDEX one_open_danger_test ON public.incidents USING btree (device) WHERE ((state <> 'closed'::text) AND danger AND test);
+
+CREATE UNIQUE INDEX one_open_danger_unbound ON public.incidents USING btree (device) WHERE ((state <> 'closed'::text) AND danger AND (home IS NULL) AND (NOT test));
+
+CREATE UNIQUE INDEX one_open_group ON public.incidents USING btree (grouped_by, grouped_of) WHERE ((state <> 'closed'::text) AND (grouped_by IS NOT NULL));
+
+COMMENT ON INDEX public.one_open_group IS 'Ends the race of two that group the same silence.';
+
+CREATE UNIQUE INDEX one_open_test ON public.test_windows USING btree (device) WHERE (state = 'open'::text);
 
 CREATE INDEX parked_by_time ON public.parked USING btree (parked_at);
 
 CREATE INDEX people_by_home ON public.people USING btree (home);
 
+CREATE INDEX people_by_phone ON public.people USING btree (phone) WHERE (phone IS NOT NULL);
+
 CREATE INDEX readings_by_home ON ONLY public.readings USING btree (home, at);
 
 CREATE UNIQUE INDEX readings_once ON ONLY public.readings USING btree (device, boot, seq, at);
 
+CREATE INDEX rejected_by_device ON public.rejected USING btree (device, received_at) WHERE (device IS NOT NULL);
+
+CREATE INDEX rejected_by_reason ON public.rejected USING btree (reason, received_at);
+
 CREATE INDEX rejected_by_time ON public.rejected USING btree (received_at);
 
 CREATE INDEX responders_by_area ON public.responders USING btree (area);
+
+CREATE INDEX responders_by_phone ON public.responders USING btree (phone);
 
 CREATE INDEX rollups_due_by_hour ON public.rollups_due USING btree (hour);
 
@@ -960,9 +1339,25 @@ CREATE INDEX sessions_by_account ON public.sessions USING btree (account);
 
 CREATE INDEX sign_in_failures_by_account ON public.sign_in_failures USING btree (account, at);
 
+CREATE INDEX test_windows_by_device ON public.test_windows USING btree (device, id);
+
+CREATE INDEX test_windows_by_incident ON public.test_windows USING btree (incident);
+
+CREATE INDEX test_windows_open ON public.test_windows USING btree (until) WHERE (state = 'open'::text);
+
 CREATE TRIGGER alarm_raised AFTER INSERT ON public.alarms FOR EACH STATEMENT EXECUTE FUNCTION public.alarm_raised();
 
+CREATE TRIGGER device_certificates_changed AFTER INSERT OR DELETE OR UPDATE ON public.device_certificates FOR EACH STATEMENT EXECUTE FUNCTION public.register_changed();
+
+CREATE TRIGGER device_config_changed AFTER INSERT OR UPDATE OF revision, wanted ON public.device_configs FOR EACH STATEMENT EXECUTE FUNCTION public.device_config_changed();
+
+CREATE TRIGGER device_config_follows_change AFTER UPDATE ON public.devices FOR EACH ROW WHEN (((old.heartbeat_seconds <> new.heartbeat_seconds) OR (old.gateway IS DISTINCT FROM new.gateway) OR (old.kind <> new.kind))) EXECUTE FUNCTION public.device_config_follows();
+
+CREATE TRIGGER device_config_follows_new AFTER INSERT OR DELETE ON public.devices FOR EACH ROW EXECUTE FUNCTION public.device_config_follows();
+
 CREATE TRIGGER devices_changed AFTER INSERT OR DELETE OR UPDATE ON public.devices FOR EACH STATEMENT EXECUTE FUNCTION public.register_changed();
+
+CREATE TRIGGER devices_gone AFTER DELETE ON public.devices FOR EACH ROW EXECUTE FUNCTION public.device_gone();
 
 CREATE TRIGGER homes_changed AFTER INSERT OR DELETE OR UPDATE OF revision ON public.homes FOR EACH STATEMENT EXECUTE FUNCTION public.register_changed();
 
@@ -974,8 +1369,16 @@ CREATE TRIGGER readings_arrived AFTER INSERT ON public.readings REFERENCING NEW 
 
 CREATE TRIGGER send_changed AFTER INSERT OR UPDATE ON public.sends FOR EACH ROW EXECUTE FUNCTION public.send_changed();
 
+CREATE TRIGGER test_window_opened AFTER INSERT ON public.test_windows FOR EACH STATEMENT EXECUTE FUNCTION public.test_window_opened();
+
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
+
+ALTER TABLE ONLY public.alarm_repeats
+    ADD CONSTRAINT alarm_repeats_transmitter_fkey FOREIGN KEY (transmitter) REFERENCES public.alarm_transmitters(code) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alarm_transmitters
+    ADD CONSTRAINT alarm_transmitters_device_fkey FOREIGN KEY (device) REFERENCES public.devices(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.alarms
     ADD CONSTRAINT alarms_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
@@ -996,10 +1399,16 @@ ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
 
 ALTER TABLE ONLY public.devices
+    ADD CONSTRAINT devices_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.devices(id);
+
+ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
 
 ALTER TABLE ONLY public.homes
     ADD CONSTRAINT homes_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
+
+ALTER TABLE ONLY public.incidents
+    ADD CONSTRAINT incidents_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
 
 ALTER TABLE ONLY public.incidents
     ADD CONSTRAINT incidents_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
@@ -1021,6 +1430,9 @@ ALTER TABLE ONLY public.sends
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.test_windows
+    ADD CONSTRAINT test_windows_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
 
 ALTER TABLE ONLY public.tokens
     ADD CONSTRAINT tokens_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);

@@ -43,8 +43,9 @@ max_queued_messages 10000000
 queue_qos0_messages true
 set_tcp_nodelay true
 
-# Larger packets end the connection. `message_size_limit` would acknowledge the message and then drop it.
-max_packet_size 262144
+# Larger packets end the connection. `message_size_limit` would acknowledge the message and then drop it. So large,
+# because zigbee2mqtt's own list of its devices takes up to 30 kB for each, and would cut its gateway off at every start.
+max_packet_size 4194304
 max_keepalive 3600
 
 # Sessions of MQTT 3.1.1 clients outlive the broker, but for the last second or two before a kill.
