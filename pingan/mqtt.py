@@ -37,9 +37,9 @@ class _Client(Client):
 class Mqtt:
     """A connection that is made again whenever it is lost. All methods belong to the loop's thread.
 
-    `on_message(topic, payload, ticket, retained)`: with `manual_ack` the broker keeps the message until `ack(ticket)`. A
-    ticket is worth nothing on a later connection: the broker sends the message again there, with a new one. `retained`:
-    nobody says this now; the broker repeats to a new subscription what was left with it at some time.
+    `on_message(topic, payload, ticket, retained)`: with `manual_ack` the broker keeps the message until `ack(ticket)`.
+    A ticket is worth nothing on a later connection: the broker sends the message again there, with a new one.
+    `retained`: nobody says this now; the broker repeats to a new subscription what was left with it at some time.
     `on_state(None)` once connected and every subscription is granted; `on_state(reason)` while not.
     `before_connect` is asked before each attempt; False: do not connect now.
     """

@@ -44,7 +44,7 @@ queue_qos0_messages true
 set_tcp_nodelay true
 
 # Larger packets end the connection. `message_size_limit` would acknowledge the message and then drop it. So large,
-# because zigbee2mqtt's own list of its devices takes up to 30 kB for each, and would cut its gateway off at every start.
+# because zigbee2mqtt's own list of its devices takes up to 30 kB for each and would cut off its gateway at every start.
 max_packet_size 4194304
 max_keepalive 3600
 

@@ -30,7 +30,7 @@ HOME = partition_of("H1", "")
 
 
 def silent_home(steps: int = 70) -> list[Message]:
-    """A home that moves once, and whose hub falls silent: in the 5th minute it is lost, after an hour the home is not heard."""
+    """A home that moves once, and whose hub falls silent: lost in the 5th minute; after an hour the home is unheard."""
     line = Timeline()
     line.hear(settings(HUB, hours=1), status(1, battery_percent=10), reading(2))
     line.ticks(60 * steps, every=60)
