@@ -183,6 +183,7 @@ def test_only_the_desk_writes_incidents_and_their_journal() -> None:
         name(path)
         for path in sources
         if "migrations" not in path.parts
+        and name(path) != "pingan/schema.sql"  # what the migrations make
         and name(path) != "dispatch/desk.sql"
         and WRITES_INCIDENTS.search(path.read_text(encoding="utf-8"))
     ]
