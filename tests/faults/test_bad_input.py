@@ -59,7 +59,7 @@ class Line:
 
     def _welcomed(self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
         if not reason.is_failure:
-            client.subscribe(f"pingan/v1/{self.device}/down/#", 1)
+            client.subscribe(f"pingan/v1/{self.device}/down/ack", 1)
         self.code.put(reason.value)
 
     def say(self, channel: str, payload: bytes, device: str | None = None) -> paho.MQTTMessageInfo:
