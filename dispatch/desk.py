@@ -241,6 +241,8 @@ class Desk:
         self, connection: Connection, incident_id: int, kind: str, devices: list[str | None], acts: list[Act]
     ) -> None:
         """Something of this incident is over; what follows is added to `acts`."""
+        # Nothing joins it from here on: what is not counted now would be closed unseen.
+        await connection.execute(sql.lock, {"incident": incident_id})
         left, devices_in_all, back = await silence.rows_of(connection, incident_id)
         known = {device for device in devices if device}
         actor = next(iter(known)) if len(known) == 1 else NOBODY_KNOWN
@@ -255,13 +257,16 @@ class Desk:
         waiting: silence.Silence,
         acts: list[Act],
         until: datetime | None = None,
-    ) -> None:
-        """Further devices of a group that is open."""
-        await silence.taken(connection, [loss.id for loss in losses], incident_id, self._clock.now())
+    ) -> bool:
+        """Further devices of a group that is open. False if it has been closed meanwhile: they wait on."""
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
-        group = msgspec.convert(row["body"], Incident).group if row else None
-        if group is None:
+        incident = msgspec.convert(row["body"], Incident) if row else None
+        if incident is None or incident.group is None:
             raise NoIncident(incident_id)
+        if incident.state is State.CLOSED:
+            return False
+        group = incident.group
+        await silence.taken(connection, [loss.id for loss in losses], incident_id, self._clock.now())
         kind = cause_of({loss.kind for loss in losses})
         event = core.Joined(
             kind,
@@ -273,18 +278,21 @@ class Desk:
         await self._act(connection, incident_id, event)
         if any(waiting.times[loss.id]["restored_at"] for loss in losses):
             await self._over(connection, incident_id, RESTORE_OF[kind], [], acts)
+        return True
 
     async def _group(self, connection: Connection, cluster: Cluster, waiting: silence.Silence, acts: list[Act]) -> None:
         """Open the incident of what fell silent together; or ring it again, if it is open since an earlier silence."""
         for group in waiting.groups:
             if (group.by, group.of) == (cluster.by, cluster.of):
-                await self._join(connection, group.incident, cluster.losses, waiting, acts, cluster.until)
-                kind = cause_of({loss.kind for loss in cluster.losses})
-                await self._act(connection, group.incident, Raised(kind))
+                if await self._join(connection, group.incident, cluster.losses, waiting, acts, cluster.until):
+                    kind = cause_of({loss.kind for loss in cluster.losses})
+                    await self._act(connection, group.incident, Raised(kind))
                 return
         now = self._clock.now()
         homes = {loss.home for loss in cluster.losses}
-        (home,) = homes if len(homes) == 1 else (None,)
+        (alarmed,) = homes if len(homes) == 1 else (None,)
+        known = await self._home(connection, alarmed)
+        home = known["id"] if known else None
         times = [waiting.times[loss.id] for loss in cluster.losses]
         kind = cause_of({loss.kind for loss in cluster.losses})
         area = cluster.of if cluster.by == "area" else waiting.areas.common(cluster.losses)

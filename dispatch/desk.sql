@@ -12,10 +12,12 @@ update alarms set taken_at = %(now)s, incident = %(incident)s where id = %(alarm
 
 -- name: find_open
 -- What this alarm joins: the open incident of its home (of its device or caller, where no home is known) of the same
--- sort. One that an operator has named since is still that device's or caller's.
+-- sort. One that an operator has named since is still that device's or caller's. A test is its device's, wherever that
+-- has been moved to: as in the unique index, or whoever finds none could open none either.
 select id from incidents
-where state <> 'closed' and danger = %(danger)s and test = %(test)s and (not test or device = %(device)s)
-  and case when %(home)s::text is null then device = %(device)s and (home is null or body->>'named_by' is not null)
+where state <> 'closed' and danger = %(danger)s and test = %(test)s
+  and case when test then device = %(device)s
+      when %(home)s::text is null then device = %(device)s and (home is null or body->>'named_by' is not null)
       else home = %(home)s end
 order by id limit 1
 

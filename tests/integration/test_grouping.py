@@ -7,6 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -15,9 +16,11 @@ from dispatch import measuring, views
 from dispatch.desk import Desk
 from dispatch.figures import Period, people, waiting
 from dispatch.grouping import CAUSES, HOLD_SECONDS
+from dispatch.incident import Incident
 from pingan import metrics
 from pingan.clock import DrivenClock
 from pingan.database import Database
+from tests.conftest import Until
 
 CHINA = ZoneInfo("Asia/Shanghai")
 HOMES = 40
@@ -79,6 +82,10 @@ class Desks:
 
     def after(self, seconds: float) -> None:
         self.clock.advance(self.clock.now_ms() + round(seconds * 1000))
+
+    async def waits(self) -> Any:
+        """Whether anybody waits for what another transaction holds."""
+        return await self.scalar("select count(*) from pg_locks where not granted")
 
     async def settle(self) -> None:
         """Everything that can be done now is done."""
@@ -349,3 +356,62 @@ async def test_whoever_sees_one_of_its_homes_sees_the_incident_and_only_their_ow
     async with desks.database.connection() as connection:
         assert await views.incident(connection, group["id"], desks.clock.now(), "4402") is None
         assert not await views.visible(connection, group["id"], "4402")
+
+
+async def test_what_joins_at_the_moment_in_which_all_else_is_well_again_is_not_closed_with_it(
+    desks: Desks, until: Until
+) -> None:
+    await desks.lost(["far-hub"])
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    (row,) = await desks.board()
+    await desks.lost(["far-hub"], "battery_low")
+    await desks.back(["far-hub"])
+    async with desks.database.transaction() as connection:
+        # Another desk has the incident, and takes the battery to it.
+        await connection.execute("select from incidents where id = %s for update", (row["id"],))
+        told = asyncio.create_task(desks.desk.take_losses())
+        await until(desks.waits)
+        await connection.execute(
+            "update alarms set incident = %s, taken_at = raised_at where kind = 'battery_low'", (row["id"],)
+        )
+    assert await told
+    assert [one["id"] for one in await desks.board()] == [row["id"]], "its battery is low, still"
+
+
+async def test_what_would_join_a_group_that_is_closed_at_this_moment_is_not_closed_with_it(
+    desks: Desks, until: Until
+) -> None:
+    await desks.lost(hubs("E", 20))
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    (group,) = await desks.board()
+    await desks.lost(["E21-hub"])
+    async with desks.database.transaction() as connection:
+        query = "select body from incidents where id = %s for update"
+        row = await (await connection.execute(query, (group["id"],))).fetchone()
+        assert row is not None
+        joins = asyncio.create_task(desks.desk.take_losses())
+        await until(desks.waits)
+        closing = core.Close("op", "陈", "technical", "restored", 1)
+        now = desks.clock.now()
+        closed = core.decide(msgspec.convert(row["body"], Incident), closing, (), now).incident
+        await connection.execute(
+            "update incidents set state = 'closed', wake_at = null, t9 = %s, body = %s where id = %s",
+            (now, Jsonb(msgspec.to_builtins(closed)), group["id"]),
+        )
+    await joins
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    assert [one["home"] for one in await desks.board()] == ["E21"], "somebody is told of it"
+
+
+async def test_devices_whose_home_has_left_the_register_are_grouped_and_hold_up_nobody(desks: Desks) -> None:
+    async with desks.database.connection() as connection:
+        await connection.execute("update devices set home = null where home = 'W1'")
+        await connection.execute("delete from homes where id = 'W1'")
+    await desks.lost(["W1-sensor1", "W1-sensor2", "far-hub"])
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    gone, far = sorted(await desks.board(), key=lambda row: row["home"] is not None)
+    assert (gone["group"]["of"], gone["home"], far["home"]) == ("W1-hub", None, "far")

@@ -350,3 +350,22 @@ async def test_a_simulated_button_is_asked_at_a_real_broker_and_answers(
     finally:
         await end([telling])
         await button.close()
+
+
+async def test_a_device_that_was_moved_while_nobody_saw_its_test_is_tested_again_and_holds_up_nobody(
+    room: Room,
+) -> None:
+    await room.open()
+    first = await room.press("e1")
+    room.later(self_test.WINDOW_SECONDS + self_test.SEEN_SECONDS)
+    await room.end_windows()
+    await room.rows("update devices set home = 'H002' where id = %s", BUTTON)
+    await room.open()
+    await room.alarm("e2")
+    await room.rows("update alarms set home = 'H002' where id = %s", reported_alarm_id(BUTTON, "e2"))
+    await room.alarm("e3", device="H001-second", test=False)
+    async with asyncio.timeout(30):
+        await room.take()
+    raised = {row["id"]: (row["test"], row["raised"]) for row in await room.open_incidents() if row["danger"]}
+    assert raised.pop(first["id"]) == (True, 2), "the test that nobody has seen yet"
+    assert list(raised.values()) == [(False, 1)], "and whoever pressed behind it was heard"
