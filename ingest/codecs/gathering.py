@@ -7,7 +7,8 @@ from ingest.codecs.table import Row, read
 from pingan.messages import Event, Reading
 
 MESSAGES_MAX = 64
-"""So many numbers are between two milliseconds of a device's sequence."""
+"""So many numbers are between two milliseconds of a device's sequence. No device's message says more than so many
+things of a sort; one that does is nobody's, and its ten thousand alarms would stand before everybody else's."""
 DOUBTFUL_CONFIDENCE = 0.5
 
 
@@ -65,11 +66,14 @@ class Gathering:
             self.leave_out(field)
 
     def add(self, kind: str, value: Any, sensor: str | None = None) -> None:
+        if len(self._readings) >= MESSAGES_MAX:
+            self.leave_out(kind)
+            return
         self._readings.append(
             Reading(
                 device=self._device,
                 boot="",
-                seq=self._seq(len(self._readings)),
+                seq=self._first_seq + len(self._readings),
                 at_ms=self._at_ms,
                 received_ms=self._received_ms,
                 kind=kind,
@@ -78,14 +82,17 @@ class Gathering:
             )
         )
 
-    def alarm(self, kind: str, *, doubtful: bool = False, test: bool = False) -> Event:
-        """An alarm; with an empty kind one that the register has to name."""
+    def alarm(self, kind: str, *, doubtful: bool = False, test: bool = False) -> Event | None:
+        """An alarm; with an empty kind one that the register has to name. None: as many as may be ring already."""
         number = len(self._events) + len(self._unnamed)
+        if number >= MESSAGES_MAX:
+            self.leave_out(kind or "alarm")
+            return None
         event = Event(
             device=self._device,
             id=f"{kind or 'alarm'}-{self._said}-{number}",
             boot="",
-            seq=self._seq(number),
+            seq=self._first_seq + number,
             at_ms=self._at_ms,
             received_ms=self._received_ms,
             kind=kind,
@@ -102,11 +109,11 @@ class Gathering:
     def _hear_level(self, field: str, row: Row, holds: Any, said: Any) -> None:
         event_id = None
         if holds is True:
-            event_id = self.alarm(row.rings or "", doubtful=said in row.doubtful, test=self.test).id
+            alarm = self.alarm(row.rings or "", doubtful=said in row.doubtful, test=self.test)
+            if alarm is None:
+                return
+            event_id = alarm.id
         self._levels.append(Level(self._device, field, event_id))
-
-    def _seq(self, number: int) -> int:
-        return self._first_seq + min(number, MESSAGES_MAX - 1)
 
 
 def _could_mean(rows: tuple[Row, ...], value: Any) -> bool:

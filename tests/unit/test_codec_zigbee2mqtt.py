@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.codecs import Heard, Reason, Rejected, Remark
+from ingest.codecs.gathering import MESSAGES_MAX
 from ingest.codecs.strict import PAYLOAD_BYTES_MAX
 from ingest.codecs.zigbee2mqtt import FAULTS, STATUS, _rows, decode
 from pingan.messages import decode as decode_message
@@ -224,6 +225,19 @@ def test_parts_of_a_device_are_told_apart() -> None:
         ("co", True, "2"),
     ]
     assert kinds(message) == ["water", "co"]
+
+
+@pytest.mark.parametrize("field", ["sos", "smoke", "alarm"])
+def test_one_message_is_no_flood_of_alarms(field: str) -> None:
+    """Fields may be numbered without end: a quarter of a megabyte of them rang sixteen thousand times."""
+    parts = {f"{field}_a{letter}{number}": True for letter in "abcdefghijklmnopqrstuvwxyz" for number in range(100)}
+    message = heard({"action": "emergency"} | parts | {"contact": False})
+    assert message.events[0].kind == "sos", "the press is there, whatever else is said"
+    assert len(message.events) + len(message.unnamed) == MESSAGES_MAX
+    assert len(message.readings) == MESSAGES_MAX
+    given = [level for level in message.levels if level.event_id is not None]
+    assert {level.event_id for level in given} <= {event.id for event in (*message.events, *message.unnamed)}
+    assert [remark for remark, _ in message.remarks] == [Remark.FIELD_LEFT_OUT]
 
 
 @pytest.mark.parametrize(
