@@ -120,9 +120,10 @@ class Authority:
         """The list of these serials, as PEM, and what it says. `before`: the list that it replaces.
 
         OpenSSL holds both until the broker starts afresh and goes by the one that was signed later, to the second.
+        Unless that has not come yet, because the clock was ahead when it was signed: such a list refuses everybody.
         """
         signed_at = (now - BACKDATED).replace(microsecond=0)
-        if before is not None:
+        if before is not None and before.signed_at < now:
             signed_at = max(signed_at, before.signed_at + timedelta(seconds=1))
         until = now + timedelta(days=days)
         builder = (
@@ -202,6 +203,14 @@ def exists(folder: Path) -> bool:
 
 def opened_or_made(folder: Path, now: datetime) -> Authority:
     return opened(folder) if exists(folder) else make(folder, now)
+
+
+def is_key_of(key: str, certificate: x509.Certificate) -> bool:
+    """Whether a PEM holds the key of `certificate`. False also when it is torn."""
+    try:
+        return serialization.load_pem_private_key(key.encode(), None).public_key() == certificate.public_key()
+    except (ValueError, TypeError):
+        return False
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

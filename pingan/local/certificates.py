@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pingan.authority import RENEW_BEFORE, Authority, Revoked, alternative_names, expires_at
+from pingan.authority import RENEW_BEFORE, Authority, Revoked, alternative_names, expires_at, is_key_of
 from pingan.clock import Clock
 
 from .places import write_private
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 AUTHORITY, REVOKED, SERVER, SERVER_KEY = "authority.pem", "revoked.pem", "server.pem", "server_key.pem"
 SIGN_EVERY = timedelta(days=1)
+HALF_OPEN = timedelta(seconds=120)
+"""Longer than Mosquitto keeps a connection on which nobody signs in (90 s). It looks at a certificate in the handshake
+and not again: whoever had one behind them when it was revoked would be let in by it."""
 
 
 class Certificates:
@@ -45,6 +48,8 @@ class Certificates:
         self._first_device: datetime | None = None
         self.leaving: set[str] = set()
         """Devices whose certificate was accepted until now: their connections are to be ended."""
+        self._again: dict[str, datetime] = {}
+        """Device → until when it is put out again at each look, and once after that."""
 
     def prepare(self) -> None:
         """Write all that the broker needs to start. Who was refused before is refused again."""
@@ -62,11 +67,15 @@ class Certificates:
         changed = self._renew_server()
         serials, before = frozenset(refused), self._revoked
         known = before.serials if before else frozenset()
-        self.leaving |= {refused[serial] for serial in serials - known}
+        now = self._clock.now()
+        new = {refused[serial] for serial in serials - known}
+        self.leaving |= new | (self._again.keys() & set(refused.values()))
+        self._again = {device: until for device, until in self._again.items() if until > now}
+        self._again |= dict.fromkeys(new, now + HALF_OPEN)
         if before is None or serials != known or self._aged(before):
             self._sign(serials)
             changed = True
-        return changed
+        return changed or bool(self.leaving)
 
     def expire(self) -> dict[str, datetime]:
         """When each of what can run out does so."""
@@ -83,7 +92,8 @@ class Certificates:
 
     def _aged(self, revoked: Revoked) -> bool:
         now = self._now()
-        return now - revoked.signed_at > SIGN_EVERY or revoked.expires_at - now < RENEW_BEFORE
+        aged = now - revoked.signed_at > SIGN_EVERY or revoked.expires_at - now < RENEW_BEFORE
+        return aged or revoked.signed_at > now
 
     def _sign(self, serials: frozenset[str]) -> None:
         text, signed = self._authority.revoke(serials, self._now(), self._revoked)
@@ -92,7 +102,7 @@ class Certificates:
 
     def _read_list(self) -> Revoked | None:
         try:
-            return self._authority.revoked((self._folder / REVOKED).read_text(encoding="utf-8"))
+            return self._authority.revoked(self._text(REVOKED))
         except OSError:
             return None
 
@@ -102,10 +112,11 @@ class Certificates:
             return False
         now = self._now()
         try:
-            found = self._authority.signed((self._folder / SERVER).read_text(encoding="utf-8"))
+            found, key = self._authority.signed(self._text(SERVER)), self._text(SERVER_KEY)
         except OSError:
-            found = None
-        if found is not None and (self._folder / SERVER_KEY).exists():
+            found, key = None, ""
+        # They are written one after the other: with two that do not belong together the broker would not start.
+        if found is not None and is_key_of(key, found):
             lasts = found.not_valid_after_utc - now >= min(RENEW_BEFORE, self._authority.expires_at - now)
             if lasts and alternative_names(found) == set(self._names):
                 return False
@@ -118,5 +129,9 @@ class Certificates:
         """By the wall clock, also after somebody has moved it: the broker goes by that one."""
         return self._clock.now() + timedelta(milliseconds=self._clock.step_ms())
 
+    def _text(self, name: str) -> str:
+        """What is torn is text all the same, which nobody takes for anything. OSError: it is not there."""
+        return (self._folder / name).read_text(encoding="utf-8", errors="replace")
+
     def _write(self, name: str, text: str) -> None:
-        write_private(self._folder / name, text, self._owner)
+        write_private(self._folder / name, text, self._owner, durable=True)

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Queue
 
@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from pingan import authority
 from pingan.authority import Authority, Issued
-from pingan.clock import SystemClock
+from pingan.clock import DrivenClock, SystemClock, to_ms
 from pingan.local.certificates import REVOKED, SERVER, SERVER_KEY, Certificates
 from pingan.local.mosquitto import Mosquitto, Tls, broker_owner
 from pingan.local.mosquitto_password import hash_password
@@ -230,6 +230,27 @@ async def test_a_revoked_one_is_put_out_and_stays_out_and_others_stay_in(
     assert other.went == ["Success"]
 
 
+async def test_whoever_had_the_handshake_behind_them_when_they_were_revoked_is_put_out_too(
+    house: House, until: Until, tmp_path: Path
+) -> None:
+    """Mosquitto looks at a certificate in the handshake, and lets sign in for a minute and a half after it."""
+    lost = house.authority.device("H001-button", SystemClock().now())
+    (tmp_path / "one.pem").write_text(lost.certificate + lost.key)
+    context = ssl.create_default_context(cadata=house.authority.pem)
+    context.load_cert_chain(tmp_path / "one.pem")
+    with (
+        socket.create_connection(("127.0.0.1", house.certificates)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as spare,
+    ):
+        house.keep({lost.serial: "H001-button"})
+        spare.sendall(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x")
+        assert spare.recv(4) == b"\x20\x02\x00\x00", "so late nobody looks at its certificate any more"
+        house.keep({lost.serial: "H001-button"})  # the next look, at which nothing has changed
+        spare.settimeout(60)
+        assert spare.recv(1) == b""
+    house.keep({})
+
+
 async def test_a_list_that_has_run_out_refuses_everybody_until_it_is_signed_anew(
     house: House, connect: Connect, until: Until
 ) -> None:
@@ -267,7 +288,7 @@ async def test_a_list_that_has_run_out_refuses_everybody_until_it_is_signed_anew
 
 
 class Moved(SystemClock):
-    """A machine whose wall clock somebody has put forward."""
+    """A machine whose wall clock somebody has moved."""
 
     by = timedelta(0)
 
@@ -306,6 +327,65 @@ def test_what_ages_is_renewed_by_the_wall_clock_also_when_it_is_moved(house: Hou
     assert again.keep({}, None), "what could not be written is tried again"
     names = authority.alternative_names(ours.signed((tmp_path / SERVER).read_text()))  # type: ignore[arg-type]
     assert names == {"alarm.example.org"}
+
+
+def test_a_list_from_the_future_is_signed_anew_when_somebody_has_put_the_clock_right(tmp_path: Path) -> None:
+    """OpenSSL refuses everybody by a list whose time has not come."""
+    clock = Moved()
+    clock.by = timedelta(days=30)
+    ours = authority.make(tmp_path / "authority", clock.now())
+
+    def signed_at() -> datetime:
+        found = ours.revoked((tmp_path / REVOKED).read_text())
+        assert found is not None
+        assert found.serials == {"a1"}
+        return found.signed_at
+
+    kept = Certificates(ours, tmp_path, broker_owner(), clock)
+    kept.prepare()
+    kept.keep({"a1": "H001-button"}, None)
+    assert signed_at() > clock.now()
+    clock.by = timedelta(0)
+    assert kept.keep({"a1": "H001-button"}, None)
+    assert signed_at() < clock.now()
+    clock.by = timedelta(days=30)
+    kept.prepare()
+    clock.by = timedelta(0)
+    Certificates(ours, tmp_path, broker_owner(), clock).prepare()
+    assert signed_at() < clock.now()
+
+
+@pytest.mark.parametrize("torn", [b"", b"\0\0\0", b"\xff\xfe"])
+def test_files_that_a_power_cut_has_torn_keep_the_broker_from_nothing(tmp_path: Path, torn: bytes) -> None:
+    clock = SystemClock()
+    ours = authority.make(tmp_path / "authority", clock.now())
+    for name in (SERVER_KEY, SERVER, REVOKED):
+        Certificates(ours, tmp_path, broker_owner(), clock, names=["localhost"]).prepare()
+        (tmp_path / name).write_bytes(torn)
+        Certificates(ours, tmp_path, broker_owner(), clock, names=["localhost"]).prepare()
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(tmp_path / SERVER, tmp_path / SERVER_KEY)
+        assert ours.revoked((tmp_path / REVOKED).read_text()) is not None
+
+
+def test_who_is_revoked_is_put_out_again_until_nobody_can_be_half_in(tmp_path: Path) -> None:
+    clock = DrivenClock(to_ms(SystemClock().now()))
+    ours = authority.make(tmp_path / "authority", clock.now())
+    kept = Certificates(ours, tmp_path, broker_owner(), clock)
+    kept.prepare()
+    refused = {"a1": "H001-button", "b2": "H002-button"}
+
+    def look(refused: dict[str, str], after: timedelta) -> set[str]:
+        clock.advance(to_ms(clock.now() + after))
+        changed, leaving = kept.keep(refused, None), set(kept.leaving)
+        kept.leaving.clear()  # as whoever has put them out does
+        assert changed or not leaving
+        return leaving
+
+    minute = timedelta(minutes=1)
+    assert look(refused, minute) == {"H001-button", "H002-button"}
+    assert look(refused, minute) == {"H001-button", "H002-button"}
+    assert look({"a1": "H001-button"}, 5 * minute) == {"H001-button"}, "the other one may come in again"
+    assert look({"a1": "H001-button"}, minute) == set()
 
 
 async def test_two_hundred_half_handshakes_keep_nobody_out(house: House, connect: Connect, until: Until) -> None:
