@@ -47,7 +47,7 @@ class Events:
     ) -> None:
         self._clock, self._settler, self._lane, self._rejections = clock, settler, lane, rejections
         self._received, self._ack = received, ack
-        self._levels = Levels()
+        self._levels, self._numbering = Levels(), Numbering()
 
     def interrupted(self) -> None:
         """The connection was lost, and with it perhaps that a condition is over: whatever holds is told anew."""
@@ -61,7 +61,7 @@ class Events:
             self._refuse(heard.reason, heard.detail, topic, payload, functools.partial(self._give_up, ticket))
             return
         self._remark(heard, topic, payload)
-        heard = named(heard, self._settler.kind_of)
+        heard = named(self._numbering.told_apart(heard), self._settler.kind_of)
         if retained:
             # Left with the broker at some time, and repeated to whoever subscribes: it is nobody's press of now.
             if heard.events:
