@@ -361,22 +361,20 @@ async def test_whoever_sees_one_of_its_homes_sees_the_incident_and_only_their_ow
 async def test_what_joins_at_the_moment_in_which_all_else_is_well_again_is_not_closed_with_it(
     desks: Desks, until: Until
 ) -> None:
-    await desks.lost(["far-hub"])
-    desks.after(HOLD_SECONDS)
+    await desks.lost(["far-hub"], "battery_low")
     await desks.settle()
     (row,) = await desks.board()
-    await desks.lost(["far-hub"], "battery_low")
-    await desks.back(["far-hub"])
+    await desks.lost(["far-hub"], "tamper")
+    await desks.back(["far-hub"], "battery_low")
     async with desks.database.transaction() as connection:
-        # Another desk has the incident, and takes the battery to it.
+        # Another desk has the incident, and takes what is new to it.
         await connection.execute("select from incidents where id = %s for update", (row["id"],))
-        told = asyncio.create_task(desks.desk.take_losses())
+        taken = "update alarms set incident = %s, taken_at = raised_at where kind = 'tamper'"
+        await connection.execute(taken, (row["id"],))
+        told = asyncio.create_task(desks.desk.take_alarm())
         await until(desks.waits)
-        await connection.execute(
-            "update alarms set incident = %s, taken_at = raised_at where kind = 'battery_low'", (row["id"],)
-        )
     assert await told
-    assert [one["id"] for one in await desks.board()] == [row["id"]], "its battery is low, still"
+    assert [one["id"] for one in await desks.board()] == [row["id"]], "tampered with, still"
 
 
 async def test_what_would_join_a_group_that_is_closed_at_this_moment_is_not_closed_with_it(
