@@ -390,14 +390,16 @@ class Desk:
         actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
         if caller is not None:
             actor = caller.name or caller.number or WITHHELD
+        # Somebody's daughter mostly calls for them, but may call for another: that can be put right.
+        sure = caller is None or caller.role == RESIDENT
         while True:
+            home = await self._home(connection, alarm["home"])
             joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
-                again = Raised(alarm["kind"], press, caller)
+                again = Raised(alarm["kind"], press, caller, own=home is not None and sure)
                 decision = (await self._act(connection, joined, again, actor=actor)).decision
                 if not decision.refused:
                     return joined
-            home = await self._home(connection, alarm["home"])
             people = await self._people(connection, alarm["home"])
             named = self._policies.get(home["policy"] or "") if danger and home else None
             decision = core.open_incident(
@@ -412,8 +414,7 @@ class Desk:
                 t1=alarm["raised_at"],
                 people=people,
                 now=now,
-                # Somebody's daughter mostly calls for them, but may call for another: that can be put right.
-                named_by=actor if home and caller is not None and caller.role != RESIDENT else None,
+                named_by=actor if home and not sure else None,
             )
             row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
             if row is None:

@@ -122,6 +122,8 @@ class Incident(msgspec.Struct, frozen=True):
     group: Group | None = None
     named_by: str | None = None
     """Who said whose home this is: it came from a caller, or a device, that the register knows of no home."""
+    own: bool = False
+    """The home's own device, or telephone, has called since: whatever else it is, it is theirs."""
 
 
 # What can happen. Each event's tag is its row in the table.
@@ -138,12 +140,13 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str | None = None
 
 
-class Raised(msgspec.Struct, frozen=True, tag="raised"):
-    """Another alarm of this home: a new press always rings again."""
+class Raised(msgspec.Struct, frozen=True, tag="raised", omit_defaults=True):
+    """Another alarm of this home: a new press always rings again. `own`: the register itself says that it is its."""
 
     kind: str
     press: Press | None = None
     caller: Caller | None = None
+    own: bool = False
 
 
 class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):
@@ -486,6 +489,7 @@ def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], no
     presses = (*incident.presses, event.press) if event.press else incident.presses
     ringing = _replace(
         incident, raised=incident.raised + 1, presses=presses[-PRESSES_KEPT:], ringing=True,
+        own=incident.own or event.own,
         # Whoever was well when we spoke may not be now: they must be spoken with again.
         contact=None if incident.contact == "made" else incident.contact,
     )  # fmt: skip
@@ -754,7 +758,7 @@ def _identify(incident: Incident, event: Event, people: tuple[Person, ...], now:
         return _refuse("not_a_call", incident)
     if incident.home == event.home:
         return _refuse("already_named", incident, event.person)
-    if incident.home is not None and incident.named_by is None:
+    if incident.home is not None and (incident.named_by is None or incident.own):
         return _refuse("home_known", incident)  # its own device, or its own telephone, said so
     if event.elsewhere is not None:
         return _refuse("home_has_incident", incident, str(event.elsewhere))

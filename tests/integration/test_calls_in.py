@@ -107,6 +107,10 @@ async def test_a_daughter_calls_about_her_mother_which_may_be_put_right(
         assert (await this.incident(opened["id"]))["person"] == "<script>"
         (row,) = await this.rows("select person, home from incidents")
         assert row == {"person": "P002", "home": "H002"}
+        await this.press("e1", device="H002-button", home="H002")
+        await open_with(this, until, 2)
+        moved = await this.desk.identify(opened["id"], "H001", "op", "陈班长")
+        assert (moved.refused, moved.name) == (True, "home_known"), "somebody at H002 has pressed"
 
 
 async def test_one_who_is_a_contact_of_several_homes_is_asked_whose(

@@ -120,8 +120,18 @@ def test_a_home_that_its_own_device_has_named_is_not_named_anew() -> None:
     assert (decision.refused, decision.name) == (True, "home_known")
 
 
+def test_what_its_own_device_has_joined_is_not_named_anew() -> None:
+    call = Call()
+    call.at(5, named("H001"))
+    call.at(6, core.Raised("sos", None, core.Caller("telephone", "+8613900000000")))
+    assert call.at(7, named("H002")) == "identified", "the same caller says no more than before"
+    call.at(8, core.Raised("sos", core.Press("H002-button", "e1"), own=True))
+    assert call.at(9, named("H001")) == "home_known", "a press of that home would go along, and not be looked for there"
+
+
 EVENTS: list[core.Event] = [
     core.Raised("sos", None, core.Caller("telephone", "+8613900000000")), core.Due(), core.Due(), core.Shown("c"),
+    core.Raised("sos", own=True),
     core.Answer("op", "陈"), core.Contact("op", "陈"), core.NoContact("op", "陈"), core.Assign("op", "陈", "R1"),
     core.Decline("C1"), core.Decline("R1"), core.Accept(Helper("R1", "赵志愿", "volunteer")), core.Safe("陈"),
     named("H001"), named("H002"), named("H001"), core.Connected("陈"),
