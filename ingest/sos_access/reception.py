@@ -9,6 +9,7 @@ transmitter waits is answered so that it tries the other receiver, and again.
 import asyncio
 import functools
 import logging
+from collections import Counter
 from datetime import timedelta, tzinfo
 from typing import Any
 from uuid import uuid4
@@ -83,9 +84,10 @@ class Reception:
         self._urgent, self._readings = urgent, readings
         self._rejections, self._received = rejections, received
         self._zone, self._answer_seconds, self._handled_max = zone, answer_seconds, handled_max
-        self._handled = 0
-        self.full = False
-        """Whether a lane has as much waiting as it may."""
+        self._handled: Counter[bool] = Counter()
+        """How many are being handled: of what rings, and apart from it of all else."""
+        self.full: set[Lane] = set()
+        """The lanes that have as much waiting as they may."""
         self._answers = metrics.show(metrics.RECEIVER_ANSWERS)
         for kind in Kind:
             self._answers.labels(kind.answer, Status.OK.name)
@@ -99,16 +101,17 @@ class Reception:
         try:
             if isinstance(request, Refused):
                 raise _No(request.reason, request.detail)
-            if self.full or self._handled >= self._handled_max:
+            rings = _rings(request)
+            if self._is_full(rings) or self._handled[rings] >= self._handled_max:
                 raise _No(Refusal.TOO_BUSY, "more is being handled than can be")
-            self._handled += 1
+            self._handled[rings] += 1
             try:
                 async with asyncio.timeout(self._answer_seconds):
                     transmitter = await self._whose(request)
                     device = transmitter.device
                     new_authentication = await self._act(request, transmitter, came_at)
             finally:
-                self._handled -= 1
+                self._handled[rings] -= 1
             status = Status.OK
         except _No as no:
             status = STATUSES[no.reason]
@@ -122,6 +125,10 @@ class Reception:
             status = Status.OTHER_ERROR if request.kind is Kind.ALARM else STATUSES[Refusal.FAILED]
             self._keep(Refusal.FAILED, "our log says why", request, device)
         return self._answer(request, status, new_authentication)
+
+    def _is_full(self, rings: bool) -> bool:
+        """What rings waits for the log of alarms and for nothing else, however much else waits."""
+        return self._urgent in self.full if rings else bool(self.full)
 
     def not_treated(self, request: Request | Refused) -> bytes:
         """The answer where there is no time left: it may have been recorded, and nobody has promised it."""
@@ -174,7 +181,7 @@ class Reception:
         means = meaning(request.event_code, restore=request.restore)
         if not means.known:
             self._remark(Remark.UNKNOWN_KIND, request.event_code, request, transmitter)
-        if means.holds and means.matter in (Matter.RINGS, Matter.TEST):
+        if _rings(request):
             await self._ring(request, transmitter, means, came_at)
         elif means.matter is Matter.RINGS:
             await self._over(request, transmitter, means, came_at)
@@ -194,11 +201,12 @@ class Reception:
             )
         event = self._event(request, transmitter, means, heard)
         recorded = self._append(self._urgent, event, came_at)
-        texts = {name: text for name in (*PLACE_FIELDS, "additionalinfo") if (text := request.fields.get(name))}
-        self._append(
-            self._readings,
-            self._reading(transmitter, heard.seq, REPORT, {"eventcode": request.event_code, **texts}),
-        )
+        if self._readings in self.full:
+            self._remark(Remark.FIELD_LEFT_OUT, f"{REPORT}: readings cannot be recorded", request, transmitter)
+        else:
+            texts = {name: text for name in (*PLACE_FIELDS, "additionalinfo") if (text := request.fields.get(name))}
+            report = {"eventcode": request.event_code, **texts}
+            self._append(self._readings, self._reading(transmitter, heard.seq, REPORT, report))
         await recorded
         if heard.times > REPEATS_TOLD:
             raise _No(Refusal.REPEATED, f"heard {heard.times} times, and recorded")
@@ -294,6 +302,14 @@ class Reception:
 def _settle(durable: "asyncio.Future[None]") -> None:
     if not durable.done():
         durable.set_result(None)
+
+
+def _rings(request: Request) -> bool:
+    """Whether somebody waits for help: that is neither counted with heartbeats nor held up by them."""
+    if request.kind is not Kind.ALARM:
+        return False
+    means = meaning(request.event_code, restore=request.restore)
+    return means.holds and means.matter in (Matter.RINGS, Matter.TEST)
 
 
 def _said(request: Request) -> str | None:

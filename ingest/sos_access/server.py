@@ -60,7 +60,7 @@ class Bounds(NamedTuple):
     """What still comes after an answer that ends the connection is read for so long: otherwise the answer is lost."""
     connections: int = 500
     handled: int = 200
-    """Requests that may wait for the log at once."""
+    """Requests that may wait for the log at once: so many alarms, and apart from them so many of all else."""
 
 
 class Connection:
@@ -246,7 +246,6 @@ class Receiver:
         self._acknowledge_seconds = metrics.show(metrics.ACKNOWLEDGE_SECONDS).labels(LANE)
         self.listening = asyncio.Event()
         """Set when transmitters may come."""
-        self._full: set[str] = set()
         self.urgent, self.readings = self._lane("urgent"), self._lane("readings")
         self.reception = Reception(
             self.database,
@@ -304,11 +303,11 @@ class Receiver:
                 self._acknowledge_seconds.observe(now - item.came_at)
 
     def _flow(self, name: str, on: bool) -> None:
+        lane = self.urgent if name == "urgent" else self.readings
         if on:
-            self._full.discard(name)
+            self.reception.full.discard(lane)
         else:
-            self._full.add(name)
-        self.reception.full = bool(self._full)
+            self.reception.full.add(lane)
 
     def _trouble(self, part: str, reason: str | None) -> None:
         if reason is None:

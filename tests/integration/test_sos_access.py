@@ -387,6 +387,29 @@ async def test_who_has_too_much_to_do_says_so_and_the_client_takes_the_other(
     await refused(database, until, Refusal.TOO_BUSY)
 
 
+async def test_an_alarm_waits_for_no_heartbeat_that_cannot_be_recorded(
+    authentication: str, postgres_url: str, database: Database, until: Until
+) -> None:
+    """The log of readings stands still, and as many as may be wait for it: the press is none of them."""
+    patient = Bounds(handled=1, answer_seconds=60)
+    async with running(Receiver(settings(postgres_url), patient)) as receiver:
+        with psycopg.connect(postgres_url) as lock:
+            lock.execute("select from log_heads where log = 'readings' for update")
+            beating = asyncio.create_task(say(receiver, telegram(authentication, root=Kind.PING)))
+            await until(lambda: fetch(database, "select 1 from alarm_transmitters where pings = 1"))
+            assert b"<status>99<" in await say(receiver, telegram(authentication, root=Kind.PING))
+            assert b"<status>0<" in await say(receiver, telegram(authentication, reference="1"))
+            receiver.reception.full.add(receiver.readings)
+            assert b"<status>0<" in await say(receiver, telegram(authentication, reference="2"))
+            await refused(database, until, Remark.FIELD_LEFT_OUT)
+            receiver.reception.full.add(receiver.urgent)
+            assert b"<status>99<" in await say(receiver, telegram(authentication, reference="3"))
+        assert b"<status>0<" in await beating
+        await until(lambda: readings(database, "panel_report"))
+    assert [event.id.partition(":")[0] for event in await events(database)] == ["1", "2"]
+    assert len(await readings(database, "panel_report")) == 1
+
+
 # Whatever else comes.
 
 
