@@ -134,6 +134,10 @@ async def _run(settings: BrokerSettings, broker: Mosquitto) -> None:
                 await keeper.tell(await known(this.database, this.clock.now()))
             except LOST as error:
                 log.debug("the register cannot be read: %s", error)
+            except OSError as error:
+                # A full disk: whoever is in stays in, and it is written when there is room.
+                log.warning("who may come in cannot be written: %s", error)
+                keeper.told = False
             await bell.wait(LOOK_AGAIN_SECONDS if keeper.told else LOOK_SECONDS)
             await asyncio.sleep(BURST_SECONDS)
 
@@ -227,10 +231,15 @@ class Keeper:
             self._loaded = self._seen
 
     async def tell(self, known: Known) -> None:
-        """Write who may come in, and have it read if it has changed. `told` says whether that was done."""
-        changed = await asyncio.to_thread(self._broker.write_users, known.devices)
-        changed = await asyncio.to_thread(self._broker.refuse, known.refused, known.first_to_expire) or changed
-        if changed or not self.told:
+        """Write who may come in, and have it read if it has changed. `told` says whether that was done.
+
+        OSError: not all of it can be written. What could be is read the next time.
+        """
+        if await asyncio.to_thread(self._broker.write_users, known.devices):
+            self.told = False
+        if await asyncio.to_thread(self._broker.refuse, known.refused, known.first_to_expire):
+            self.told = False
+        if not self.told:
             self.told = await self._reload()
             log.info("%d devices may come in; the broker %s", len(known.devices), "knows" if self.told else "waits")
 

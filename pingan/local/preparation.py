@@ -156,17 +156,23 @@ class Preparation(threading.Thread):
         self._broker.ready(timeout_seconds=3)
         if not self._reload():
             raise StepFailed("the broker does not answer yet")
+        self._stale = False
 
-    def _write(self, connection: psycopg.Connection) -> bool:
-        """Write for the broker whom the register lets in. True when it has changed."""
-        changed = self._broker.write_users(dict(connection.execute(QUERIES.devices).fetchall()))
+    def _write(self, connection: psycopg.Connection) -> None:
+        """Write for the broker whom the register lets in.
+
+        What is written is to be read, also when the rest cannot be written: the next time it is no change any more.
+        """
+        if self._broker.write_users(dict(connection.execute(QUERIES.devices).fetchall())):
+            self._stale = True
         if self._broker.certificates is None:
-            return changed
+            return
         refused: dict[str, str] = dict(
             connection.execute(QUERIES.refused_certificates, {"now": self._clock.now()}).fetchall()
         )
         first = connection.execute(QUERIES.first_to_expire).fetchone()
-        return self._broker.refuse(refused, first[0] if first else None) or changed
+        if self._broker.refuse(refused, first[0] if first else None):
+            self._stale = True
 
     def _reload(self) -> bool:
         process = self._broker_process()
@@ -192,7 +198,7 @@ class Preparation(threading.Thread):
         ) as connection:
             connection.execute(f"listen {REGISTER_CHANNEL}")
             while not self._stopping.is_set():
-                self._stale = self._write(connection) or self._stale
+                self._write(connection)
                 if self._stale:
                     self._stale = not self._reload()
                     log.info("the register's devices have changed; the broker %s", "waits" if self._stale else "knows")

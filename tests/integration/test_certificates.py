@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Queue
 
 import paho.mqtt.client as paho
+import psycopg
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -22,7 +23,10 @@ from pingan.local.certificates import REVOKED, SERVER, SERVER_KEY, Certificates
 from pingan.local.mosquitto import Mosquitto, Tls, broker_owner
 from pingan.local.mosquitto_password import hash_password
 from pingan.local.places import place_for, remove_kept, write_private
+from pingan.local.platform import Platform, PlatformSettings
+from pingan.local.preparation import Preparation
 from pingan.local.refusals import Refusals
+from pingan.local.services import Preparations
 from tests.support import free_port
 
 PASSWORD = "a long and random one"
@@ -386,6 +390,27 @@ def test_who_is_revoked_is_put_out_again_until_nobody_can_be_half_in(tmp_path: P
     assert look(refused, minute) == {"H001-button", "H002-button"}
     assert look({"a1": "H001-button"}, 5 * minute) == {"H001-button"}, "the other one may come in again"
     assert look({"a1": "H001-button"}, minute) == set()
+
+
+def test_who_is_out_is_out_also_when_the_database_went_before_the_certificates_were_read(
+    house: House, postgres_url: str
+) -> None:
+    """The users' file is written then, and is no change the next time: the broker must read it all the same."""
+    context = ssl.create_default_context(cadata=house.authority.pem)
+    preparation = Preparation(
+        Platform(house.mosquitto.data, PlatformSettings()), postgres_url, house.mosquitto, lambda: house.process,
+        lambda: None, Preparations(),
+    )  # fmt: skip
+    assert sign_in(context, house.passwords, "H001-button", PASSWORD) == 0
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("alter table device_certificates rename to not_there")
+        with pytest.raises(psycopg.Error):
+            next(preparation._changes())
+        connection.execute("alter table not_there rename to device_certificates")
+    next(preparation._changes())
+    assert sign_in(context, house.passwords, "H001-button", PASSWORD) != 0
+    house.mosquitto.write_users({name: hash_password(PASSWORD) for name in ("H001-button", "H002-button")})
+    assert house.mosquitto.reload(house.process)
 
 
 async def test_two_hundred_half_handshakes_keep_nobody_out(house: House, connect: Connect, until: Until) -> None:
