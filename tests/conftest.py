@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -134,6 +135,18 @@ async def topics(kafka_broker: kafka.Kafka) -> AsyncIterator[Topics]:
     prefix = f"test{next(_numbers)}"
     yield Topics(kafka.need(), kafka_broker.servers, prefix)
     await kafka.forget(kafka_broker.servers, prefix)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of several processes each tells the one that sums up."""
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["held_against"] = contracts.lines()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for line in getattr(node, "workeroutput", {}).get("held_against", ()):
+        contracts.held_against(line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
