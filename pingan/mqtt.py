@@ -26,6 +26,8 @@ BACKOFF_SECONDS = (0.05, 1.0)
 """The first wait before connecting again, doubled up to the last."""
 PACKETS_AT_ONCE = 100
 """How many packets one turn of the loop reads at most: acknowledgements and the rest of the process want their turn."""
+TURN_BYTES = 262_144
+"""And how many bytes: a message of so many takes tens of milliseconds to understand."""
 INFLIGHT_MAX = 10_000
 
 
@@ -74,6 +76,8 @@ class Mqtt:
         self._paused = False
         self._check_after = 0.0
         self._packets = 0
+        self._payload_bytes = 0
+        self._reads_on = False
         self._failure: Exception | None = None
         self._lost = asyncio.Event()
         self._published: dict[int, asyncio.Future[None]] = {}
@@ -124,7 +128,7 @@ class Mqtt:
         # What the broker answered while we did not read stands behind the messages: it gets time to be read.
         self._check_after = self._loop.time() + KEEPALIVE_SECONDS
         self._read(True)
-        self._loop.call_soon(self._readable)
+        self._read_on()
 
     def drop(self, reason: str) -> None:
         """Close the line at once, without a goodbye; it will be made again."""
@@ -264,6 +268,7 @@ class Mqtt:
         if reading is None or self._paused:
             return
         self._heard_at = self._loop.time()
+        self._payload_bytes = 0
         try:
             for _ in range(PACKETS_AT_ONCE):
                 before = self._packets
@@ -272,13 +277,25 @@ class Mqtt:
                     return
                 if self._packets == before and not reading.ahead:
                     return
+                if self._payload_bytes >= TURN_BYTES:
+                    break
         except Exception as error:
             # In a callback of the loop it would only be logged, and the message be gone until the next connection.
             self._failure = error
             self._lost.set()
             return
         if reading.ahead:
-            self._loop.call_soon(self._readable)
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Read in the next turn, too, what no event will tell of; once, or every event would add one more a turn."""
+        if not self._reads_on:
+            self._reads_on = True
+            self._loop.call_soon(self._ahead)
+
+    def _ahead(self) -> None:
+        self._reads_on = False
+        self._readable()
 
     def _writable(self) -> None:
         self._client.loop_write()
@@ -316,6 +333,7 @@ class Mqtt:
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._packets += 1
+        self._payload_bytes += len(message.payload)
         if self._on_message is not None:
             ticket = self.connections * 65536 + message.mid
             self._on_message(message.topic, bytes(message.payload), ticket, message.retain)

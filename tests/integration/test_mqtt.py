@@ -5,13 +5,14 @@ import contextlib
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import uvloop
 
 from device_sim.wire.connection import Connection
-from pingan.mqtt import Mqtt
+from pingan.mqtt import TURN_BYTES, Mqtt
 from tests.conftest import Broker, Until
 
 TOPIC = "pingan/v1/ingest-alarm/up/test"
@@ -88,6 +89,40 @@ async def test_a_ticket_of_a_lost_connection_acknowledges_nothing(broker: Broker
         await until(lambda: len(heard.messages) == 2 and heard.mqtt.connected)
         assert not heard.mqtt.ack(stale)
         assert heard.mqtt.ack(heard.messages[1][1])
+
+
+async def test_large_messages_are_read_a_few_a_turn(broker: Broker, until: Until) -> None:
+    """Whoever is told may need milliseconds for each, and on another connection of the process somebody presses."""
+    loop, turns, came = asyncio.get_running_loop(), 0, Counter[int]()
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if came.total() < 10:
+            loop.call_soon(turn)
+
+    heard = Heard(broker)
+    heard.mqtt._on_message = lambda *_: came.update([turns])
+    async with connected(heard, until):
+        heard.mqtt.pause()
+        other = Mqtt(
+            host=broker.host,
+            port=broker.port,
+            user="ingest-alarm",
+            password=broker.password("ingest-alarm"),
+            client_id="other",
+            clean_session=True,
+        )
+        run = asyncio.create_task(other.run())
+        await until(lambda: other.connected)
+        await asyncio.gather(*(other.publish(TOPIC, bytes(TURN_BYTES)) for _ in range(10)))
+        turn()
+        heard.mqtt.resume()
+        await until(lambda: came.total() == 10)
+        # One when the line says that there is something, and one because some of it was read ahead.
+        assert max(came.values()) <= 2
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
 
 
 async def test_paused_nothing_is_heard_and_the_place_is_kept(broker: Broker, until: Until) -> None:
