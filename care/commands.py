@@ -49,7 +49,7 @@ def carry_out(program: str, url: str, work: Work, arguments: argparse.Namespace)
     except LOST as error:
         return _no_database(error, program)
     except Refused as refused:
-        return _list(refused)
+        return _list(refused, program)
     except Refusal as refusal:
         return _complain(explain(refusal, chosen_language()), program)
     return 0
@@ -80,14 +80,19 @@ def _no_database(error: BaseException, program: str = "pingan register") -> int:
     return _complain(_say("no_database", error=str(error).strip() or type(error).__name__), program)
 
 
-def _list(refused: Refused) -> int:
+def _list(refused: Refused, program: str) -> int:
+    if not any(bad.file for bad in refused.bad):
+        # One record, which a command named: it stands in no file, and nothing was to be imported.
+        for bad in refused.bad:
+            _complain(explain(bad.refusal, chosen_language()), program)
+        return 1
     for bad in refused.bad[:BAD_ROWS_LIMIT]:
         key = "file" if bad.line == 0 else "line_whole" if bad.column is None else "line"
         column, reason = column_said(bad, chosen_language()), explain(bad.refusal, chosen_language())
         sys.stderr.write(_say(key, file=bad.file, line=bad.line, column=column, reason=reason) + "\n")
     if len(refused.bad) > BAD_ROWS_LIMIT:
         sys.stderr.write(_say("only_first", count=BAD_ROWS_LIMIT) + "\n")
-    return _complain(_say("nothing_imported", count=len(refused.bad)))
+    return _complain(_say("nothing_imported", count=len(refused.bad)), program)
 
 
 async def _with_database(program: str, url: str, work: Work, arguments: argparse.Namespace) -> None:

@@ -226,8 +226,14 @@ def _columns(device: Device, valid: Certificate | None) -> tuple[str, ...]:
         device.home or "—",
         device.model or "—",
         "enabled" if device.enabled else "disabled",
-        f"certificate {valid.expires_at:%Y-%m-%d}" if valid else "password",
+        _credential(device, valid),
     )
+
+
+def _credential(device: Device, valid: Certificate | None) -> str:
+    if device.gateway is not None:
+        return f"through {device.gateway}"
+    return f"certificate {valid.expires_at:%Y-%m-%d}" if valid else "password"
 
 
 async def _show(_settings: DeviceSettings, database: Database, arguments: argparse.Namespace) -> None:
