@@ -221,6 +221,11 @@ class Desk:
         _count(acts)
         return back or bool(mine) or bool(found)
 
+    async def give_up_grouping(self) -> None:
+        """What has waited its time is taken home by home: too many incidents are better than none."""
+        async with self._database.connection() as connection:
+            await silence.let_all_go(connection, self._clock.now())
+
     async def _take_restores(self, connection: Connection, now: datetime, acts: list[Act]) -> bool:
         restores = await silence.restores(connection)
         ended = {row["id"]: silence.ended_by(row["restores"]) for row in restores}

@@ -74,15 +74,23 @@ async def intake(desk: Desk, bell: Bell) -> None:
 
 
 async def losses(desk: Desk, bell: Bell) -> None:
-    """Group what fell silent, until cancelled. Beside intake, so that no press stands behind a power cut's rows."""
+    """Group what fell silent, until cancelled. Beside intake, so that no press stands behind a power cut's rows.
+
+    One row that cannot be grouped stops all, for they are looked at together: then each is taken for itself.
+    """
+    failed = False
     while True:
         try:
+            if failed:
+                await desk.give_up_grouping()
+                failed = False
             while await desk.take_losses():
                 pass
         except LOST as error:
             log.debug("grouping waits for the database: %s", error)
         except Exception:
-            log.exception("what fell silent could not be grouped; it is tried again")
+            log.exception("what fell silent could not be grouped: what has waited goes to its own home's incident")
+            failed = True
             await bell.wait(STUCK_SECONDS)
         await bell.wait(NAP_SECONDS)
 

@@ -94,6 +94,11 @@ async def let_go(connection: Connection, alarms: Iterable[UUID]) -> None:
     await connection.execute(sql.alone, {"alarms": list(alarms)})
 
 
+async def let_all_go(connection: Connection, now: datetime) -> None:
+    """The same of everything that has waited its time, whatever it might belong to."""
+    await connection.execute(sql.all_alone, {"kinds": [*CAUSES, *RESTORES], "now": now})
+
+
 async def rows_of(connection: Connection, incident: int) -> Rows:
     row = await (await connection.execute(sql.rows, {"incident": incident, "kinds": list(ENDING)})).fetchone()
     assert row is not None

@@ -56,6 +56,15 @@ update alarms set taken_at = %(now)s, incident = %(incident)s where id = any(%(a
 with alone as (update alarms set alone = true where id = any(%(alarms)s::uuid[]) returning id)
 select pg_notify('alarm', '') from alone limit 1
 
+-- name: all_alone
+-- Everything that has waited its time, when grouping fails.
+with alone as (
+    update alarms set alone = true
+    where taken_at is null and not alone and kind = any(%(kinds)s) and not held(kind, alone, raised_at, %(now)s)
+    returning id
+)
+select pg_notify('alarm', '') from alone limit 1
+
 -- name: rows
 -- What of an incident's alarms is not over, and how many devices it is of (homes, where an alarm names no device).
 select count(*) filter (where restored_at is null) as "left",

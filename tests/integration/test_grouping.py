@@ -17,9 +17,11 @@ from dispatch.desk import Desk
 from dispatch.figures import Period, people, waiting
 from dispatch.grouping import CAUSES, HOLD_SECONDS
 from dispatch.incident import Incident
+from dispatch.service import losses
 from pingan import metrics
 from pingan.clock import DrivenClock
-from pingan.database import Database
+from pingan.database import Bell, Database
+from pingan.tasks import end
 from tests.conftest import Until
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -413,3 +415,24 @@ async def test_devices_whose_home_has_left_the_register_are_grouped_and_hold_up_
     await desks.settle()
     gone, far = sorted(await desks.board(), key=lambda row: row["home"] is not None)
     assert (gone["group"]["of"], gone["home"], far["home"]) == ("W1-hub", None, "far")
+
+
+async def test_what_cannot_be_grouped_is_taken_home_by_home(desks: Desks, until: Until) -> None:
+    await desks.lost(hubs("E", 20))
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    async with desks.database.connection() as connection:
+        await connection.execute("update incidents set body = body - 'group'")
+    await desks.lost(["far-hub"])
+    desks.after(HOLD_SECONDS)
+    bell = Bell()
+
+    async def let_go() -> Any:
+        bell.ring()
+        return await desks.scalar("select count(*) from alarms where alone")
+
+    grouping = asyncio.create_task(losses(desks.desk, bell))
+    await until(let_go)
+    await end([grouping])
+    await desks.settle()
+    assert "far" in [row["home"] for row in await desks.board()], "a group that cannot be read holds up nobody"
