@@ -47,6 +47,12 @@ def named(language: str, table: str, name: str) -> str:
     return words(language).get(f"{table}.{name}", name.replace("_", " "))
 
 
+def reading_named(language: str, kind: str) -> str:
+    """The word for a stored reading's kind. An alarm is stored beside the readings, as `alarm:` and its own kind."""
+    told, _, alarm = kind.partition(":")
+    return named(language, "kind", alarm) if alarm else named(language, "reading", told)
+
+
 def script_words(language: str) -> dict[str, str]:
     """What the scripts say."""
     return {key.removeprefix("script."): text for key, text in words(language).items() if key.startswith("script.")}

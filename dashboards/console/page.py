@@ -20,7 +20,7 @@ from pingan.clock import Clock
 from pingan.problem import Problem
 
 from .access import DESK, FIGURES, for_people, start
-from .language import LANGUAGES, Say, known, named, preferred, say, script_words
+from .language import LANGUAGES, Say, known, named, preferred, reading_named, say, script_words
 from .sentences import Sentence
 from .telephone import read_aloud
 from .times import Times
@@ -81,6 +81,7 @@ class Pages:
         words = {
             "t": t,
             "word": lambda table, name: named(reader.language, table, name),
+            "reading": lambda kind: reading_named(reader.language, kind),
             "has_word": lambda key: known(reader.language, key),
             "lang": reader.language,
             "theme": reader.theme,

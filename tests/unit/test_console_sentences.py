@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.console import acts, rows, sentences
-from dashboards.console.language import LANGUAGES, named, say, words
+from dashboards.console.language import LANGUAGES, named, reading_named, say, words
 from dashboards.console.telephone import read_aloud
 from dashboards.console.times import Times
 from dispatch import incident as core
@@ -64,6 +65,22 @@ def test_every_name_of_the_domain_has_a_word(language: str) -> None:
     names = {f"kind.{kind}" for kind in kinds} | {f"outcome.{outcome}" for outcome in core.OUTCOMES}
     names |= {f"stamp.{stamp}" for stamp in core.STAMPS} | {f"act.{act}" for act in acts.KEYS}
     assert not names - phrases.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reading_of_a_gateways_devices_has_a_word(language: str) -> None:
+    page = Path("docs/families.md").read_text(encoding="utf-8")
+    told = page[page.index("- **Readings**") : page.index("- `availability`")].partition("One reading `status`")[0]
+    kinds = set(re.findall(r"`(\w+)`", told)) | {"status", "availability", "door_still", "bed_still", "panel_report"}
+    assert len(kinds) >= 20
+    assert not {f"reading.{kind}" for kind in kinds} - words(language).keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "zh", "en"), [("alarm:sos", "紧急呼叫", "SOS"), ("bed", "床", "bed"), ("new_kind",) * 3]
+)
+def test_an_alarm_beside_readings_is_named_as_an_alarm(kind: str, zh: str, en: str) -> None:
+    assert [reading_named(language, kind) for language in ("zh", "en")] == [zh.replace("_", " "), en.replace("_", " ")]
 
 
 @settings(max_examples=150, deadline=None)
