@@ -311,7 +311,6 @@ class Bridge:
 
     def flow(self, line: Line, on: bool) -> None:
         if on:
-            self._floods.behind()
             line.mqtt.resume()
         else:
             line.mqtt.pause()
@@ -330,6 +329,9 @@ class Bridge:
             troubles.pop(whom, None)
         else:
             troubles[whom] = reason
+        if part == "log":
+            # Not whenever more came than may wait: a flood that is large enough would free itself of every limit.
+            self._floods.behind()
         if part == "broker":
             self.house.hears = not troubles
             self.house.heard.set(not troubles)

@@ -39,7 +39,7 @@ class Floods:
         return len(self._left)
 
     def behind(self) -> None:
-        """What comes now may have waited in the broker: we were not connected, or did not read."""
+        """What comes now may have waited in the broker: we were not connected, or could not append."""
         self._rounds = ROUNDS_BEHIND
 
     def probe_came_back(self) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingest.bridge import ALARM, TELEMETRY, House
-from ingest.floods import BURST_MESSAGES
+from ingest.bridge import ALARM, TELEMETRY, Bridge, House
+from ingest.floods import BURST_MESSAGES, ROUNDS_BEHIND
 from ingest.heard import STRANGERS_MAX, LastHeard
 from ingest.rows import Row, row_of
 from pingan.database import Database
@@ -307,6 +307,29 @@ async def test_a_gateway_that_floods_is_limited_and_its_alarms_never_are(
     assert len(set(taken)) == len(taken), "many came in one millisecond, and each is one"
     kept = await fetch(database, "select * from rejected where reason = 'flood'")
     assert 1 <= len(kept) <= 20, "some of them, not all"
+
+
+async def test_a_flood_that_fills_the_lane_is_limited_all_the_same(broker: Broker, postgres_url: str) -> None:
+    """What waited while nothing could be appended is none; more than can be appended is."""
+    bridge = Bridge(house := House(settings(broker, postgres_url, TELEMETRY, "telemetry-1"), TELEMETRY), 1)
+    (line,) = bridge._lines
+
+    def limited() -> bool:
+        before = house.rejections.total["flood"]
+        for _ in range(BURST_MESSAGES + 1_000):
+            bridge.heard("gw/H001-hub/zigbee2mqtt/x", b'{"temperature":20}', 0, False)
+        return house.rejections.total["flood"] > before
+
+    assert not limited(), "the first may have waited for us"
+    for _ in range(ROUNDS_BEHIND):
+        bridge._floods.probe_came_back()
+    assert limited()
+    bridge.flow(line, False)
+    bridge.flow(line, True)
+    assert limited()
+    bridge.say("log", line.name, "cannot append to the log")
+    bridge.say("log", line.name, None)
+    assert not limited()
 
 
 def row(device: str, kind: str = "temperature", *, seconds: float = 0, value: Any = 20.0) -> Row:
