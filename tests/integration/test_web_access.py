@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -100,8 +101,8 @@ async def test_an_operator_changes_nothing_in_the_register(web: Site) -> None:
     client = await web.signed_in("operator")
     async with client:
         for method, declared, path in requests(web):
-            writes = method != "GET" or declared.endswith(("/import", "/export"))
-            if ("/register" in declared or declared.endswith("/config")) and writes:
+            writes = method != "GET" or declared.endswith(("/import", "/export", "/adopt"))
+            if ("/register" in declared or declared.endswith(("/config", "/adopt", "/adoption"))) and writes:
                 answer = await client.request(method, path)
                 if answer.status_code != 403:
                     wrong.append((method, declared, answer.status_code))
@@ -178,6 +179,70 @@ async def test_an_area_ends_where_it_ends(web: Site) -> None:
             assert answer.status_code == 404
         for page in ("/", "/rows", "/rows?form=edge", "/open?words=", "/register?words="):
             assert "陈秀英" not in (await there.get(page)).text
+
+
+AN_EVENTFUL_HOME = """
+insert into devices (id, home, kind, enrolled_at) values ('H001-hub', 'H001', 'hub', '2026-01-01Z');
+insert into device_heard (device, first_at, last_at, messages, last_kind)
+    select unnest(array['H001-button', 'H001-hub/0x01', 'stray']), %(now)s, %(now)s, 3, 'sos';
+insert into alarms (id, kind, home, device, at, received_at, raised_at, test, evidence, taken_at)
+    select gen_random_uuid(), kind, 'H001', 'H001-button', %(now)s, %(now)s, %(now)s, false,
+           '{"source": "reported", "attempt": 3, "missing": 4, "battery": 7}', %(now)s
+    from unnest(array['sos', 'sequence_gap', 'heartbeat_lost', 'battery_low']) kind;
+insert into rejected (received_at, device, topic, reason, detail, payload, payload_bytes)
+    select %(now)s, device, 'pingan/v1/H001-button/up', 'not_json', 'H001', 'H001', 4
+    from unnest(array['H001-button', 'H001-hub/0x01', 'stray', null]) device;
+insert into test_windows (device, home, opened_by, opened_at, until, state, finished_at)
+    values ('H001-button', 'H001', 'H001', %(now)s, %(now)s + interval '1 minute', 'passed', %(now)s);
+"""
+OF_A_HOME = re.compile("H001|陈秀英|李梅|晚晴路|13800000141|stray")
+WISHES = [{"device": device, "id": "mine", "home": "H003", "kind": "door"} for device in ("H001-hub/0x01", "stray")]
+WRITES: dict[str, list[dict[str, Any]]] = {
+    "/devices/adopt": [{"data": wish} for wish in WISHES],
+    "/api/v1/adoption": [{"json": wish} for wish in WISHES],
+    "/incidents/{incident_id}/identify": [{"data": {"home": "H003"}}],
+    "/api/v1/incidents/{incident_id}/identify": [{"json": {"home": "H003"}}],
+    "/devices/{device}/config": [{"data": {"heartbeat_seconds": "900", "volume": "3"}}],
+    "/api/v1/devices/{device}/config": [{"json": {"heartbeat_seconds": 900, "volume": 3}}],
+    "/devices/{device}/self-test": [{}],
+    "/api/v1/devices/{device}/self-test": [{}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["operator", "administrator"])
+async def test_whoever_is_of_another_area_reads_and_changes_nothing_of_a_home(web: Site, role: str) -> None:
+    database, wrong = web.process.database, []
+    async with database.connection() as connection:
+        # One statement after another, each with the time.
+        for statement in AN_EVENTFUL_HOME.split(";\n")[:-1]:
+            await connection.execute(statement, {"now": web.process.clock.now()})
+    here = await web.signed_in("operator", "440703")
+    async with here:
+        await here.post("/open", data={"home": "H001", "cause": "sos"})
+        for page in ("/devices", "/devices/H001-button", "/devices/rejected", "/api/v1/devices", "/api/v1/adoption"):
+            assert OF_A_HOME.search((await here.get(page)).text), page
+
+    async def as_it_is() -> list[Any]:
+        async with database.connection() as connection:
+            tables = ("devices", "device_configs", "test_windows", "homes", "incidents", "journal", "device_heard")
+            query = "select to_jsonb(t) as row from {} t order by t::text"
+            return [await (await connection.execute(query.format(table))).fetchall() for table in tables]
+
+    before = await as_it_is()
+    there = await web.signed_in(role, "440704")
+    async with there:
+        for method, declared, path in requests(web):
+            if method == "GET" and not declared.endswith(("/live", "/stream")):
+                answer = await there.get(path)
+                # What is not there may be named as it was asked for.
+                if answer.status_code < 400 and OF_A_HOME.search(answer.text):
+                    wrong.append((method, declared, answer.status_code))
+            for request in WRITES.get(declared, ()) if method != "GET" else ():
+                answer = await there.request(method, path, **request)
+                if answer.status_code not in (403, 404):
+                    wrong.append((method, declared, answer.status_code))
+    assert not wrong
+    assert await as_it_is() == before
 
 
 async def test_a_redirect_leads_nowhere_else(web: Site) -> None:
