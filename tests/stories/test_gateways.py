@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from sos_access.client import SOSAccessClient
+from sos_access.exceptions import NotAuthorized
 
 from device_sim.wire.button import Button
 from device_sim.wire.gateway import Behind, Gateway, LoraGateway, ZigbeeGateway
@@ -19,6 +22,7 @@ H001-smoke,smoke,H001,H001-hub,0x00158d0001a2b3c4
 H002-sos,button,H002,H001-hub,邻居/按钮
 H004-pendant,pendant,H004,H003-hub,{PENDANT}
 H007-sos,button,H007,H006-hub,sos
+H010-panel,panel,H010,,
 """
 FLOOD = 6_000
 
@@ -185,3 +189,19 @@ async def test_the_sample_neighbourhoods_gateways_are_pressed_by_a_command(house
         assert device in house.pingan("sim", "press", "--device", device).stdout
     await until(lambda: {("H005", "sos"), ("H006", "sos")} <= incidents(house))
     assert house.pingan("sim", "press", "--device", "H005-nothing").returncode == 1
+
+
+async def test_a_published_client_of_sos_access_raises_an_incident(house: RealHouse, until: Until) -> None:
+    told = house.pingan("receiver", "add", "7654321", "--device", "H010-panel").stdout
+    (authentication,) = re.findall(r"\b[A-Za-z0-9]{15}\b", told)
+    receiver = ("127.0.0.1", int(house.environ["PINGAN_SOS_ACCESS_PORT"]))
+
+    def panel(authentication: str) -> SOSAccessClient:
+        return SOSAccessClient("7654321", "SV300", authentication, "42", receiver, use_single_receiver=True)
+
+    assert (await asyncio.to_thread(panel(authentication).ping, reference="1")).reference == "1"
+    answer = await asyncio.to_thread(panel(authentication).send_alarm, event_code="PA", reference="2")
+    assert (answer.status, answer.info) == (0, "OK")
+    await until(lambda: ("H010", "sos") in incidents(house))
+    with pytest.raises(NotAuthorized):
+        await asyncio.to_thread(panel("0" * 15).send_alarm, event_code="PA", reference="3")
