@@ -1,7 +1,8 @@
 """The load of the side-by-side table, a process of its own: python -m tests.bench.side_generator ACCESS RATE SECONDS
 
 So many messages a second from 50 devices over QoS 1, 208 bytes each, every twentieth an SOS. A message is due when the
-schedule says so, and the answer to an SOS is timed from then, however late it could be sent. Prints JSON.
+schedule says so, and the answer to an SOS is timed from then, however late it could be sent. A fourth argument is how
+many devices more are connected and say nothing. Prints JSON.
 """
 
 import asyncio
@@ -70,7 +71,7 @@ class Sender:
         return event
 
 
-async def generate(path: Path, rate: float, seconds: float) -> dict[str, object]:
+async def generate(path: Path, rate: float, seconds: float, crowd: int = 0) -> dict[str, object]:
     access = read_access(path)
     hubs = [device for device in access.devices if device.kind == "hub"][:DEVICES]
     answered: dict[str, float] = {}
@@ -80,7 +81,12 @@ async def generate(path: Path, rate: float, seconds: float) -> dict[str, object]
         one.readings.open()
         one.alarms.open()
         one.ear.open()
-    async with asyncio.timeout(30):
+    others = _crowd(access, {hub.id for hub in hubs}, crowd)
+    for silent in others:
+        silent.open()
+    async with asyncio.timeout(60):
+        for silent in others:
+            await silent.connected.wait()
         for one in senders:
             for line in (one.readings, one.alarms, one.ear):
                 await line.connected.wait()
@@ -108,17 +114,32 @@ async def generate(path: Path, rate: float, seconds: float) -> dict[str, object]
         len(answered) < len(due) or any(one.readings.in_flight for one in senders)
     ):
         await asyncio.sleep(0.02)
+    connected = sum(silent.connected.is_set() for silent in others)
     for one in senders:
         await asyncio.gather(one.readings.close(), one.alarms.close(), one.ear.close())
+    await asyncio.gather(*(silent.close() for silent in others))
     latencies = [answered[event] - intended for event, intended in due.items() if event in answered]
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "sent": number, "sent_seconds": sent_seconds, "late_max_ms": late_max * 1000,
         "sos": len(due), "answered": len(latencies), "answer_ms": percentiles(latencies),
-        "generator_cpu_seconds": used.ru_utime + used.ru_stime,
+        "generator_cpu_seconds": used.ru_utime + used.ru_stime, "crowd": connected,
     }  # fmt: skip
 
 
+def _crowd(access: Access, busy: set[str], count: int) -> list[LeanPublisher]:
+    """Devices that are connected and say nothing; where the register has fewer, fewer."""
+    mqtt = access.mqtt
+    idle = [device for device in access.devices if device.id not in busy and device.password][:count]
+    return [
+        LeanPublisher(
+            host=mqtt.host, port=mqtt.port, user=device.id, password=device.password,
+            client_id=f"{device.id}-idle", topic=protocol.up(device.id, "status"), on_puback=lambda _: None,
+        )
+        for device in idle
+    ]  # fmt: skip
+
+
 if __name__ == "__main__":
-    found = uvloop.run(generate(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
+    found = uvloop.run(generate(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), *map(int, sys.argv[4:])))
     sys.stdout.write(json.dumps(found) + "\n")
