@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pingan.local.mosquitto import SERVICE_USERS
+from pingan.local.mosquitto import NO_DEVICES
 from pingan.local.places import write_private
 
 CERTIFICATE, KEY = "authority.pem", "authority_key.pem"
@@ -80,7 +80,7 @@ class Authority:
 
     def device(self, device: str, now: datetime) -> Issued:
         """A device's own certificate: the broker takes its common name for its user name."""
-        if device in SERVICE_USERS:
+        if device in NO_DEVICES:
             raise AuthorityError(f"{device} is a name of the platform's own")
         return self._issue(device, None, ExtendedKeyUsageOID.CLIENT_AUTH, now, DEVICE_DAYS)
 

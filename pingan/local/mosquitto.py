@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # where nobody has a certificate, nobody holds their library 
 
 HOST = "127.0.0.1"
 SERVICE_USERS = ("ingest-alarm", "ingest-telemetry", "dispatch")
+NO_DEVICES = (*SERVICE_USERS, "ingest-alarm-gateways", "dispatch-devices")
+"""Names by which the broker knows us, as users or as clients. A device's name is its client id where there is TLS: with
+one of these it would put us out, again and again."""
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASH = re.compile(r"\$[67]\$[A-Za-z0-9+/=$]+")
@@ -209,7 +212,7 @@ class Mosquitto:
             f"{name}:{hashed}"
             for name, hashed in sorted(devices.items())
             # A device that calls itself `dispatch` must not become it.
-            if name not in SERVICE_USERS and _USER.fullmatch(name) and _HASH.fullmatch(hashed)
+            if name not in NO_DEVICES and _USER.fullmatch(name) and _HASH.fullmatch(hashed)
         ]
         text = "\n".join(lines) + "\n"
         path = self.folder / "users"

@@ -57,7 +57,7 @@ def test_nothing_outlives_its_authority(ours: Authority) -> None:
     assert ours.device("H001-button", late).expires_at == ours.expires_at
 
 
-@pytest.mark.parametrize("name", SERVICE_USERS)
+@pytest.mark.parametrize("name", [*SERVICE_USERS, "ingest-alarm-gateways", "dispatch-devices"])
 def test_no_device_is_issued_the_name_of_a_service(ours: Authority, name: str) -> None:
     with pytest.raises(AuthorityError):
         ours.device(name, NOW)
