@@ -7,20 +7,25 @@ create index rejected_by_device on rejected (device, received_at) where device i
 create view device_states as
 select device.id, device.home, device.kind, device.model, device.enabled, device.heartbeat_seconds, device.enrolled_at,
     device.gateway, device.address,
-    heard.first_at, heard.last_at, heard.messages, heard.last_kind, heard.battery_percent, heard.rssi_dbm,
-    heard.firmware,
+    heard.first_at, greatest(heard.last_at, through.last_at) as last_at, heard.messages, heard.last_kind,
+    heard.battery_percent, heard.rssi_dbm, heard.firmware,
     wrong.silent_since, wrong.battery_since, wrong.faults,
     case
         when not device.enabled then 'disabled'
-        when heard.device is null and wrong.silent_since is null then 'never_heard'
+        when heard.device is null and through.gateway is null and wrong.silent_since is null then 'never_heard'
         when wrong.silent_since is not null then 'silent'
         when wrong.faults is not null then 'faulty'
         when wrong.battery_since is not null then 'low_battery'
-        when device.home is null then 'unbound'
+        when device.home is null and through.gateway is null then 'unbound'
         else 'well'
     end as state
 from devices device
 left join device_heard heard on heard.device = device.id
+left join (
+    select coalesce(behind.gateway, split_part(one.device, '/', 1)) as gateway, max(one.last_at) as last_at
+    from device_heard one left join devices behind on behind.id = one.device
+    where behind.gateway is not null or strpos(one.device, '/') > 0 group by 1
+) through on through.gateway = device.id
 cross join lateral (
     select max(said.at) filter (where sort.matter = 'silent' and (heard.last_at > said.raised_at) is not true)
             as silent_since,
@@ -50,7 +55,7 @@ cross join lateral (
           and back.evidence->>'restores' = said.id::text)
 ) wrong
 where device.kind <> 'clock';
-comment on view device_states is 'How each device is, worst first: what its home''s watch has found and not taken back, each from the newest alarm of its kind. A device that was moved has no past in its new home.';
+comment on view device_states is 'How each device is, worst first: what its home''s watch has found and not taken back, each from the newest alarm of its kind. A device that was moved has no past in its new home. A gateway is heard in those behind it, and needs no home.';
 
 create view devices_unadopted as
 select heard.device, heard.first_at, heard.last_at, heard.messages, heard.last_kind, heard.battery_percent,

@@ -111,6 +111,24 @@ async def test_a_state_is_what_was_raised_and_not_taken_back(field: Field) -> No
     assert (await field.states())["H003-watch"] == "well"
 
 
+async def test_a_gateway_is_heard_in_those_behind_it(field: Field) -> None:
+    """Most say nothing of their own, and a network server belongs to no home."""
+    async with field.database.connection() as connection:
+        await connection.execute(
+            "insert into devices (id, home, kind, mqtt_password_hash, enrolled_at) select id, home, 'hub', 'x', %s"
+            " from (values ('lora', null), ('zigbee', 'H001'), ('idle', null)) given(id, home)",
+            [field.now],
+        )
+        await connection.execute("update devices set gateway = 'zigbee', address = 'door' where id = 'H001-door'")
+    await field.heard("lora/24e124535b316056", "H001-door")
+    states = await field.states()
+    assert [states[one] for one in ("lora", "zigbee", "idle")] == ["well", "well", "never_heard"]
+    async with field.database.connection() as connection:
+        row = await (await connection.execute("select last_at from device_states where id = 'lora'")).fetchone()
+    assert row
+    assert row["last_at"] is not None
+
+
 async def test_a_device_that_was_moved_or_disabled_is_not_what_it_was(field: Field) -> None:
     await field.heard("H001-button", "H001-door", ago=500)
     for device in ("H001-button", "H001-door"):
