@@ -125,8 +125,11 @@ where id = %(home)s
 delete from devices where home = %(home)s and gateway is not null
 
 -- name: unbind_devices
--- A watch that is worn on would go on telling: what is bound to nobody is switched off until somebody adopts it.
-update devices set home = null, enabled = false where home = %(home)s
+-- A watch that is worn on would go on telling: what is bound to nobody is switched off until somebody adopts it. Not a
+-- gateway behind which other homes' devices stand: their presses would go nowhere.
+update devices set home = null, enabled = enabled and exists (
+    select from devices behind where behind.gateway = devices.id and behind.home <> %(home)s
+) where home = %(home)s
 
 -- name: delete_heard
 delete from device_heard where device = any(%(devices)s::text[])

@@ -196,6 +196,20 @@ async def test_others_data_is_untouched(life: Life) -> None:
     assert "QKEEPQ" in (await life.everything())["rejected"]
 
 
+async def test_a_gateway_that_others_speak_through_stays_on(life: Life) -> None:
+    async with life.database.connection() as connection:
+        await connection.execute(
+            "insert into devices (id, home, kind, enrolled_at, gateway, address)"
+            " values ('H3-pendant', 'H3', 'pendant', '2026-01-01Z', 'H1-hub', 'a840')"
+        )
+    await erase(life, "P1")
+    names = "('H1-button', 'H1-hub', 'H3-pendant')"
+    left = await life.rows(f"select id, home, enabled from devices where id in {names} order by id")
+    assert [tuple(one.values()) for one in left] == [
+        ("H1-button", None, False), ("H1-hub", None, True), ("H3-pendant", "H3", True)
+    ]  # fmt: skip
+
+
 async def test_what_is_left_still_counts_and_still_loads(life: Life) -> None:
     (before,) = await life.rows("select count(*) as n from incidents")
     await erase(life, "P1")
