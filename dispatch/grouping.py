@@ -222,5 +222,6 @@ def _by_gateway(losses: Sequence[Loss]) -> tuple[list[Cluster], list[Loss]]:
         if gateway in own or len({loss.device for loss in some}) >= BEHIND_LEAST:
             mine = tuple(dict.fromkeys(loss for loss in (*own.get(gateway, ()), *some) if loss.id not in taken))
             taken |= {loss.id for loss in mine}
-            found.append(Cluster("gateway", gateway, mine))
+            if mine:  # else all that it serves are gateways, each with a group of its own
+                found.append(Cluster("gateway", gateway, mine))
     return found, [loss for loss in losses if loss.id not in taken]

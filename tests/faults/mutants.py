@@ -301,7 +301,7 @@ where name = %(name)s and partition = %(partition)s
     Mutant(
         "a self-test: a call joins it",
         "dispatch/desk.sql",
-        " and test = %(test)s and (not test or device = %(device)s)",
+        " and test = %(test)s",
         "",
         (f"{INTEGRATION}/test_self_test.py::test_a_test_and_a_call_never_absorb_each_other",),
     ),

@@ -126,6 +126,12 @@ def test_the_area_of_a_group_grows_with_what_joins_it() -> None:
     assert AREAS.common([loss("H1", None), *village(EAST, 1)]) is None
 
 
+def test_a_gateway_whose_devices_are_all_gateways_that_are_gone_is_no_group_of_nothing() -> None:
+    hubs = [loss("H1", None, device=hub, gateway="router") for hub in ("hub1", "hub2")]
+    found, alone = group(hubs + [loss("H1", None, gateway=hub) for hub in ("hub1", "hub2")])
+    assert (names(found), alone) == ([("gateway", "hub1", 2), ("gateway", "hub2", 2)], [])
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
