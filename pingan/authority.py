@@ -33,6 +33,8 @@ REVOKED_DAYS = 365
 """OpenSSL refuses everybody once the list has run out. It is signed anew each day and at each start, so this is for how
 long nobody may have looked after the broker."""
 RENEW_BEFORE = timedelta(days=30)
+COMMON_NAME_CHARACTERS = 64
+"""The longest that X.509 allows."""
 BACKDATED = timedelta(hours=1)
 """A device's or a broker's clock may be behind ours."""
 
@@ -88,7 +90,10 @@ class Authority:
         """The broker's certificate for these host names and addresses."""
         names = list(names)
         alternative = x509.SubjectAlternativeName([_general_name(name) for name in names])
-        return self._issue(names[0], alternative, ExtendedKeyUsageOID.SERVER_AUTH, now, SERVER_DAYS)
+        # Whom it is for stands in the alternative names, which may be longer than a common name.
+        return self._issue(
+            names[0][:COMMON_NAME_CHARACTERS], alternative, ExtendedKeyUsageOID.SERVER_AUTH, now, SERVER_DAYS
+        )
 
     def _issue(
         self,

@@ -63,6 +63,11 @@ def test_no_device_is_issued_the_name_of_a_service(ours: Authority, name: str) -
         ours.device(name, NOW)
 
 
+def test_a_server_may_have_a_long_name(ours: Authority) -> None:
+    name = f"{'a' * 60}.region.example.org"
+    assert authority.alternative_names(read(ours.server([name], NOW).certificate)) == {name}
+
+
 def test_an_authority_is_made_once_and_both_halves_belong_together(tmp_path: Path) -> None:
     first = authority.make(tmp_path / "a", NOW)
     assert (tmp_path / "a" / authority.KEY).stat().st_mode & 0o777 == 0o600
