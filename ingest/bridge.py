@@ -189,10 +189,12 @@ class Bridge:
         driven = house.clock.driven
         apart = house.lane == ALARM and not driven
         topics = self._topics()
-        self._line = Line(self, f"ingest-{house.lane}", topics if apart else [*topics, GATEWAYS])
+        # What a session once subscribed to comes to it for ever: the two clocks have none in common.
+        client = f"ingest-{house.lane}-driven" if driven else f"ingest-{house.lane}"
+        self._line = Line(self, client, topics if apart else [*topics, GATEWAYS])
         self._lines = [self._line]
         if apart:
-            self._lines.append(Line(self, f"ingest-{house.lane}-gateways", [GATEWAYS]))
+            self._lines.append(Line(self, f"{client}-gateways", [GATEWAYS]))
         for line in self._lines:
             self._troubles["broker"][line.name] = "connecting to the broker"
         self._settler = Settler(house.register.find, house.register.behind, house.clocks, driven=driven)

@@ -241,6 +241,21 @@ async def test_on_the_driven_clock_gateways_are_heard_too_and_no_second_limits_t
         await until(all_there)
 
 
+async def test_after_the_driven_clock_no_gateway_stands_before_a_native_press(
+    world: None, hub: Gateway, broker: Broker, postgres_url: str, database: Database, until: Until
+) -> None:
+    """There one connection hears both, and its session lasts: what came twice would be acknowledged on another."""
+    async with running(House(settings(broker, postgres_url, ALARM, "alarm-1", "driven"), ALARM)) as house:
+        await until(lambda: house.state.ready and not house.state.describe()["detail"])
+    async with running(House(settings(broker, postgres_url, ALARM, "alarm-1"), ALARM)) as house:
+        await until(lambda: house.state.ready and not house.state.describe()["detail"])
+        await hub.tell("客厅/按钮", {"action": "sos"})
+        async with Wire(broker, "H001-button") as button:  # behind it, on the line of native presses
+            await button.say("alarm", b'{"id":"1","kind":"sos"}')
+            await until(lambda: button.answers)
+        await until(lambda: house.received.count == 2)
+
+
 async def test_an_uplink_by_a_clock_forty_years_off_rings_now_and_is_counted(
     alarm_lane: House, telemetry_lane: House, hub: Gateway, database: Database, until: Until
 ) -> None:
