@@ -30,6 +30,9 @@ sql = Queries(__file__, "desk.sql")
 STAGE_SECONDS = 600
 """A stage that could not reach its button by then is abandoned: it would only confuse."""
 
+RACES_MAX = 20
+"""So often an alarm may lose the race to open an incident. More is no race: it is set aside for others to have a turn."""
+
 NOBODY_KNOWN = "system"
 
 RESTORE_OF = dict(zip(HELD, RESTORES, strict=True))
@@ -397,7 +400,7 @@ class Desk:
             actor = caller.name or caller.number or WITHHELD
         # Somebody's daughter mostly calls for them, but may call for another: that can be put right.
         sure = caller is None or caller.role == RESIDENT
-        while True:
+        for _ in range(RACES_MAX):
             home = await self._home(connection, alarm["home"])
             joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
@@ -429,6 +432,7 @@ class Desk:
                 detail["caller"] = msgspec.to_builtins(caller)
             await self._follow(connection, row["id"], decision, "opened", actor, detail, now)
             return int(row["id"])
+        raise RuntimeError(f"alarm {alarm['id']} finds no incident to join and may open none")
 
     async def _act(self, connection: Connection, incident_id: int, event: Event, actor: str | None = None) -> Act:
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()

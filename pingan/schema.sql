@@ -601,7 +601,7 @@ CREATE VIEW public.device_states AS
     device.gateway,
     device.address,
     heard.first_at,
-    heard.last_at,
+    GREATEST(heard.last_at, through.last_at) AS last_at,
     heard.messages,
     heard.last_kind,
     heard.battery_percent,
@@ -612,15 +612,21 @@ CREATE VIEW public.device_states AS
     wrong.faults,
         CASE
             WHEN (NOT device.enabled) THEN 'disabled'::text
-            WHEN ((heard.device IS NULL) AND (wrong.silent_since IS NULL)) THEN 'never_heard'::text
+            WHEN ((heard.device IS NULL) AND (through.gateway IS NULL) AND (wrong.silent_since IS NULL)) THEN 'never_heard'::text
             WHEN (wrong.silent_since IS NOT NULL) THEN 'silent'::text
             WHEN (wrong.faults IS NOT NULL) THEN 'faulty'::text
             WHEN (wrong.battery_since IS NOT NULL) THEN 'low_battery'::text
-            WHEN (device.home IS NULL) THEN 'unbound'::text
+            WHEN ((device.home IS NULL) AND (through.gateway IS NULL)) THEN 'unbound'::text
             ELSE 'well'::text
         END AS state
-   FROM ((public.devices device
+   FROM (((public.devices device
      LEFT JOIN public.device_heard heard ON ((heard.device = device.id)))
+     LEFT JOIN ( SELECT COALESCE(behind.gateway, split_part(one.device, '/'::text, 1)) AS gateway,
+            max(one.last_at) AS last_at
+           FROM (public.device_heard one
+             LEFT JOIN public.devices behind ON ((behind.id = one.device)))
+          WHERE ((behind.gateway IS NOT NULL) OR (strpos(one.device, '/'::text) > 0))
+          GROUP BY COALESCE(behind.gateway, split_part(one.device, '/'::text, 1))) through ON ((through.gateway = device.id)))
      CROSS JOIN LATERAL ( SELECT max(said.at) FILTER (WHERE ((sort.matter = 'silent'::text) AND ((heard.last_at > said.raised_at) IS NOT TRUE))) AS silent_since,
             max(said.at) FILTER (WHERE (sort.matter = 'battery'::text)) AS battery_since,
             jsonb_agg(jsonb_build_object('kind', said.kind, 'since', said.at, 'value', (said.evidence -> 'value'::text)) ORDER BY said.at DESC) FILTER (WHERE (sort.matter = 'fault'::text)) AS faults
@@ -640,7 +646,7 @@ CREATE VIEW public.device_states AS
                   WHERE ((back.device = device.id) AND (back.kind = sort.restored) AND (back.raised_at >= said.raised_at) AND ((back.evidence ->> 'restores'::text) = (said.id)::text))))))) wrong)
   WHERE (device.kind <> 'clock'::text);
 
-COMMENT ON VIEW public.device_states IS 'How each device is, worst first: what its home''s watch has found and not taken back, each from the newest alarm of its kind. A device that was moved has no past in its new home.';
+COMMENT ON VIEW public.device_states IS 'How each device is, worst first: what its home''s watch has found and not taken back, each from the newest alarm of its kind. A device that was moved has no past in its new home. A gateway is heard in those behind it, and needs no home.';
 
 CREATE VIEW public.devices_unadopted AS
  SELECT heard.device,

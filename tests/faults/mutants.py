@@ -104,7 +104,9 @@ MUTANTS = (
         "archive: position before the rows",
         "ingest/archive.py",
         """                async with self._database.transaction() as connection:
-                    await write(connection, rows, merge=merge)
+                    repeated = await write(connection, rows, merge=merge)
+                    if repeated:
+                        await _count(connection, REPEATED_READING, repeated, max(row.received_at for row in rows))
                     for partition, part in self._open.items():
                         await self._consumer.store(connection, partition, part.position)
                 return
