@@ -31,7 +31,7 @@ STAGE_SECONDS = 600
 """A stage that could not reach its button by then is abandoned: it would only confuse."""
 
 RACES_MAX = 20
-"""So often an alarm may lose the race to open an incident. More is no race: it is set aside for others to have a turn."""
+"""So often an alarm may lose the race to open an incident. More is no race, and it is set aside for the others."""
 
 NOBODY_KNOWN = "system"
 
