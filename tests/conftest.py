@@ -137,10 +137,12 @@ async def topics(kafka_broker: kafka.Kafka) -> AsyncIterator[Topics]:
     await kafka.forget(kafka_broker.servers, prefix)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Of several processes each tells the one that sums up."""
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Of several processes each tells the one that sums up; that one leaves word of how the run ended."""
     if (told := getattr(session.config, "workeroutput", None)) is not None:
         told["held_against"] = contracts.lines()
+    elif (cache := getattr(session.config, "cache", None)) is not None:
+        cache.set("pingan/exit", int(exitstatus))
 
 
 @pytest.hookimpl(optionalhook=True)
