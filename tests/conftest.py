@@ -86,13 +86,14 @@ class Broker:
 def broker(tmp_path: Path) -> Iterator[Broker]:
     mosquitto = Mosquitto(tmp_path / "broker-data", port=free_port())
     mosquitto.prepare()
-    process = mosquitto.start()
+    running = Broker(mosquitto, mosquitto.start(), "127.0.0.1", mosquitto.port)
     try:
         mosquitto.ready(20)
-        yield Broker(mosquitto, process, "127.0.0.1", mosquitto.port)
+        yield running
     finally:
-        process.terminate()
-        process.wait(10)
+        # A test may have put another in its place.
+        running.process.terminate()
+        running.process.wait(10)
         remove_kept(tmp_path / "broker-data")
 
 
