@@ -56,7 +56,8 @@ def migrate(url: str, phase: str | None = None, folder: Path = FOLDER, *, timesc
     MigrationError if a file was changed after it was applied, or if the server's TimescaleDB cannot be used.
     """
     applied = []
-    with psycopg.connect(url, autocommit=True, application_name="pingan migrate") as connection:
+    # Nothing here is worth preparing, and whoever pools connections for us may mix up what is.
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None, application_name="pingan migrate") as connection:
         connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
         connection.execute(
             "create table if not exists migrations (name text primary key, digest text not null,"
