@@ -123,8 +123,9 @@ class Configuring:
         if number:
             _still(mqtt, here)
             # Not confirmed, so that it is never sent again on a later connection: of a store that has forgotten what
-            # stands before it, it would say that all is there. A mark that is lost only costs more publications.
-            await mqtt.publish(self._topic, msgspec.json.encode(_Mark(number=number)), qos=0, retain=True)
+            # stands before it, it would say that all is there. A mark that is lost only costs more publications; and
+            # nobody waits for it, since of what is lost with the line nothing is ever heard.
+            mqtt.send(self._topic, msgspec.json.encode(_Mark(number=number)), qos=0, retain=True)
 
     async def _is_alone(self, connection: Connection) -> bool:
         row = await (await connection.execute(sql.alone, {"key": ADVISORY_KEY})).fetchone()
