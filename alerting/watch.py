@@ -86,6 +86,8 @@ class Watch:
         evidence: dict[str, Any] = {"source": "derived", "rule": finding.rule, **finding.evidence}
         if finding.restores is not None:
             evidence["restores"] = str(derived_alarm_id(self.home, finding.restores, finding.episode))
+        if finding.follows is not None:
+            evidence["follows"] = str(derived_alarm_id(self.home, finding.follows, finding.episode))
         return Alarm(
             id=derived_alarm_id(self.home, finding.rule, finding.episode),
             kind=finding.kind,

@@ -20,6 +20,18 @@ ANSWERS = frozenset({"ok", "cancel"})
 """Kinds by which a resident answers a prompt. They are heard and shown; they close nothing by themselves."""
 
 
+SUSPICIONS = {"fall_suspected": "fall", "inactivity_suspected": "inactivity"}
+"""What detection suspects, and the danger that it becomes unless something speaks against it. The resident is asked;
+nobody else is rung."""
+
+WITHDRAWN = "withdrawn"
+"""A suspicion or an alarm of detection is over; its evidence names which (`restores`) and why (`reason`). It opens
+nothing and closes nothing: where people have been rung, they are told."""
+
+NOTES = frozenset({"routine_drift"})
+"""What detection notes for the next visit. It is kept and shown, and rings nobody."""
+
+
 class Reading(msgspec.Struct, frozen=True, tag="reading/1", omit_defaults=True):
     """One measurement or movement. `(device, boot, seq)` names it: a repeat with the same three is the same reading."""
 
@@ -72,6 +84,8 @@ class Tick(msgspec.Struct, frozen=True, tag="tick/1", omit_defaults=True):
     at_ms: int
     heard_ms: int
     epoch: int
+    deaf: tuple[str, ...] = ()
+    """Areas of which so little is heard that the fault is ours or the line's, and says nothing about the people."""
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,6 +101,22 @@ class Away(msgspec.Struct, frozen=True, omit_defaults=True):
     until_ms: int | None = None
 
 
+class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody set for this person's vital sign, in the reading's own unit; None: no limit on that side."""
+
+    kind: str
+    low: float | None = None
+    high: float | None = None
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """The circle within which a person with a tracker is at home."""
+
+    latitude: float
+    longitude: float
+    radius_m: float
+
+
 class HomeSettings(msgspec.Struct, frozen=True, tag="home/1", omit_defaults=True):
     """What detection needs to know of a home, sent into its partition whenever the register changes it."""
 
@@ -95,7 +125,19 @@ class HomeSettings(msgspec.Struct, frozen=True, tag="home/1", omit_defaults=True
     devices: tuple[DeviceSettings, ...] = ()
     away: tuple[Away, ...] = ()
     inactivity_hours: float | None = None
-    """Raise an alarm after this many hours heard without a movement; None: silence of this home is not watched."""
+    """Raise an alarm after this many hours heard without a movement at the latest; None: silence of this home is not
+    watched. How much sooner is what its detector has learned."""
+    inactivity_floor_hours: float | None = None
+    """And never sooner than after so many; None: the detector's own least."""
+    timezone: str = "Asia/Shanghai"
+    """The home's, by its IANA name: by it detection knows the hour of the day."""
+    area: str = ""
+    limits: tuple[Limit, ...] = ()
+    fence: Fence | None = None
+    live: dict[str, str] = {}
+    """Label of the version that may raise alarms, by the detector's name; absent: the first of the table."""
+    shadow: dict[str, tuple[str, ...]] = {}
+    """Labels of versions that run beside it and whose alarms are only kept to be compared."""
 
 
 Message = Reading | Event | Tick | HomeSettings

@@ -33,6 +33,8 @@ class Now(NamedTuple):
     """Milliseconds since 1970, by ingest's clock. Never goes backward."""
     heard_ms: int
     """How much time the platform has heard since the partition's beginning. Silence is counted in it."""
+    deaf: frozenset[str] = frozenset()
+    """Areas of which nearly nothing is heard: the silence of a home there says nothing about its people."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -49,6 +51,8 @@ class Finding(msgspec.Struct, frozen=True):
     device: str | None = None
     restores: str | None = None
     """The rule whose alarm of the same episode is over."""
+    follows: str | None = None
+    """The rule whose suspicion of the same episode this confirms."""
 
 
 class Timed(Protocol):
@@ -86,6 +90,20 @@ class Detector(Timed, Protocol):
 
     def on_reading(self, heard: Heard, now: Now) -> Sequence[Finding]:
         """Hear a device. Repeated readings have been taken out; late ones have not."""
+        ...
+
+
+class Learning(Detector, Protocol):
+    """A detector that learns what is usual for its home. What it has learned is kept apart from its state: it is
+    larger, and changes once a day at most.
+    """
+
+    def routine(self) -> bytes | None:
+        """What it has learned (8 KB at most), if that has changed since the last call; None if not."""
+        ...
+
+    def learn(self, routine: bytes) -> None:
+        """Take up what was learned before. msgspec.DecodeError when it cannot be read: it learns anew."""
         ...
 
 
