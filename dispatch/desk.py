@@ -23,7 +23,7 @@ from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
 from pingan.clock import Clock
 from pingan.database import LOST, Connection, Database, Queries
-from pingan.messages import ANSWERS
+from pingan.messages import ANSWERS, RINGING
 
 sql = Queries(__file__, "desk.sql")
 
@@ -32,6 +32,11 @@ STAGE_SECONDS = 600
 
 RACES_MAX = 20
 """So often an alarm may lose the race to open an incident. More is no race, and it is set aside for the others."""
+
+HOMES_AT_ONCE = 16
+"""Homes that have their turn between two looks at what waits: a look goes through all of it."""
+ALARMS_AT_ONCE = 50
+"""Of one home in one turn."""
 
 NOBODY_KNOWN = "system"
 
@@ -79,6 +84,15 @@ class Act(NamedTuple):
     before: Incident
     decision: Decision
     withdrawn: tuple[str, ...] = ()
+
+
+class Entry(NamedTuple):
+    """What the journal keeps of one event: its name, what was decided, who did it, and what it told."""
+
+    event: str
+    decision: Decision
+    actor: str
+    detail: dict[str, Any]
 
 
 class Desk:
@@ -170,33 +184,61 @@ class Desk:
         person = known["person"] or home
         return core.Identify(operator, name, home, person, policy, elsewhere=other["id"] if other else None)
 
-    async def take_alarm(self, beside: Collection[UUID] = (), served: Collection[str] = ()) -> str | None:
-        """Take one waiting alarm, none of `beside`, to its incident; the home (or device) that it is of, None if none
-        waits. Homes of `served` only when no other waits. StuckAlarm if it cannot be taken.
+    async def take_alarms(self, beside: Collection[UUID] = (), served: Collection[str] = ()) -> list[str]:
+        """Take what waits, none of `beside`, to its incidents; the homes (or devices) that had a turn, none if nothing
+        waits. Those of `served` come last.
+
+        In a home's turn what waits of it is taken together: one look and one commit for many presses. StuckAlarm if one
+        of them cannot be taken.
         """
+        parameters = {
+            "technical": list(TECHNICAL), "grouped": [*HELD, *RESTORES], "beside": list(beside),
+            "served": list(served), "homes": HOMES_AT_ONCE, "alarms": ALARMS_AT_ONCE,
+        }  # fmt: skip
+        async with self._database.connection() as connection:
+            homes = await (await connection.execute(sql.waiting_homes, parameters)).fetchall()
+        return [home["whose"] for home in homes if await self._take_turn(home["alarms"])]
+
+    async def _take_turn(self, ids: Sequence[UUID]) -> int:
+        """One home's turn: all together; what goes wrong is tried again one by one, so that it stays alone."""
+        try:
+            return await self._take_together(ids)
+        except LOST:
+            raise
+        except Exception as error:
+            if len(ids) == 1:
+                raise StuckAlarm(ids[0]) from error
+        return sum([await self._take_turn([one]) for one in ids])
+
+    async def _take_together(self, ids: Sequence[UUID]) -> int:
         acts: list[Act] = []
         async with self._database.transaction() as connection:
             now = self._clock.now()
-            parameters = {
-                "technical": list(TECHNICAL), "grouped": [*HELD, *RESTORES], "beside": list(beside),
-                "served": list(served),
-            }  # fmt: skip
-            alarm = await (await connection.execute(sql.waiting_alarms, parameters)).fetchone()
-            if alarm is None:
-                return None
-            try:
-                incident_id = await self._take(connection, alarm, now, acts)
-            except LOST:
-                raise
-            except Exception as error:
-                raise StuckAlarm(alarm["id"]) from error
-            await connection.execute(sql.taken, {"alarm": alarm["id"], "incident": incident_id, "now": now})
-            if alarm["restored_at"] is not None and incident_id is not None:
-                # It was over before it was taken.
-                kind = RESTORE_OF.get(alarm["kind"], OTHER)
-                await self._over(connection, incident_id, kind, [alarm["device"]], acts)
+            alarms = await (await connection.execute(sql.waiting_alarms, {"alarms": list(ids)})).fetchall()
+            for first, *again in _presses(alarms):
+                incident_id = await self._take(connection, first, now, acts)
+                await self._taken(connection, [first], incident_id, now)
+                if first["restored_at"] is not None and incident_id is not None:
+                    # It was over before it was taken.
+                    kind = RESTORE_OF.get(first["kind"], OTHER)
+                    await self._over(connection, incident_id, kind, [first["device"]], acts)
+                if again and incident_id is not None:
+                    await self._press_again(connection, incident_id, again)
+                    await self._taken(connection, again, incident_id, now)
         _count(acts)
-        return str(alarm["whose"])
+        return len(alarms)
+
+    async def _taken(
+        self, connection: Connection, alarms: Sequence[dict[str, Any]], incident_id: int | None, now: datetime
+    ) -> None:
+        parameters = {"alarms": [alarm["id"] for alarm in alarms], "incident": incident_id, "now": now}
+        await connection.execute(sql.taken, parameters)
+
+    async def _press_again(self, connection: Connection, incident_id: int, alarms: Sequence[dict[str, Any]]) -> None:
+        """Further presses like the one that has just been taken there, by the same transaction: it is open."""
+        known = await self._home(connection, alarms[0]["home"]) is not None
+        events = [(Raised(alarm["kind"], _press(alarm), own=known), alarm["device"]) for alarm in alarms]
+        await self._acts(connection, incident_id, events)
 
     async def take_losses(self) -> bool:
         """Group what fell silent and has waited its time, and tell groups of those that are back; False if there was
@@ -323,7 +365,8 @@ class Desk:
         assert row is not None, "whoever has the turn has seen every open group"
         await silence.taken(connection, [loss.id for loss in cluster.losses], row["id"], now)
         detail = {"kind": kind, "policy": "technical", "devices": devices, "by": cluster.by, "of": cluster.of}
-        await self._follow(connection, row["id"], decision, "opened", NOBODY_KNOWN, detail, now)
+        await self._write(connection, row["id"], [Entry("opened", decision, NOBODY_KNOWN, detail)], now)
+        await self._follow(connection, row["id"], decision, now)
         if any(time["restored_at"] for time in times):
             await self._over(connection, row["id"], RESTORE_OF[kind], [], acts)
 
@@ -390,10 +433,7 @@ class Desk:
         nobody, so neither joins the other.
         """
         danger = is_danger(alarm["kind"])
-        event_id = alarm["evidence"].get("event")
-        # A device of another family has no lamp: it cannot be told the stages of its press.
-        told = event_id and alarm["device"] and "family" not in alarm["evidence"]
-        press = Press(alarm["device"], event_id) if told else None
+        press = _press(alarm)
         caller = _caller(alarm["evidence"])
         actor = alarm["device"] or alarm["evidence"].get("opened_by") or NOBODY_KNOWN
         if caller is not None:
@@ -430,52 +470,49 @@ class Desk:
             detail = {"kind": alarm["kind"], "alarm": str(alarm["id"]), "policy": decision.incident.policy.name}
             if caller is not None:
                 detail["caller"] = msgspec.to_builtins(caller)
-            await self._follow(connection, row["id"], decision, "opened", actor, detail, now)
+            await self._write(connection, row["id"], [Entry("opened", decision, actor, detail)], now)
+            await self._follow(connection, row["id"], decision, now)
             return int(row["id"])
         raise RuntimeError(f"alarm {alarm['id']} finds no incident to join and may open none")
 
     async def _act(self, connection: Connection, incident_id: int, event: Event, actor: str | None = None) -> Act:
+        (act,) = await self._acts(connection, incident_id, [(event, actor)])
+        return act
+
+    async def _acts(
+        self, connection: Connection, incident_id: int, events: Sequence[tuple[Event, str | None]]
+    ) -> list[Act]:
+        """Let events happen to an incident, one after the other, each with its entry; it is saved once."""
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
         if row is None:
             raise NoIncident(incident_id)
-        incident = msgspec.convert(row["body"], Incident)
+        before = incident = msgspec.convert(row["body"], Incident)
         # The time is asked once the lock is ours: an act that waited happened when its turn came.
         now = self._clock.now()
-        people = await self._people(connection, event.home if isinstance(event, core.Identify) else incident.home)
-        decision = core.decide(incident, event, people, now)
-        if decision.refused and isinstance(event, core.Due | core.Shown):
-            return Act(incident, decision)  # a timer or a screen that came too late is no act of anyone
-        if decision.incident is not incident:
-            await connection.execute(sql.save, {**self._row(decision.incident), "incident": incident_id})
-        detail = {
-            key: value for key, value in msgspec.to_builtins(event).items() if key != "type" and value is not None
-        }
-        if isinstance(event, core.Identify):
-            detail["policy"] = event.policy.name  # its text stands in the incident
-        actor = actor or _actor(event)
-        withdrawn = await self._follow(connection, incident_id, decision, core.tag(event), actor, detail, now)
-        if incident.test and incident.state is not State.CLOSED and decision.incident.state is State.CLOSED:
+        named = [event.home for event, _ in events if isinstance(event, core.Identify)]
+        people = await self._people(connection, named[-1] if named else incident.home)
+        acts: list[Act] = []
+        entries: list[Entry] = []
+        for event, actor in events:
+            decision = core.decide(incident, event, people, now)
+            acts.append(Act(incident, decision))
+            incident = decision.incident
+            if decision.refused and isinstance(event, core.Due | core.Shown):
+                continue  # a timer or a screen that came too late is no act of anyone
+            entries.append(Entry(core.tag(event), decision, actor or _actor(event), _detail(event)))
+        if incident is not before:
+            await connection.execute(sql.save, {**self._row(incident), "incident": incident_id})
+        await self._write(connection, incident_id, entries, now)
+        acts = [act._replace(withdrawn=await self._follow(connection, incident_id, act.decision, now)) for act in acts]
+        if before.test and before.state is not State.CLOSED and incident.state is State.CLOSED:
             await self_test.passed(connection, incident_id, now)
-        return Act(incident, decision, withdrawn)
+        return acts
 
     async def _follow(
-        self,
-        connection: Connection,
-        incident_id: int,
-        decision: Decision,
-        event: str,
-        actor: str,
-        detail: dict[str, Any],
-        now: datetime,
+        self, connection: Connection, incident_id: int, decision: Decision, now: datetime
     ) -> tuple[str, ...]:
-        """Write down what was decided, and put what follows into the outbox; the channels of what it withdrew."""
+        """Put what follows from what was decided into the outbox; the channels of what it withdrew."""
         withdrawn: tuple[str, ...] = ()
-        if decision.asks:
-            asked = [ask.person.name for ask in decision.asks]
-            detail = {**detail, "asked": asked, "step": decision.incident.step}
-        if decision.who:
-            detail = {**detail, "who": decision.who}
-        await self._write(connection, incident_id, event, decision.name, actor, detail, now)
         if decision.stop_calling:
             over = await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
             withdrawn = tuple([row["channel"] async for row in over])
@@ -485,29 +522,29 @@ class Desk:
             await self._tell_buttons(connection, incident_id, decision.incident, decision.stage, now)
         return withdrawn
 
-    async def _write(
-        self,
-        connection: Connection,
-        incident_id: int,
-        event: str,
-        decision: str,
-        actor: str,
-        detail: dict[str, Any],
-        now: datetime,
-    ) -> None:
+    async def _write(self, connection: Connection, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
+        """Add entries to the incident's journal, each hash covering the one before it."""
+        if not entries:
+            return
         last = await (await connection.execute(sql.last_entry, {"incident": incident_id})).fetchone()
-        number, before = (last["number"] + 1, last["hash"]) if last else (1, b"")
-        entry = {
-            "incident": incident_id,
-            "number": number,
-            "at": now,
-            "event": event,
-            "decision": decision,
-            "actor": actor,
-            "detail": Jsonb(detail),
-            "hash": entry_hash(before, incident_id, number, now, event, decision, actor, detail),
-        }
-        await connection.execute(sql.write, entry)
+        number, before = (last["number"], last["hash"]) if last else (0, b"")
+        rows = []
+        for event, decision, actor, told in entries:
+            detail = dict(told)
+            if decision.asks:
+                detail |= {"asked": [ask.person.name for ask in decision.asks], "step": decision.incident.step}
+            if decision.who:
+                detail["who"] = decision.who
+            number += 1
+            before = entry_hash(before, incident_id, number, now, event, decision.name, actor, detail)
+            rows.append(
+                {
+                    "incident": incident_id, "number": number, "at": now, "event": event, "decision": decision.name,
+                    "actor": actor, "detail": Jsonb(detail), "hash": before,
+                }
+            )  # fmt: skip
+        async with connection.cursor() as cursor:
+            await cursor.executemany(sql.write, rows)
 
     async def _ask(self, connection: Connection, incident_id: int, decision: Decision, now: datetime) -> None:
         home = await self._home(connection, decision.incident.home) or {}
@@ -599,6 +636,39 @@ class Desk:
             "area": incident.group and incident.group.area,
             **{stamp: incident.stamps.get(stamp) for stamp in core.STAMPS},
         }
+
+
+def _press(alarm: dict[str, Any]) -> Press | None:
+    """What the device that was pressed waits to hear the stages of. One of another family has no lamp to show them."""
+    event_id = alarm["evidence"].get("event")
+    told = event_id and alarm["device"] and "family" not in alarm["evidence"]
+    return Press(alarm["device"], event_id) if told else None
+
+
+def _presses(alarms: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Alarms one by one, but that presses of one button which follow each other stand together."""
+    groups: list[list[dict[str, Any]]] = []
+    for alarm in alarms:
+        if groups and _pressed_again(groups[-1][-1], alarm):
+            groups[-1].append(alarm)
+        else:
+            groups.append([alarm])
+    return groups
+
+
+def _pressed_again(before: dict[str, Any], alarm: dict[str, Any]) -> bool:
+    same = all(before[name] == alarm[name] for name in ("home", "device", "kind", "test", "restored_at"))
+    plain = alarm["kind"] in RINGING and not alarm["test"] and alarm["restored_at"] is None
+    return same and plain and alarm["device"] is not None and "caller" not in alarm["evidence"]
+
+
+def _detail(event: Event) -> dict[str, Any]:
+    """What the event told, for the journal."""
+    told = msgspec.to_builtins(event)
+    detail = {key: value for key, value in told.items() if key != "type" and value is not None}
+    if isinstance(event, core.Identify):
+        detail["policy"] = event.policy.name  # its text stands in the incident
+    return detail
 
 
 def _caller(evidence: dict[str, Any]) -> Caller | None:

@@ -1,14 +1,23 @@
+-- name: waiting_homes
+-- What waits, home by home, the soonest first: a stuck button's thousand presses hold up nobody else's one. A danger never
+-- stands behind a flat battery. What is grouped first comes here when it belongs to nothing.
+select whose, (array_agg(id order by raised_at, id))[1:%(alarms)s] as alarms
+from (select id, coalesce(home, device, id::text) as whose, kind = any(%(technical)s) as technical, raised_at
+      from alarms
+      where taken_at is null and (alone or kind <> all(%(grouped)s::text[])) and id <> all(%(beside)s::uuid[])) as waiting
+group by technical, whose
+order by technical, whose = any(%(served)s::text[]), min(raised_at), whose
+limit %(homes)s
+
 -- name: waiting_alarms
--- The soonest first, but one home after the other: a stuck button's thousand presses hold up nobody else's one. A danger
--- never stands behind a flat battery. What is grouped first comes here when it belongs to nothing.
-select id, coalesce(home, device, id::text) as whose, kind, home, device, at, device_at, clock, received_at, raised_at,
-       restored_at, test, evidence from alarms
-where taken_at is null and (alone or kind <> all(%(grouped)s::text[])) and id <> all(%(beside)s::uuid[])
-order by kind = any(%(technical)s), coalesce(home, device, id::text) = any(%(served)s::text[]), raised_at
-for update skip locked limit 1
+-- One home's turn. What another desk has in hand is its.
+select id, kind, home, device, at, device_at, clock, received_at, raised_at, restored_at, test, evidence from alarms
+where id = any(%(alarms)s) and taken_at is null
+order by raised_at, id
+for update skip locked
 
 -- name: taken
-update alarms set taken_at = %(now)s, incident = %(incident)s where id = %(alarm)s
+update alarms set taken_at = %(now)s, incident = %(incident)s where id = any(%(alarms)s)
 
 -- name: find_open
 -- What this alarm joins: the open incident of its home (of its device or caller, where no home is known) of the same

@@ -50,7 +50,7 @@ class DispatchSettings(Mqtt, frozen=True, kw_only=True):
 async def intake(desk: Desk, bell: Bell) -> None:
     """Take alarms to their incidents, until cancelled.
 
-    1. Take the waiting alarm that matters most, of each home in turn; repeat while there is one.
+    1. Take what waits, each home in its turn; repeat while there is something.
     2. One that cannot be taken is passed over and tried again later, so that it holds up nobody.
     3. Sleep until an alarm is raised.
     """
@@ -58,10 +58,10 @@ async def intake(desk: Desk, bell: Bell) -> None:
     served: set[str] = set()
     while True:
         try:
-            while (whose := await desk.take_alarm(beside=stuck, served=served)) is not None:
-                if whose in served:  # everyone who waits has had a turn
+            while homes := await desk.take_alarms(beside=stuck, served=served):
+                if not served.isdisjoint(homes):  # everyone who waits has had a turn
                     served.clear()
-                served.add(whose)
+                served.update(homes)
             served.clear()
             await bell.wait(NAP_SECONDS if not stuck else 5 * NAP_SECONDS)
             stuck.clear()

@@ -246,7 +246,7 @@ async def test_nobodys_caller_is_everybodys_until_they_are_named(postgres_url: s
         heard = read("telephone", {"CallSid": SID, "From": STRANGER})
         assert await desk.hear(heard.alarm, None, heard.stranger, caller, heard.more)
         assert not await desk.hear(heard.alarm, None, heard.stranger, caller, heard.more)
-        assert await desk.take_alarm()
+        assert await desk.take_alarms()
         there, machine = await web.signed_in("operator", "440704"), await web.machine("operator")
         seen: list[str] = []
 

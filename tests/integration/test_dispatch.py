@@ -12,7 +12,7 @@ from device_sim.phone.people import Habit
 from device_sim.phone.signature import sign
 from dispatch import incident as core
 from dispatch.channels import Channel, Send, Unclear
-from dispatch.desk import Desk
+from dispatch.desk import ALARMS_AT_ONCE, Desk, StuckAlarm
 from dispatch.journal import broken_at
 from dispatch.outbox import Outbox
 from dispatch.outbox import sql as outbox_sql
@@ -102,7 +102,7 @@ async def test_two_alarms_that_race_to_open_meet_on_one_incident(
         desks = [Desk(database, driven) for _ in range(4)]
 
         async def drain(desk: Desk) -> None:
-            while await desk.take_alarm():
+            while await desk.take_alarms():
                 pass
 
         await asyncio.gather(*(drain(desk) for desk in desks))
@@ -392,14 +392,35 @@ async def test_a_stuck_button_holds_up_no_other_home(database: Database, driven:
     """Taken in their order, five thousand presses of one home kept the next home's waiting for a minute."""
     async with room(database, driven) as this:
         await this.stop()
-        for number in range(5):
+        for number in range(2 * ALARMS_AT_ONCE):
             await this.press(f"stuck-{number}")
         this.pass_seconds(1)
         await this.press("e1", device="H002-button", home="H002")
         await this.press("e2", device="unbound", home=None)
-        assert await this.desk.take_alarm() == "H001"
-        assert {await this.desk.take_alarm(served={"H001"}) for _ in range(2)} == {"H002", "unbound"}
-        assert await this.desk.take_alarm(served={"H001"}) == "H001", "nobody else waits"
+        assert await this.desk.take_alarms() == ["H001", "H002", "unbound"], "each has a turn before one has a second"
+        await this.press("e3", device="H002-button", home="H002")
+        assert await this.desk.take_alarms(served={"H001"}) == ["H002", "H001"]
+        assert not await this.desk.take_alarms()
+        raised = {incident["home"]: incident["raised"] for incident in await this.incidents()}
+        assert raised == {"H001": 2 * ALARMS_AT_ONCE, "H002": 2, None: 1}
+
+
+async def test_an_alarm_that_cannot_be_taken_holds_up_no_press_beside_it(
+    database: Database, driven: DrivenClock
+) -> None:
+    async with room(database, driven) as this:
+        await this.stop()
+        await this.press("e1")
+        broken = uuid4()
+        await this.raise_alarm(broken, "sos", "H001-button", "H001", {"caller": "nobody knows this shape"})
+        await this.press("e2")
+        with pytest.raises(StuckAlarm) as stuck:
+            await this.desk.take_alarms()
+        assert stuck.value.alarm == broken
+        assert await this.desk.take_alarms(beside=[broken]) in (["H001"], [])
+        (only,) = await this.incidents()
+        waiting = await this.rows("select id from alarms where taken_at is null")
+        assert (only["raised"], [row["id"] for row in waiting]) == (2, [broken])
 
 
 CLAIM = {"worker": "dispatch-2#1", "limit": 16, "channels": ["twilio_voice"]}

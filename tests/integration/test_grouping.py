@@ -91,7 +91,7 @@ class Desks:
 
     async def settle(self) -> None:
         """Everything that can be done now is done."""
-        while await self.desk.take_losses() or await self.desk.take_alarm():
+        while await self.desk.take_losses() or await self.desk.take_alarms():
             pass
 
     async def board(self, area: str | None = None) -> list[dict[str, Any]]:
@@ -282,7 +282,7 @@ async def test_a_power_cut_is_one_incident_whether_its_devices_say_so_or_fall_si
 async def test_a_press_is_never_held_and_passes_every_row(desks: Desks) -> None:
     await desks.lost(hubs("E"))
     await desks.lost(["E1-button"], "sos")
-    assert await desks.desk.take_alarm()
+    assert await desks.desk.take_alarms()
     (danger,) = await desks.board()
     assert (danger["cause"], danger["home"]) == ("sos", "E1")
     desks.after(HOLD_SECONDS)
@@ -299,7 +299,7 @@ async def test_desks_that_group_side_by_side_make_one_incident(desks: Desks) -> 
     desks.after(HOLD_SECONDS)
 
     async def drain(desk: Desk) -> None:
-        while await desk.take_losses() or await desk.take_alarm():
+        while await desk.take_losses() or await desk.take_alarms():
             pass
 
     await asyncio.gather(*(drain(Desk(desks.database, desks.clock)) for _ in range(4)))
@@ -373,7 +373,7 @@ async def test_what_joins_at_the_moment_in_which_all_else_is_well_again_is_not_c
         await connection.execute("select from incidents where id = %s for update", (row["id"],))
         taken = "update alarms set incident = %s, taken_at = raised_at where kind = 'tamper'"
         await connection.execute(taken, (row["id"],))
-        told = asyncio.create_task(desks.desk.take_alarm())
+        told = asyncio.create_task(desks.desk.take_alarms())
         await until(desks.waits)
     assert await told
     assert [one["id"] for one in await desks.board()] == [row["id"]], "tampered with, still"

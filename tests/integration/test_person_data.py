@@ -85,7 +85,7 @@ class Life:
                 " values (%s, 'sos', %s, %s, %s, %s, %s, false, %s)",
                 (alarm, home, device, now, now, now, Jsonb({"source": "reported", "attempt": 1, **evidence})),
             )
-        assert await self.desk.take_alarm()
+        assert await self.desk.take_alarms()
         (row,) = await self.rows("select incident from alarms where id = %s", alarm)
         return int(row["incident"])
 

@@ -49,7 +49,7 @@ class Night:
                 " values (%s, %s, %s, %s, %s, %s, %s, false, %s)",
                 (alarm, kind, home, f"{home}-button", now, now, now, Jsonb(evidence)),
             )
-        assert await self._desk.take_alarm()
+        assert await self._desk.take_alarms()
         async with self._database.connection() as connection:
             row = await (await connection.execute("select incident from alarms where id = %s", (alarm,))).fetchone()
         assert row is not None

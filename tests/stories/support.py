@@ -144,7 +144,7 @@ class House:
                 " values (%s, %s, %s, %s, %s, %s, %s, false, %s)",
                 (alarm, kind, home, f"{home}-button", now, now, now, Jsonb({"event_id": str(alarm)})),
             )
-        assert await self.desk.take_alarm()
+        assert await self.desk.take_alarms()
         async with self.database.connection() as connection:
             row = await (await connection.execute("select incident from alarms where id = %s", (alarm,))).fetchone()
         assert row is not None

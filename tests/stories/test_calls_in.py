@@ -22,7 +22,7 @@ async def calls(house: House, number: str, text: str | None = None) -> None:
     heard = read(source, {field: sid, "From": number, "Body": text or ""})  # type: ignore[arg-type]
     caller = Caller(heard.source, heard.number, text=heard.text)
     assert await house.desk.hear(heard.alarm, None, heard.stranger, caller, heard.more)
-    assert await house.desk.take_alarm()
+    assert await house.desk.take_alarms()
 
 
 async def test_a_caller_whom_nobody_knows_is_named_by_keys(house: House, sit: Sit, until: Until) -> None:
