@@ -7,7 +7,8 @@ import heapq
 from typing import NamedTuple
 
 from alerting.detectors import Now
-from alerting.watch import Watch
+from alerting.detectors.table import DETECTORS, Table
+from alerting.watch import ShadowAlarm, Watch
 from pingan.messages import Alarm, HomeSettings, Message, Tick
 
 
@@ -26,11 +27,16 @@ class Time(NamedTuple):
 class Partition:
     """Feed it the log's messages in order; it gives the alarms that they mean."""
 
-    def __init__(self, time: Time | None = None, watches: dict[str, Watch] | None = None) -> None:
+    def __init__(
+        self, time: Time | None = None, watches: dict[str, Watch] | None = None, table: Table = DETECTORS
+    ) -> None:
         self.time = time or Time()
+        self._table = table
         self.watches = watches or {}
         self.changed: set[str] = set()
         """Homes whose state is no longer that of the last checkpoint; whoever takes one empties it."""
+        self.shadows: list[ShadowAlarm] = []
+        """What versions in shadow have found: it rings nobody. Whoever keeps it empties it."""
         self._now = Now(self.time.at_ms, self.time.heard_ms)
         self._due: list[tuple[int, str]] = []
         # The soonest entry of each home in the heap. A deadline that moved later is found out when it comes up.
@@ -52,13 +58,15 @@ class Partition:
             return []
         watch = self.watches.get(home)
         if watch is None:
-            watch = self.watches[home] = Watch(home)
+            watch = self.watches[home] = Watch(home, self._table)
         self.changed.add(home)
         alarms: list[Alarm] = []
         if isinstance(message, HomeSettings):
             watch.set(message, self._now)
         else:
             alarms = watch.hear(message, self._now)
+            if watch.shadows:
+                self._take_shadows(watch)
         if watch.deadline is not None and watch.deadline < self._soonest.get(home, watch.deadline + 1):
             self._schedule(watch)
         return alarms
@@ -88,11 +96,17 @@ class Partition:
             if watch.deadline is not None and watch.deadline <= now.heard_ms:
                 self.changed.add(home)
                 alarms += watch.wake(now)
+                if watch.shadows:
+                    self._take_shadows(watch)
             woken.append(watch)
         # Only now: whoever asks for this very moment again is woken at the next tick, not for ever at this one.
         for watch in woken:
             self._schedule(watch)
         return alarms
+
+    def _take_shadows(self, watch: Watch) -> None:
+        self.shadows += watch.shadows
+        watch.shadows.clear()
 
     def _schedule(self, watch: Watch) -> None:
         if watch.deadline is not None:

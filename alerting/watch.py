@@ -1,48 +1,159 @@
-"""One home's watch: it feeds the home's detectors, and makes alarms of what they find. PURE."""
+"""One home's watch: it feeds the home's detectors, and makes alarms of what they find. PURE.
 
-from collections.abc import Iterable
-from typing import Any, Self
+Of each detector one version rings: the home's settings say which, or the table's first. Others may run beside it in
+shadow: what they find is kept to be compared, and can ring nobody, because it is another type and leaves by another
+door. A version that is replaced goes on ringing for a day: a silence that it had counted for hours is not forgotten
+because its successor begins to count, or has already found it while nobody listened.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+from zlib import crc32
 
 import msgspec
 
-from alerting.detectors import Detector, Finding, Heard, Now, Timed, sooner
+from alerting.detectors import DAY_MS, Detector, Finding, Heard, Now, Timed, sooner
 from alerting.detectors.sequence import Sequence
-from alerting.detectors.table import DETECTORS
+from alerting.detectors.table import DETECTORS, Table
 from pingan.messages import Alarm, HomeSettings, derived_alarm_id
 
-VERSION = 1
+VERSION = 2
 """Of the frame in which the detectors' own snapshots stand; each of them has its own version."""
+BEFORE_LABELS = 1
+LABELS_BEFORE = {"supervision": "1", "inactivity": "fixed-1"}
+"""In the frame before this one no labels stood: these were what ran."""
+
+HANDOVER_MS = DAY_MS
+"""So long (heard) a version that was replaced goes on ringing. Chosen: longer than any silence that is let be. Whoever
+wants one to be quiet at once puts it into shadow."""
 
 SEQ_MAX = 2**63 - 1
 AT_MS_MAX = 2**53
 """Beyond them a snapshot could not be written or read. Ingest refuses such; this is the second wall."""
-
-_Kept = dict[str, tuple[int, bytes]]
 
 
 class Unreadable(Exception):
     """A snapshot of a version that this watch does not know, or that is damaged."""
 
 
+class ShadowAlarm(msgspec.Struct, frozen=True):
+    """What a version in shadow has found: an alarm that rings nobody."""
+
+    id: UUID
+    home: str
+    detector: str
+    label: str
+    kind: str
+    rule: str
+    device: str | None
+    at_ms: int
+    received_ms: int
+    evidence: dict[str, Any]
+    restores: UUID | None = None
+    follows: UUID | None = None
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """A version at work, in a snapshot."""
+
+    name: str
+    label: str
+    version: int
+    state: bytes
+    rings: bool
+    until: int | None
+
+
 class _Snapshot(msgspec.Struct, array_like=True):
     settings: HomeSettings | None
-    detectors: _Kept
+    sequence: tuple[int, bytes]
+    runs: list[_Kept]
+    routine_day: int
+
+
+class _Before(msgspec.Struct, array_like=True):
+    """The frame `BEFORE_LABELS`."""
+
+    settings: HomeSettings | None
+    detectors: dict[str, tuple[int, bytes]]
+
+    def converted(self) -> _Snapshot:
+        runs = [
+            _Kept(name, LABELS_BEFORE[name], version, state, rings=True, until=None)
+            for name, (version, state) in self.detectors.items()
+            if name in LABELS_BEFORE
+        ]
+        return _Snapshot(self.settings, self.detectors.get(Sequence.name, (0, b"")), runs, 0)
+
+
+class Run:
+    """A version of a detector, at work in one home."""
+
+    __slots__ = ("detector", "label", "name", "rings", "until")
+
+    def __init__(self, name: str, label: str, detector: Detector, *, rings: bool, until: int | None = None) -> None:
+        self.name = name
+        self.label = label
+        self.detector = detector
+        self.rings = rings
+        self.until = until
+        """heard_ms at which it ends, since another has taken its place; None: it stays."""
+
+    @property
+    def version(self) -> str:
+        return f"{self.name}/{self.label}"
+
+
+class _Ears(NamedTuple):
+    """Which of a home's versions hear a kind of reading, by their places. Shared by all homes that have the same."""
+
+    by_kind: dict[str, tuple[int, ...]]
+    others: tuple[int, ...]
+    """Of a kind that nobody asked for: those that hear everything."""
+
+
+@lru_cache
+def _ears(versions: tuple[type[Detector], ...]) -> _Ears:
+    asked = [getattr(version, "kinds", None) for version in versions]
+    kinds = frozenset[str]().union(*(kinds for kinds in asked if kinds is not None))
+
+    def hear(kind: str | None) -> tuple[int, ...]:
+        return tuple(place for place, kinds in enumerate(asked) if kinds is None or kind in kinds)
+
+    return _Ears({kind: hear(kind) for kind in kinds}, hear(None))
 
 
 class Watch:
     """A home's detectors, behind one deadline."""
 
-    def __init__(self, home: str) -> None:
+    __slots__ = (
+        "_detectors", "_ears", "_routine_day", "_runs", "_sequence", "_table", "deadline", "fresh", "home",
+        "settings", "shadows", "unstored",
+    )  # fmt: skip
+
+    def __init__(self, home: str, table: Table = DETECTORS) -> None:
         self.home = home
         self.settings: HomeSettings | None = None
         self.fresh: tuple[str, ...] = ()
-        """Detectors whose state could not be read at the restore, and which begin anew."""
-        self._sequence = Sequence()
-        self._detectors: list[Detector] = [detector() for detector in DETECTORS]
+        """Versions whose state could not be read at the restore, or which ring without having run before: they have
+        begun anew."""
+        self.shadows: list[ShadowAlarm] = []
+        """What versions in shadow have found; whoever keeps it empties it."""
+        self.unstored: dict[tuple[str, str], bytes] = {}
+        """What has been learned, by detector and label, and stands in no table yet."""
         self.deadline: int | None = None
+        self._table = table
+        self._routine_day = 0
+        self._sequence = Sequence()
+        self._take([Run(name, label, kind(), rings=True) for name, label, kind in _first(table)])
 
     def set(self, settings: HomeSettings, now: Now) -> None:
+        # What ran before anybody had said what should has nothing to hand over.
+        handover_ms = 0 if self.settings is None else HANDOVER_MS
         self.settings = settings
+        self._arrange(now, handover_ms)
         for part in self._parts():
             part.on_settings(settings, now)
         self._look()
@@ -54,36 +165,103 @@ class Watch:
         # What bears no boot cannot be told from a repeat; an event of such a device must still be heard.
         if heard.boot and not self._sequence.admit(heard.device, heard.boot, heard.seq, now):
             return []
-        alarms = []
+        alarms: list[Alarm] = []
         deadline = self._sequence.deadline
-        for detector in self._detectors:
+        if deadline is None or (self.deadline is not None and self.deadline < deadline):
+            deadline = self.deadline
+        ears = self._ears
+        for place in ears.by_kind.get(heard.kind, ears.others):
+            detector = self._detectors[place]
             if found := detector.on_reading(heard, now):
-                alarms += [self._alarm(finding, heard.at_ms, heard.received_ms) for finding in found]
+                alarms += self._told(self._runs[place], found, heard.at_ms, heard.received_ms)
             due = detector.deadline
             if due is not None and (deadline is None or due < deadline):
                 deadline = due
+        # One that has moved later is found out when it comes up.
         self.deadline = deadline
         return alarms
 
     def wake(self, now: Now) -> list[Alarm]:
         """A tick has come: whoever's deadline it reached is woken."""
         alarms: list[Alarm] = []
-        for detector in self._parts():
-            if detector.deadline is not None and detector.deadline <= now.heard_ms:
-                alarms += [self._alarm(found, now.at_ms, now.at_ms) for found in detector.on_deadline(now)]
+        sequence = self._sequence
+        if sequence.deadline is not None and sequence.deadline <= now.heard_ms:
+            alarms += [
+                self._alarm("sequence/1", finding, now.at_ms, now.at_ms) for finding in sequence.on_deadline(now)
+            ]
+        over = False
+        for run in self._runs:
+            due = run.detector.deadline
+            if due is not None and due <= now.heard_ms and (found := run.detector.on_deadline(now)):
+                alarms += self._told(run, found, now.at_ms, now.at_ms)
+            over = over or (run.until is not None and run.until <= now.heard_ms)
+        if over:
+            self._take([run for run in self._runs if run.until is None or run.until > now.heard_ms])
         self._look()
         return alarms
+
+    def learned(self, now: Now) -> dict[tuple[str, str], bytes]:
+        """What is to be stored of what was learned. The detectors are asked once a day (heard), each home at a moment
+        of its own: of a city's homes one a second and not all at midnight. Forget `unstored` once it is stored.
+        """
+        day = (now.heard_ms + crc32(self.home.encode()) % DAY_MS) // DAY_MS
+        if day > self._routine_day:
+            self._routine_day = day
+            for run in self._runs:
+                routine = getattr(run.detector, "routine", None)
+                if routine is not None and (learned := routine()) is not None:
+                    self.unstored[run.name, run.label] = learned
+        return self.unstored
 
     def _parts(self) -> list[Timed]:
         return [self._sequence, *self._detectors]
 
-    def _look(self) -> None:
-        self.deadline = None
-        for part in self._parts():
-            self.deadline = sooner(self.deadline, part.deadline)
+    def _take(self, runs: list[Run]) -> None:
+        self._runs = runs
+        self._detectors = [run.detector for run in runs]
+        self._ears = _ears(tuple(type(run.detector) for run in runs))
 
-    def _alarm(self, finding: Finding, at_ms: int, received_ms: int) -> Alarm:
-        evidence: dict[str, Any] = {"source": "derived", "rule": finding.rule, **finding.evidence}
+    def _arrange(self, now: Now, handover_ms: int = HANDOVER_MS) -> list[Run]:
+        """Run what the settings ask for and nothing else; those that begin anew."""
+        running = {(run.name, run.label): run for run in self._runs}
+        runs, begun = [], []
+        for name, versions in self._table.items():
+            live, shadows = _wanted(name, versions, self.settings)
+            for label, version in versions.items():
+                run = running.get((name, label))
+                if label != live and label not in shadows:
+                    if run is not None and run.rings and handover_ms:
+                        run.until = now.heard_ms + handover_ms if run.until is None else run.until
+                        runs.append(run)
+                    continue
+                if run is None:
+                    run = Run(name, label, version(), rings=False)
+                    begun.append(run)
+                    if (
+                        label == live
+                        and handover_ms
+                        and any(other.rings and other.name == name for other in self._runs)
+                    ):
+                        self.fresh += (run.version,)
+                run.rings, run.until = label == live, None
+                runs.append(run)
+        self._take(runs)
+        return begun
+
+    def _look(self) -> None:
+        self.deadline = self._sequence.deadline
+        for run in self._runs:
+            self.deadline = sooner(self.deadline, run.detector.deadline)
+            self.deadline = sooner(self.deadline, run.until)
+
+    def _told(self, run: Run, found: Iterable[Finding], at_ms: int, received_ms: int) -> list[Alarm]:
+        if run.rings:
+            return [self._alarm(run.version, finding, at_ms, received_ms) for finding in found]
+        self.shadows += [self._shadow(run, finding, at_ms, received_ms) for finding in found]
+        return []
+
+    def _alarm(self, version: str, finding: Finding, at_ms: int, received_ms: int) -> Alarm:
+        evidence = _evidence(version, finding)
         if finding.restores is not None:
             evidence["restores"] = str(derived_alarm_id(self.home, finding.restores, finding.episode))
         if finding.follows is not None:
@@ -98,42 +276,129 @@ class Watch:
             evidence=evidence,
         )
 
+    def _shadow(self, run: Run, finding: Finding, at_ms: int, received_ms: int) -> ShadowAlarm:
+        def named(rule: str) -> UUID:
+            return derived_alarm_id(self.home, f"shadow/{run.version}/{rule}", finding.episode)
+
+        return ShadowAlarm(
+            id=named(finding.rule),
+            home=self.home,
+            detector=run.name,
+            label=run.label,
+            kind=finding.kind,
+            rule=finding.rule,
+            device=finding.device,
+            at_ms=at_ms,
+            received_ms=received_ms,
+            evidence=_evidence(run.version, finding),
+            restores=None if finding.restores is None else named(finding.restores),
+            follows=None if finding.follows is None else named(finding.follows),
+        )
+
     def snapshot(self) -> bytes:
-        kept = {one.name: (one.version, one.snapshot()) for one in self._parts()}
-        return msgspec.msgpack.encode(_Snapshot(self.settings, kept))
+        runs = [
+            _Kept(run.name, run.label, run.detector.version, run.detector.snapshot(), run.rings, run.until)
+            for run in self._runs
+        ]
+        sequence = (self._sequence.version, self._sequence.snapshot())
+        return msgspec.msgpack.encode(_Snapshot(self.settings, sequence, runs, self._routine_day))
 
     @classmethod
-    def restore(cls, home: str, version: int, state: bytes, now: Now) -> Self:
-        """The watch that was. Unreadable when nothing of it can be read; a detector that alone cannot begins anew."""
-        if version != VERSION:
-            raise Unreadable(f"version {version}, and this is {VERSION}")
-        try:
-            snapshot = msgspec.msgpack.decode(state, type=_Snapshot)
-        except msgspec.DecodeError as error:
-            raise Unreadable(str(error)) from error
-        watch = cls(home)
+    def restore(
+        cls,
+        home: str,
+        version: int,
+        state: bytes,
+        now: Now,
+        routines: Mapping[tuple[str, str], bytes] | None = None,
+        table: Table = DETECTORS,
+    ) -> Self:
+        """The watch that was. Unreadable when nothing of it can be read; a detector that alone cannot begins anew.
+
+        `routines`: what was learned, by detector and label.
+        """
+        snapshot = _read(version, state)
+        watch = cls(home, table)
         watch.settings = snapshot.settings
-        watch._sequence = watch._restored(Sequence, snapshot.detectors, now)
-        watch._detectors = [watch._restored(kind, snapshot.detectors, now) for kind in DETECTORS]
+        watch._routine_day = snapshot.routine_day
+        if (sequence := _restored(Sequence, *snapshot.sequence)) is None:
+            watch.fresh += (Sequence.name,)
+        else:
+            watch._sequence = sequence
+        runs, anew = [], []
+        for kept in snapshot.runs:
+            kind = table.get(kept.name, {}).get(kept.label)
+            if kind is None:
+                continue
+            detector = _restored(kind, kept.version, kept.state)
+            run = Run(kept.name, kept.label, detector or kind(), rings=kept.rings, until=kept.until)
+            runs.append(run)
+            if detector is None:
+                watch.fresh += (run.version,)
+                anew.append(run)
+        watch._take(runs)
+        anew += watch._arrange(now)
+        watch._learn(routines or {})
+        if watch.settings is not None:
+            for run in anew:
+                run.detector.on_settings(watch.settings, now)
         watch._look()
         return watch
 
-    def _restored(self, kind: Any, kept: _Kept, now: Now) -> Any:
-        version, state = kept.get(kind.name, (0, b""))
-        if version == kind.version:
-            try:
-                return kind.restore(state)
-            except msgspec.DecodeError:
-                pass
-        self.fresh += (kind.name,)
-        detector = kind()
-        if self.settings is not None:
-            detector.on_settings(self.settings, now)
-        return detector
+    def _learn(self, routines: Mapping[tuple[str, str], bytes]) -> None:
+        for run in self._runs:
+            learn, routine = getattr(run.detector, "learn", None), routines.get((run.name, run.label))
+            if learn is not None and routine is not None:
+                try:
+                    learn(routine)
+                except msgspec.DecodeError:
+                    self.fresh += (f"{run.version} routine",)
+
+
+def _first(table: Table) -> Iterable[tuple[str, str, type[Detector]]]:
+    for name, versions in table.items():
+        label = next(iter(versions))
+        yield name, label, versions[label]
+
+
+def _wanted(
+    name: str, versions: Mapping[str, type[Detector]], settings: HomeSettings | None
+) -> tuple[str, tuple[str, ...]]:
+    """The label that rings and those in shadow. One that this version of the platform does not have is as not named."""
+    first = next(iter(versions))
+    if settings is None:
+        return first, ()
+    live = settings.live.get(name, first)
+    return (live if live in versions else first), settings.shadow.get(name, ())
+
+
+def _evidence(version: str, finding: Finding) -> dict[str, Any]:
+    return {**finding.evidence, "source": "derived", "detector": version, "rule": finding.rule}
+
+
+def _read(version: int, state: bytes) -> _Snapshot:
+    try:
+        if version == BEFORE_LABELS:
+            return msgspec.msgpack.decode(state, type=_Before).converted()
+        if version == VERSION:
+            return msgspec.msgpack.decode(state, type=_Snapshot)
+    except msgspec.DecodeError as error:
+        raise Unreadable(str(error)) from error
+    raise Unreadable(f"version {version}, and this is {VERSION}")
+
+
+def _restored(kind: Any, version: int, state: bytes) -> Any:
+    """The detector that was; None when it cannot be read."""
+    if version != kind.version:
+        return None
+    try:
+        return kind.restore(state)
+    except msgspec.DecodeError:
+        return None
 
 
 def unread(watches: Iterable[Watch]) -> dict[str, int]:
-    """How many homes' detectors begin anew, by the detector's name."""
+    """How many homes' detectors begin anew, by the detector's version."""
     counts: dict[str, int] = {}
     for watch in watches:
         for name in watch.fresh:

@@ -78,7 +78,11 @@ def per_detector(made: list[Message]) -> dict[str, float]:
             if detector.deadline is not None and detector.deadline <= now.heard_ms:
                 detector.on_deadline(now)
 
-    return {kind.name: round(rate(lambda kind=kind: alone(kind), len(readings))) for kind in DETECTORS}
+    return {
+        f"{name}/{label}": round(rate(lambda kind=kind: alone(kind), len(readings)))
+        for name, versions in DETECTORS.items()
+        for label, kind in versions.items()
+    }
 
 
 def main() -> None:

@@ -120,11 +120,13 @@ def test_a_detector_whose_state_cannot_be_read_begins_anew_alone() -> None:
     line.hear(settings(HUB, hours=1), status(1), reading(2))
     line.tick(1)
     line.ticks(1800, every=60)
-    known, detectors = msgspec.msgpack.decode(line.partition.watches["H1"].snapshot())
-    detectors["supervision"] = (99, detectors["supervision"][1])
-    state = msgspec.msgpack.encode((known, detectors))
+    known, sequence, runs, day = msgspec.msgpack.decode(line.partition.watches["H1"].snapshot())
+    for run in runs:
+        if run[0] == "supervision":
+            run[2] = 99
+    state = msgspec.msgpack.encode((known, sequence, runs, day))
     watch = Watch.restore("H1", VERSION, state, line.partition.now)
-    assert watch.fresh == ("supervision",)
+    assert watch.fresh == ("supervision/1",)
     line.partition = Partition(line.partition.time, {"H1": watch})
     line.alarms.clear()
     line.hear(status(3))
