@@ -1,0 +1,1 @@
+"""What a burst of acceleration is worth: is this a fall?"""
