@@ -53,23 +53,23 @@ def count(raised: Iterable[Alarm]) -> None:
 
 
 def _row(alarm: Alarm, now: datetime) -> dict[str, Any]:
-    received_at = _when(alarm.received_ms) or now
+    received_at = when(alarm.received_ms) or now
     return {
         "id": alarm.id,
-        "kind": _clean(alarm.kind),
-        "home": _clean(alarm.home),
-        "device": _clean(alarm.device),
-        "at": _when(alarm.at_ms) or received_at,
-        "device_at": _when(alarm.device_at_ms),
-        "clock": _clean(alarm.clock),
+        "kind": clean(alarm.kind),
+        "home": clean(alarm.home),
+        "device": clean(alarm.device),
+        "at": when(alarm.at_ms) or received_at,
+        "device_at": when(alarm.device_at_ms),
+        "clock": clean(alarm.clock),
         "received_at": received_at,
         "raised_at": now,
         "test": alarm.test,
-        "evidence": Jsonb(_clean(alarm.evidence), dumps=msgspec.json.encode),
+        "evidence": Jsonb(clean(alarm.evidence), dumps=msgspec.json.encode),
     }
 
 
-def _when(at_ms: int | None) -> datetime | None:
+def when(at_ms: int | None) -> datetime | None:
     # A device clock may say the year 60000. The alarm must not be lost for it; the evidence keeps the number.
     try:
         return None if at_ms is None else from_ms(at_ms)
@@ -77,12 +77,12 @@ def _when(at_ms: int | None) -> datetime | None:
         return None
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """`value` without NUL characters, which PostgreSQL holds in no text: a press is not lost for one."""
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, dict):
-        return {_clean(key): _clean(inner) for key, inner in value.items()}
+        return {clean(key): clean(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(inner) for inner in value]
+        return [clean(inner) for inner in value]
     return value

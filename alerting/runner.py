@@ -15,9 +15,11 @@ from typing import TypeVar
 
 import msgspec
 
-from alerting import alarms, checkpoint, command
+from alerting import alarms, checkpoint, command, shadow_alarms
 from alerting.checkpoint import Slot
+from alerting.detectors.table import DETECTORS, Table
 from alerting.following import PAUSE_SECONDS, follow
+from alerting.watch import ShadowAlarm
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database
@@ -40,12 +42,17 @@ T = TypeVar("T")
 class Runner:
     """One process's share of the partitions of the log "readings"."""
 
-    def __init__(self, database: Database, consumer: Consumer, clock: Clock, state: State) -> None:
+    def __init__(
+        self, database: Database, consumer: Consumer, clock: Clock, state: State, table: Table = DETECTORS
+    ) -> None:
         self._database = database
         self._consumer = consumer
         self._clock = clock
         self._state = state
+        self._table = table
         self._slots: dict[int, Slot] = {}
+        self._writing: asyncio.Task[None] | None = None
+        """A checkpoint that is under way."""
 
     async def run(self) -> None:
         await follow(self._consumer, self._state, self._handle, self._leave)
@@ -67,10 +74,10 @@ class Runner:
             for first in range(0, len(batch.entries), FEED_ENTRIES):
                 await self._feed(batch.partition, batch.entries[first : first + FEED_ENTRIES])
                 await asyncio.sleep(0)
-        await self._keep(self._due())
+        await self._keep_what_is_due()
 
     async def _load(self, lease: Lease) -> Slot:
-        detection = await _insist(lambda: checkpoint.load(self._database, lease.partition))
+        detection = await _insist(lambda: checkpoint.load(self._database, lease.partition, self._table))
         # Each partition has its own moment within the ten seconds.
         due = self._clock.monotonic() + CHECKPOINT_SECONDS * lease.partition / PARTITIONS
         return Slot(lease.partition, lease.epoch, detection, lease.position, lease.position, due)
@@ -90,6 +97,8 @@ class Runner:
             slot.position = entry.position
         if slot.unwritten:
             await self._raise(slot)
+        if slot.shadows:
+            await self._keep_shadows(slot)
 
     async def _raise(self, slot: Slot) -> None:
         try:
@@ -106,6 +115,29 @@ class Runner:
         except Fenced:
             self._forget(slot)
 
+    async def _keep_shadows(self, slot: Slot) -> None:
+        """After what rings, and as carefully: a comparison from which a crash takes something is none."""
+        found = list(slot.shadows)
+        try:
+            try:
+                await _insist(lambda: self._insert_shadows(slot, found))
+            except alarms.REFUSED:
+                for shadow in found:
+                    try:
+                        await _insist(lambda shadow=shadow: self._insert_shadows(slot, [shadow]))  # type: ignore[misc]
+                    except alarms.REFUSED as error:
+                        entry = Entry(slot.position, msgspec.json.encode(shadow))
+                        await self._park(slot.partition, entry, f"the database refuses the shadow alarm: {error}")
+            slot.shadows.clear()
+        except Fenced:
+            self._forget(slot)
+
+    async def _insert_shadows(self, slot: Slot, found: Sequence[ShadowAlarm]) -> None:
+        async with self._database.transaction() as connection:
+            slot.check(self._consumer)
+            await self._consumer.fence(connection, slot.partition)
+            await shadow_alarms.insert(connection, found, self._clock.now())
+
     async def _insert(self, slot: Slot, raised: list[Alarm]) -> None:
         async with self._database.transaction() as connection:
             slot.check(self._consumer)
@@ -116,39 +148,55 @@ class Runner:
     async def _park(self, partition: int, entry: Entry, reason: str) -> None:
         await _insist(lambda: self._consumer.park(partition, entry, reason))
 
-    def _due(self) -> list[Slot]:
-        ready = [slot for slot in self._slots.values() if slot.ready]
+    async def _keep_what_is_due(self) -> None:
         if self._clock.driven:
-            return ready
+            await self._keep([slot for slot in self._slots.values() if slot.ready])
+            return
+        if self._writing is not None:
+            if not self._writing.done():
+                return
+            self._writing.result()
+            self._writing = None
         now = self._clock.monotonic()
-        return [slot for slot in ready if slot.due <= now][:CHECKPOINT_SLOTS]
+        due = [slot for slot in self._slots.values() if slot.ready and slot.due <= now][:CHECKPOINT_SLOTS]
+        if due:
+            self._writing = asyncio.create_task(self._keep(due))
 
     async def _keep(self, slots: Sequence[Slot]) -> None:
-        """Checkpoint `slots` together; each alone when one of them is somebody else's by now."""
-        if not slots:
+        """Checkpoint `slots` together, as they stand at a moment of each one's own; detection may go on meanwhile. Each
+        alone when one of them is somebody else's by now."""
+        captured = []
+        for slot in slots:
+            if slot.ready and self._slots.get(slot.partition) is slot:
+                captured.append(checkpoint.capture(slot))
+                await asyncio.sleep(0)
+        if not captured:
             return
         try:
-            await checkpoint.save(self._database, self._consumer, slots)
+            await checkpoint.write(self._database, self._consumer, captured)
         except Fenced:
-            if len(slots) == 1:
-                self._forget(slots[0])
+            if len(captured) == 1:
+                self._forget(captured[0].slot)
             else:
-                for slot in slots:
-                    await self._keep([slot])
+                for one in captured:
+                    await self._keep([one.slot])
         except LOST as error:
-            log.warning("the checkpoint of %d partitions waits: %s", len(slots), error)
+            log.warning("the checkpoint of %d partitions waits: %s", len(captured), error)
             await asyncio.sleep(PAUSE_SECONDS)
         else:
-            for slot in slots:
-                slot.due = self._clock.monotonic() + CHECKPOINT_SECONDS
+            for one in captured:
+                one.slot.due = self._clock.monotonic() + CHECKPOINT_SECONDS
 
     def _forget(self, slot: Slot) -> None:
         log.warning("partition %d is somebody else's now", slot.partition)
-        self._slots.pop(slot.partition, None)
+        if self._slots.get(slot.partition) is slot:
+            del self._slots[slot.partition]
         if self._consumer.epoch(slot.partition) == slot.epoch:
             self._consumer.drop(slot.partition)
 
     async def _leave(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
         await self._keep([slot for slot in self._slots.values() if slot.ready])
 
 

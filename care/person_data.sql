@@ -152,6 +152,9 @@ delete from parked where exists (select from unnest(%(devices)s::text[]) one
 delete from test_windows where home = %(home)s or device = any(%(devices)s::text[])
 
 -- name: delete_detection
+-- With what it has learned of the home, and what versions in shadow found there.
+with routine as (delete from routines where home = %(home)s),
+     shadow as (delete from shadow_alarms where home = %(home)s)
 delete from detection_homes where home = %(home)s
 
 -- name: unfinished

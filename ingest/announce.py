@@ -55,4 +55,6 @@ def _settings(row: dict[str, Any]) -> HomeSettings:
         devices=tuple(msgspec.convert(row["devices"], list[DeviceSettings])),
         away=tuple(Away(to_ms(away_from), to_ms(until) if until else None) for away_from, until in row["away"]),
         inactivity_hours=row["inactivity_hours"],
+        live=row["live"],
+        shadow={detector: tuple(labels) for detector, labels in row["shadow"].items()},
     )

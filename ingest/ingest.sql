@@ -27,7 +27,12 @@ select home.id, home.revision, home.inactivity_hours,
         'id', device.id, 'kind', device.kind, 'heartbeat_seconds', device.heartbeat_seconds) order by device.id)
         from devices device where device.home = home.id and device.enabled), '[]') as devices,
     coalesce((select array_agg(array[away.away_from, away.away_until] order by away.away_from)
-        from away where away.home = home.id), '{}') as away
+        from away where away.home = home.id), '{}') as away,
+    coalesce((select jsonb_object_agg(detector, label)
+        from versions_in(home.area) where state = 'live'), '{}') as live,
+    coalesce((select jsonb_object_agg(detector, labels) from (
+        select detector, jsonb_agg(label order by label) as labels
+        from versions_in(home.area) where state = 'shadow' group by detector) beside), '{}') as shadow
 from homes home where home.revision > home.announced
 order by home.id limit 500
 
