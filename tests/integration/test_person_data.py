@@ -61,8 +61,8 @@ insert into rejected (received_at, device, topic, reason, detail, payload, paylo
     ('2026-01-01Z', 'H2-button', 'pingan/v1/H2-button/up', 'not_json', 'd', convert_to('QKEEPQ', 'UTF8'), 6);
 insert into detection_homes values ('H1', 1, 1, convert_to('H1-bed', 'UTF8'));
 insert into routines values ('H1', 'inactivity', 'x', 1, convert_to('QOTHERQ', 'UTF8'), '2026-01-01Z');
-insert into shadow_alarms (id, home, detector, label, kind, rule, at, raised_at, evidence) values
-    (gen_random_uuid(), 'H1', 'inactivity', 'x', 'inactivity', 'x', '2026-01-01Z', '2026-01-01Z', '{"where": "QOTHERQ"}');
+insert into shadow_alarms (id, home, detector, label, kind, rule, at, raised_at, evidence)
+    values (gen_random_uuid(), 'H1', 'x', 'x', 'x', 'x', '2026-01-01Z', '2026-01-01Z', '{"where": "QOTHERQ"}');
 """
 CANARIES = (
     "欧阳兰芝", "欧阳 兰芝", "13800007101", "138 0000 7101", "13800007001", "黄鹂巷77号", "QKEYQ", "QILLQ", "QHOSPQ",
