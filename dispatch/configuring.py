@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from dispatch.asking import keep_asking
 from dispatch.self_test import sql as test_sql
 from pingan.clock import Clock
 from pingan.database import LOST, Bell, Connection, Database, Queries
@@ -55,8 +56,8 @@ class Configuring:
         self._checked = 0
         """The connection (by its number) on which the broker's store has been looked at."""
 
-    async def run(self, bell: Bell) -> None:
-        """Stay connected, and tell what is due whenever the bell rings, until cancelled."""
+    async def run(self, bell: Bell, questions: Bell) -> None:
+        """Stay connected, and tell what is due whenever the bell rings, until cancelled; residents are asked beside."""
         self._bell = bell
         mqtt = Mqtt(
             host=self._settings.mqtt_host,
@@ -72,6 +73,8 @@ class Configuring:
         async with asyncio.TaskGroup() as group:
             group.create_task(mqtt.run())
             group.create_task(self._keep_telling(mqtt, bell))
+            # Beside, not between: nobody who may have fallen waits behind five thousand configurations.
+            group.create_task(keep_asking(mqtt, self._database, self._clock, questions))
 
     @property
     def _topic(self) -> str:

@@ -14,8 +14,8 @@ import msgspec
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
+from dispatch import asking, measuring, self_test, silence
 from dispatch import incident as core
-from dispatch import measuring, self_test, silence
 from dispatch.grouping import CAUSES as HELD
 from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, joined
 from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
@@ -192,7 +192,7 @@ class Desk:
         of them cannot be taken.
         """
         parameters = {
-            "technical": list(TECHNICAL), "grouped": [*HELD, *RESTORES], "beside": list(beside),
+            "technical": [*TECHNICAL, *asking.KINDS], "grouped": [*HELD, *RESTORES], "beside": list(beside),
             "served": list(served), "homes": HOMES_AT_ONCE, "alarms": ALARMS_AT_ONCE,
         }  # fmt: skip
         async with self._database.connection() as connection:
@@ -218,7 +218,7 @@ class Desk:
             for first, *again in _presses(alarms):
                 incident_id = await self._take(connection, first, now, acts)
                 await self._taken(connection, [first], incident_id, now)
-                if first["restored_at"] is not None and incident_id is not None:
+                if first["restored_at"] is not None and incident_id is not None and not is_danger(first["kind"]):
                     # It was over before it was taken.
                     kind = RESTORE_OF.get(first["kind"], OTHER)
                     await self._over(connection, incident_id, kind, [first["device"]], acts)
@@ -399,6 +399,11 @@ class Desk:
         kind = alarm["kind"]
         if kind in FINDINGS:
             return None
+        if asking.is_quiet(alarm):
+            quiet = await asking.take(connection, alarm, now)
+            if quiet.incident is not None and quiet.event is not None:
+                await self._act(connection, quiet.incident, quiet.event)
+            return quiet.incident
         if is_restore(kind) and (alarm_id := silence.ended_by(alarm["evidence"].get("restores"))):
             incidents = await silence.end(connection, [alarm_id], now)
             if alarm_id in incidents:
@@ -411,9 +416,13 @@ class Desk:
             if open_one is not None:
                 told: Event = ResidentAnswered(kind) if kind in ANSWERS else Restored(kind)
                 await self._act(connection, open_one, told, actor=alarm["device"])
+            if kind in ANSWERS:
+                await asking.answered(connection, alarm)
             return open_one
         window = await self_test.window_of(connection, alarm)
         incident_id = await self._raise(connection, alarm, now, test=window is not None)
+        for before in await asking.follow(connection, alarm, now):
+            await self._act(connection, incident_id, before)
         if window is not None:
             await self_test.taken(connection, window, alarm, incident_id)
         return incident_id

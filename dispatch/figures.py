@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dispatch.asking import KINDS as QUIET
 from dispatch.incident import ANSWER_LATE_SECONDS
 from dispatch.policy import FINDINGS, is_danger, is_restore
 from pingan.database import Connection, Queries
@@ -171,7 +172,7 @@ def levels(row: Mapping[str, int]) -> list[Row]:
 
 def _opens(kind: str) -> bool:
     """Whether an alarm of this kind opens or raises an incident."""
-    return kind not in ANSWERS and kind not in FINDINGS and not is_restore(kind)
+    return kind not in ANSWERS and kind not in FINDINGS and kind not in QUIET and not is_restore(kind)
 
 
 _COUNTED = (

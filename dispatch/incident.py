@@ -124,6 +124,8 @@ class Incident(msgspec.Struct, frozen=True):
     """Who said whose home this is: it came from a caller, or a device, that the register knows of no home."""
     own: bool = False
     """The home's own device, or telephone, has called since: whatever else it is, it is theirs."""
+    withdrawn: str | None = None
+    """Why detection has taken back what it rang for last; None: it has not. People are still on their way to it."""
 
 
 # What can happen. Each event's tag is its row in the table.
@@ -153,6 +155,25 @@ class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):
     """The resident pressed *ok* or *cancel*. It is heard and shown, and closes nothing."""
 
     kind: str
+
+
+class ResidentAsked(msgspec.Struct, frozen=True, tag="resident_asked"):
+    """Before this rang, whoever lives there was asked. `not_asked` names why nobody was; `answer` what was pressed."""
+
+    devices: int
+    asked_at: datetime | None = None
+    until: datetime | None = None
+    answer: str | None = None
+    not_asked: str | None = None
+
+
+class Withdrawn(msgspec.Struct, frozen=True, tag="withdrawn"):
+    """Detection takes back what it rang for: somebody got up, or a late reading shows that nothing was. It closes
+    nothing, and calls nobody back: only a person can see that somebody is well.
+    """
+
+    kind: str
+    reason: str
 
 
 class Restored(msgspec.Struct, frozen=True, tag="restored"):
@@ -280,7 +301,7 @@ class Connected(msgspec.Struct, frozen=True, tag="connected"):
 
 Event = (
     Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
-    | Unreached | Moving | OnScene | Safe | Close | Note | Joined | Identify | Connected
+    | Unreached | Moving | OnScene | Safe | Close | Note | Joined | Identify | Connected | ResidentAsked | Withdrawn
 )  # fmt: skip
 
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
@@ -288,6 +309,8 @@ TABLE = """
 event              waiting      answered     accepted     moving       on_scene     safe         closed
 raised             ring_again   ring_again   ring_again   ring_again   ring_again   reopen       too_late
 resident_answered  record       record       record       record       record       record       record
+resident_asked     record       record       record       record       record       record       record
+withdrawn          withdraw     withdraw     withdraw     withdraw     withdraw     withdraw     record
 restored           back         back         back         back         back         back         record
 joined             join         join         join         join         join         join         too_late
 due                wake         wake         wake         wake         wake         remind       too_late
@@ -470,6 +493,12 @@ def _back(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
     return Decision("all_restored", _replace(told, ringing=False))
 
 
+def _withdraw(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """It is shown wherever the incident is; what rings rings on, and whoever was asked may come."""
+    assert isinstance(event, Withdrawn)
+    return Decision("withdrawn", _replace(incident, withdrawn=event.reason))
+
+
 def _join(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Joined)
     if incident.group is None:
@@ -489,7 +518,7 @@ def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], no
     presses = (*incident.presses, event.press) if event.press else incident.presses
     ringing = _replace(
         incident, raised=incident.raised + 1, presses=presses[-PRESSES_KEPT:], ringing=True,
-        own=incident.own or event.own,
+        own=incident.own or event.own, withdrawn=None,
         # Whoever was well when we spoke may not be now: they must be spoken with again.
         contact=None if incident.contact == "made" else incident.contact,
     )  # fmt: skip
@@ -805,6 +834,7 @@ Rule = Callable[[Incident, Event, tuple[Person, ...], datetime], Decision]
 RULES: dict[str, Rule] = {
     "record": _record,
     "back": _back,
+    "withdraw": _withdraw,
     "join": _join,
     "too_late": _too_late,
     "ring_again": _ring_again,

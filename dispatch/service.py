@@ -156,6 +156,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     changes = this.listener.bell("incident", "clock")
     sends = this.listener.bell("outbox", "clock")
     telling = this.listener.bell("device_config", "self_test", "clock")
+    questions = this.listener.bell("asking", "clock")
     tests = this.listener.bell("clock")
     configuring = Configuring(settings, this.database, this.clock, zone)
     await this.run(
@@ -164,7 +165,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
         lambda: losses(desk, silences),
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),
-        lambda: configuring.run(telling),
+        lambda: configuring.run(telling, questions),
         lambda: keep_testing(this.database, this.clock, tests, zone),
         lambda: keep_looking(this.database, this.clock),
         lambda: keep_looking_at_devices(this.database),

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch import asking
 from dispatch import incident as core
 from dispatch.desk import sql as desk_sql
 from dispatch.incident import Incident
@@ -75,6 +76,7 @@ async def incident(connection: Connection, incident_id: int, now: datetime, area
         **shown,
         "alarms": await all_of(sql.alarms, scope=scope, alarms=GROUP_ALARMS if grouped else None),
         "rows": await all_of(sql.rows, scope=scope, ending=list(ENDING), rows=GROUP_ROWS) if grouped else [],
+        "askings": await asking.of_incident(connection, incident_id),
         "journal": await all_of(sql.journal),
         "sends": await all_of(sql.sends),
         "people": await all_of(desk_sql.people) if shown["home"] else [],
@@ -134,6 +136,7 @@ def _shown(row: Row) -> Row:
         "caller": _caller(row["device"]),
         "named_by": known.named_by,
         "contact": known.contact,
+        "withdrawn": known.withdrawn,
         "group": {**msgspec.structs.asdict(known.group), "name": row.get("group_name")} if known.group else None,
         "stamps": {stamp: _stamp(known, stamp) for stamp in core.STAMPS},
         "closing": msgspec.to_builtins(known.closing) if known.closing else None,
@@ -156,6 +159,7 @@ _UNREADABLE: Row = {
     "helpers_beside": [],
     "named_by": None,
     "contact": None,
+    "withdrawn": None,
     "group": None,
     "stamps": {stamp: {"at": None, "absent": None, "reported": False} for stamp in core.STAMPS},
     "closing": None,

@@ -32,6 +32,11 @@ class Button(Device):
         self._timer: asyncio.TimerHandle | None = None
         self.answers_tests = True
         """Whoever lives here presses for a test when the button asks for it."""
+        self.answers: str | None = None
+        """What whoever lives here presses when asked whether they are all right: ok, cancel, or None: nothing."""
+        self.answers_after_seconds = 0.0
+        self._question: dict[str, Any] | None = None
+        self._answering: asyncio.TimerHandle | None = None
         self.reminded = 0
         """How often it has reminded of the weekly test."""
         self._reminding: asyncio.TimerHandle | None = None
@@ -66,6 +71,7 @@ class Button(Device):
             self._timer.cancel()
         if self._reminding is not None:
             self._reminding.cancel()
+        self._hush()
         await super().close()
 
     def on_connected(self) -> None:
@@ -77,6 +83,8 @@ class Button(Device):
         if channel == "prompt":
             known = any(prompt.get("id") == payload.get("id") for prompt in self.prompts)
             self.prompts.append(payload)
+            if payload.get("ask") == "are_you_all_right":
+                self._asked(payload)
             if known:  # told twice is asked once: a second test would ring as a call
                 return
             log.info("%s: asked %s", self.id, payload.get("ask"))
@@ -94,6 +102,46 @@ class Button(Device):
                 log.info("%s: %s%s %s", self.id, stage, f" by {by}" if by else "", press.event_id)
                 self._tell()
             self._schedule()
+
+    @property
+    def question(self) -> dict[str, Any] | None:
+        """What it asks just now: whether the person is all right; None: nothing, or nothing any more."""
+        if self._question is not None and not self._in_time(self._question.get("until")):
+            self._question = None
+        return self._question
+
+    def person_answers(self, answer: str | None, after_seconds: float = 0.0) -> None:
+        """What is pressed when it asks, from now on; what it asks just now is answered, too."""
+        self.answers, self.answers_after_seconds = answer, after_seconds
+        if self.question is not None:
+            self._answer_later()
+
+    def _asked(self, payload: dict[str, Any]) -> None:
+        """A question; or the same with a time that has passed: it is over, and nobody need be asked any more."""
+        if not self._in_time(payload.get("until")):
+            if self._question is not None and self._question.get("id") == payload.get("id"):
+                self._hush()
+        elif self._question is None or self._question.get("id") != payload.get("id"):
+            self._question = payload
+            self._answer_later()
+
+    def _answer_later(self) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+            self._answering = None
+        if self.answers is not None:
+            self._answering = self._loop.call_later(self.answers_after_seconds, self._answer)
+
+    def _answer(self) -> None:
+        if self.question is not None and self.answers is not None:
+            self._hush()
+            self.press(self.answers)
+
+    def _hush(self) -> None:
+        self._question = None
+        if self._answering is not None:
+            self._answering.cancel()
+            self._answering = None
 
     def reminder_changed(self) -> None:
         if self._reminding is not None:

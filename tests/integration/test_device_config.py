@@ -19,7 +19,7 @@ from dispatch.configuring import Configuring
 from ingest.heard import LastHeard
 from ingest.rows import Row
 from pingan.clock import SystemClock
-from pingan.database import Database, Listener
+from pingan.database import Bell, Database, Listener
 from pingan.settings import Mqtt
 from pingan.tasks import end
 from tests.conftest import Broker, Until
@@ -40,7 +40,7 @@ async def telling(database: Database, broker: Broker, postgres_url: str) -> Asyn
     listener = Listener(database)
     bell = listener.bell("device_config", "self_test")
     configuring = Configuring(settings, database, SystemClock(), SHANGHAI)
-    tasks = [asyncio.create_task(listener.run()), asyncio.create_task(configuring.run(bell))]
+    tasks = [asyncio.create_task(listener.run()), asyncio.create_task(configuring.run(bell, Bell()))]
     try:
         yield
         for task in tasks:

@@ -323,7 +323,7 @@ async def test_a_simulated_button_is_asked_at_a_real_broker_and_answers(
         database_url=postgres_url, name="dispatch-1", mqtt_host=broker.host, mqtt_port=broker.port,
         mqtt_user="dispatch", mqtt_password=broker.password("dispatch"),
     )  # fmt: skip
-    telling = asyncio.create_task(Configuring(settings, database, clock, SHANGHAI).run(bell))
+    telling = asyncio.create_task(Configuring(settings, database, clock, SHANGHAI).run(bell, Bell()))
     button = Button(BUTTON, PASSWORD, host=broker.host, port=broker.port)
     button.open()
     try:

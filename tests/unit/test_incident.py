@@ -66,6 +66,8 @@ def close(as_of: int = 99, **more: str) -> core.Close:
 EVENTS: list[core.Event] = [
     core.Raised("sos", Press("H001-button", "e2")),
     core.ResidentAnswered("ok"),
+    core.ResidentAsked(2, NOON, NOON + timedelta(minutes=5)),
+    core.Withdrawn("fall", "got_up"),
     core.Restored("mains_restored"),
     core.Restored("mains_restored", left=0, back=1),
     core.Joined("heartbeat_lost", 3, 8, "44"),
