@@ -44,12 +44,25 @@ class Timeline:
         return [alarm for _ in range(int(seconds / every)) for alarm in self.tick(every)]
 
 
+class Kept(Partition):
+    """A partition that came out of a checkpoint, and what stands in the table of routines."""
+
+    routines: dict[str, dict[tuple[str, str], bytes]]
+
+
 def restarted(partition: Partition) -> Partition:
     """What a checkpoint of `partition` makes when it is loaded."""
     now = partition.now
-    kept = {home: watch.snapshot() for home, watch in partition.watches.items()}
-    watches = {home: Watch.restore(home, VERSION, state, now) for home, state in kept.items()}
-    return Partition(Time(*partition.time), watches)
+    routines = {home: dict(known) for home, known in getattr(partition, "routines", {}).items()}
+    watches = {}
+    for home, watch in partition.watches.items():
+        known = routines.setdefault(home, {})
+        known.update(watch.learned(now))
+        watch.unstored.clear()
+        watches[home] = Watch.restore(home, VERSION, watch.snapshot(), now, known)
+    kept = Kept(Time(*partition.time), watches)
+    kept.routines = routines
+    return kept
 
 
 def replay(messages: Sequence[Message]) -> list[Alarm]:
