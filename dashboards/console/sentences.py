@@ -123,6 +123,8 @@ class Teller:
         decision = one["decision"]
         if decision == "recorded" and one["event"] == "restored" and one["detail"].get("devices", 1) > 1:
             return "journal.restored_many"
+        if one["event"] == "resident_asked":
+            return f"journal.resident_asked_{_asked(one['detail'])}"
         if decision == "recorded":
             return f"journal.{one['event']}"
         if decision == "opened" and one["detail"].get("by"):
@@ -154,7 +156,16 @@ class Teller:
             "why": outcome_of_send(detail.get("why", ""), self._t, language),
             "cause": named(language, "kind", detail.get("cause", "")),
             "outcome": named(language, "outcome", detail.get("outcome", "")),
+            "because": named(language, "because", detail.get("not_asked") or detail.get("reason", "")),
+            "answer": named(language, "kind", detail.get("answer", "")),
+            "until": self._times.clock(detail["until"]) if detail.get("until") else "",
         }
+
+
+def _asked(detail: Mapping[str, Any]) -> str:
+    if detail.get("answer"):
+        return "answered"
+    return "not" if detail.get("not_asked") else "unanswered"
 
 
 def _called(caller: Mapping[str, Any], t: Say, language: str) -> str:
