@@ -12,6 +12,7 @@ from dispatch.desk import sql as desk_sql
 from dispatch.incident import Incident
 from dispatch.silence import ENDING
 from pingan.database import Connection, Queries
+from pingan.messages import SUSPICIONS, WITHDRAWN
 
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "views.sql")
@@ -23,6 +24,8 @@ CALLER = "tel:"
 GROUP_ROWS = 500
 """Devices of a group that are shown, those that are silent first; how many there are in all, the group says."""
 GROUP_ALARMS = 20
+RELATED = [*SUSPICIONS, WITHDRAWN]
+RELATED_ROWS = 50
 
 Row = dict[str, Any]
 
@@ -60,7 +63,10 @@ async def concerns(connection: Connection, incident_id: int, area: str | None) -
 
 
 async def incident(connection: Connection, incident_id: int, now: datetime, area: str | None = None) -> Row | None:
-    """Everything about one incident: stamps, alarms, journal, what was sent, who can be asked, the home's card."""
+    """Everything about one incident: stamps, alarms with their evidence, journal, sends, who can be asked, the card.
+
+    `related` are alarms that are of no incident: suspicions that were confirmed by one of these, and what withdrew any.
+    """
     shown = await row(connection, incident_id, area)
     if shown is None:
         return None
@@ -75,6 +81,7 @@ async def incident(connection: Connection, incident_id: int, now: datetime, area
     return {
         **shown,
         "alarms": await all_of(sql.alarms, scope=scope, alarms=GROUP_ALARMS if grouped else None),
+        "related": [] if grouped else await all_of(sql.related, kinds=RELATED, rows=RELATED_ROWS),
         "rows": await all_of(sql.rows, scope=scope, ending=list(ENDING), rows=GROUP_ROWS) if grouped else [],
         "askings": await asking.of_incident(connection, incident_id),
         "journal": await all_of(sql.journal),

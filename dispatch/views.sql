@@ -49,6 +49,19 @@ left join homes on homes.id = alarms.home
 where incident = %(incident)s and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
 order by raised_at, alarms.id limit %(alarms)s
 
+-- name: related
+-- Suspicions that an incident's alarms follow, and what has withdrawn either: they open nothing, so they are of none.
+with own as (
+    select id::text as id, evidence->>'follows' as follows, raised_at from alarms where incident = %(incident)s
+)
+select alarms.id, kind, at, device_at, clock, received_at, raised_at, restored_at, device, test, evidence from alarms
+where home = %(home)s and kind = any(%(kinds)s) and incident is distinct from %(incident)s
+  and raised_at between (select min(raised_at) from own) - interval '1 day'
+                    and (select max(raised_at) from own) + interval '7 days'
+  and (alarms.id::text in (select follows from own)
+       or evidence->>'restores' in (select id from own union all select follows from own))
+order by raised_at, alarms.id limit %(rows)s
+
 -- name: rows
 -- The devices of a group, those that are silent first.
 select alarms.device, alarms.home, homes.address, areas.name as area_name, devices.kind as device_kind, devices.model,

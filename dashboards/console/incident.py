@@ -1,10 +1,12 @@
 """One incident on one screen, and everything that an operator can do with it."""
 
-from datetime import datetime
+import logging
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from markupsafe import Markup
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from care import register
@@ -12,16 +14,22 @@ from care.principals import Principal
 from dispatch import incident as core
 from dispatch import views
 from dispatch.desk import Desk, UnknownHome
+from dispatch.home_day import home_day
 from dispatch.incident import CAUSES, OUTCOMES, Decision
+from pingan import rollups
 from pingan.clock import Clock
-from pingan.database import Database, Queries
+from pingan.database import LOST, Database, Queries
 from pingan.problem import Problem
 
+from . import why
 from .access import person
 from .acts import KEYS, Act, acts
 from .language import known, say
 from .page import Pages
 from .sentences import Teller, instruction, outcome_of_send, shown_people, status, tone
+from .why_drawings import DAY
+
+log = logging.getLogger(__name__)
 
 Me = Annotated[Principal, Depends(person)]
 IncidentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -31,6 +39,9 @@ sql = Queries(__file__, "console.sql")
 TEXT = 4000
 SAID = 300
 FOUND = 20
+NOTHING_EXPLAINED = {"why": Markup(), "day": Markup()}
+BEFORE_THE_DAY = timedelta(hours=12)
+"""What is read before the 24 hours that are drawn: a silence may have begun before them."""
 
 
 def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRouter:
@@ -43,12 +54,37 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             raise Problem(404, "not_found", f"there is no incident {incident_id}")
         return found
 
+    async def explained(request: Request, row: dict[str, Any]) -> dict[str, Markup]:
+        """Why it rang, and the home's day. Whatever is wrong with an evidence, the page is there without them."""
+        if row["home"] is None or row["group"] is not None:
+            return NOTHING_EXPLAINED
+        reader = pages.reader(request)
+        try:
+            times = pages.times(reader.language, zone=why.home_zone(row, pages.zone))
+            needs = why.needs(row, times)
+            async with database.connection() as connection:
+                day = await home_day(connection, row["home"], needs.until - DAY - BEFORE_THE_DAY, needs.until)
+                vitals = (
+                    await rollups.vitals(connection, row["home"], *needs.vital_days, times.zone)
+                    if needs.vital_days
+                    else []
+                )
+            told = why.explain(row, day, vitals, reader.language, times)
+            return {part: pages.piece(request, "why.html", part=part, why=told) for part in NOTHING_EXPLAINED}
+        except LOST:
+            raise
+        except Exception:
+            log.exception("why incident %s rang cannot be shown", row["id"])
+            return NOTHING_EXPLAINED
+
     @routes.get("/{incident_id}")
     async def page(
         request: Request, me: Me, incident_id: IncidentId, said: Annotated[str | None, Query(max_length=SAID)] = None
     ) -> Response:
         row = await load(incident_id, me)
-        return pages.render(request, "incident.html", **_shown(pages, request, row, me), said=said)
+        return pages.render(
+            request, "incident.html", **_shown(pages, request, row, me), said=said, **await explained(request, row)
+        )
 
     @routes.get("/{incident_id}/identify")
     async def whose(

@@ -71,11 +71,19 @@ class Pages:
             me=me,
         )
 
-    def times(self, language: str, now: datetime | None = None) -> Times:
-        return Times(self.zone, say(language), now or self.clock.now())
+    def times(self, language: str, now: datetime | None = None, zone: ZoneInfo | None = None) -> Times:
+        return Times(zone or self.zone, say(language), now or self.clock.now())
 
     def render(self, connection: HTTPConnection, template: str, status: int = 200, /, **values: Any) -> Response:
         """The page `template`, for whoever asks."""
+        html = self._rendered(connection, template, values)
+        return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"})
+
+    def piece(self, connection: HTTPConnection, template: str, /, **values: Any) -> Markup:
+        """A piece of a page, drawn by itself: what is wrong with it keeps no page from being drawn."""
+        return Markup(self._rendered(connection, template, values))  # noqa: S704 (the template escapes what it is given)
+
+    def _rendered(self, connection: HTTPConnection, template: str, values: Mapping[str, Any]) -> str:
         reader = self.reader(connection)
         t = say(reader.language)
         words = {
@@ -98,8 +106,7 @@ class Pages:
             "sentence": lambda one, row: _marked_up(one, row, t, self.times(reader.language)),
             "script_words": json.dumps(script_words(reader.language), ensure_ascii=False),
         }
-        html = self._templates.get_template(template).render({**words, **values})
-        return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"})
+        return self._templates.get_template(template).render({**words, **values})
 
     def refusal(self, connection: HTTPConnection, problem: Problem) -> Response:
         """A page in words for people, problem details for machines and scripts."""

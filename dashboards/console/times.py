@@ -30,6 +30,10 @@ class Times:
         today = self.now.astimezone(self.zone).date()
         return f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
 
+    def hour(self, at: datetime) -> str:
+        """14:00, on the axis of a day."""
+        return f"{at.astimezone(self.zone):%H:%M}"
+
     def day(self, at: datetime | date | str | None) -> str:
         if at is None:
             return ""
