@@ -18,6 +18,8 @@ sql = Queries(__file__, "device_config.sql")
 HEARTBEAT_LEVELS = (90, 180, 900, 18000, 90000)
 """Seconds: domain §4.6."""
 VOLUMES = range(11)
+HOLD_SECONDS = range(6)
+"""How long a button is held before it is a press. Longer than this nobody with a stroke may be asked to hold."""
 WEEKDAYS = range(1, 8)
 """Monday is 1."""
 HOURS = range(24)
@@ -38,6 +40,7 @@ class Wanted:
     heartbeat_seconds: int
     volume: int
     reminder: Reminder | None = None
+    hold_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class DeviceConfig:
     heartbeat_seconds: int
     volume: int
     reminder: Reminder | None
+    hold_seconds: int
     published_at: datetime | None
     reported_revision: int | None
     """Which one the device says it runs; None: it has never said."""
@@ -86,6 +90,7 @@ async def change(
                 "volume": wanted.volume,
                 "weekday": reminder.weekday if reminder else None,
                 "hour": reminder.hour if reminder else None,
+                "hold": wanted.hold_seconds,
             },
         )
         return await read(connection, device, scope)
@@ -95,7 +100,7 @@ def _check(wanted: Wanted) -> None:
     if wanted.heartbeat_seconds not in HEARTBEAT_LEVELS:
         choices = ", ".join(map(str, HEARTBEAT_LEVELS))
         raise Refusal("not_one_of", text=wanted.heartbeat_seconds, choices=choices)
-    bounded = [(wanted.volume, VOLUMES)]
+    bounded = [(wanted.volume, VOLUMES), (wanted.hold_seconds, HOLD_SECONDS)]
     if wanted.reminder is not None:
         bounded += [(wanted.reminder.weekday, WEEKDAYS), (wanted.reminder.hour, HOURS)]
     for value, allowed in bounded:
@@ -115,6 +120,7 @@ def _config(row: dict[str, Any]) -> DeviceConfig:
         heartbeat_seconds=row["heartbeat_seconds"],
         volume=row["volume"],
         reminder=None if weekday is None else Reminder(weekday, hour),
+        hold_seconds=row["hold_seconds"],
         published_at=row["published_at"],
         reported_revision=row["reported_revision"],
         state=state,

@@ -183,6 +183,7 @@ class Configuring:
                 "heartbeat_seconds": row["heartbeat_seconds"],
                 "volume": row["volume"],
                 "reminder": reminder,
+                "hold_seconds": row["hold_seconds"],
             }
         )
 

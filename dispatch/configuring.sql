@@ -10,7 +10,7 @@ where published_number > coalesce(%(mark)s::bigint, 0) and published_revision is
 
 -- name: due
 -- What the broker does not keep yet; of a device that is gone, that it is to be forgotten.
-select device_configs.device, revision, wanted, volume, reminder_weekday, reminder_hour, heartbeat_seconds
+select device_configs.device, revision, wanted, volume, reminder_weekday, reminder_hour, heartbeat_seconds, hold_seconds
 from device_configs left join devices on devices.id = device_configs.device
 where published_revision is distinct from revision or not wanted
 order by device_configs.device limit %(limit)s

@@ -189,11 +189,12 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
     @routes.post("/devices/{device}/config", include_in_schema=False)
     async def configure(request: Request, me: Writer, device: Id) -> Response:
         async with request.form(max_fields=10) as form:
-            heartbeat, volume, weekday, hour = (
-                _whole(str(form.get(name, ""))) for name in ("heartbeat_seconds", "volume", "weekday", "hour")
+            heartbeat, volume, weekday, hour, hold = (
+                _whole(str(form.get(name, "")))
+                for name in ("heartbeat_seconds", "volume", "weekday", "hour", "hold_seconds")
             )
         reminder = None if weekday is None else Reminder(weekday, -1 if hour is None else hour)
-        wanted = Wanted(-1 if heartbeat is None else heartbeat, -1 if volume is None else volume, reminder)
+        wanted = Wanted(-1 if heartbeat is None else heartbeat, -1 if volume is None else volume, reminder, hold or 0)
         try:
             async with database.connection() as connection:
                 changed = await device_config.change(connection, device, wanted, clock.now(), person(me).area)
@@ -220,6 +221,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
             request, "device.html", status, one=found, figures=figures[0] if figures else None, days=FIGURES_DAYS,
             readings_days=view.READINGS_DAYS, config=config, tests=tests, heartbeats=device_config.HEARTBEAT_LEVELS,
             volumes=device_config.VOLUMES, weekdays=device_config.WEEKDAYS, hours=device_config.HOURS,
+            holds=device_config.HOLD_SECONDS,
             writes=me.role in WRITERS, **{"said": None, "wrong": None, "why": None, **values},
         )  # fmt: skip
 

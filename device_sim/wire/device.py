@@ -51,6 +51,8 @@ class Device:
         """The revision of the configuration that it runs; None: it was never told any."""
         self.volume = VOLUME
         self.reminder: Reminder | None = None
+        self.hold_seconds = 0
+        """How long its button must be held before it is a press."""
         self._weather = weather
         self._beats: asyncio.Task[None] | None = None
         self._config_changed = asyncio.Event()
@@ -139,6 +141,8 @@ class Device:
             self._config_changed.set()
         if type(volume) is int and volume in VOLUMES:
             self.volume = volume
+        hold = config.get("hold_seconds")
+        self.hold_seconds = hold if type(hold) is int and hold >= 0 else 0
         self.reminder = reminder_of(config.get("reminder"))
         self.reminder_changed()
         if type(revision) is int and revision != self.config:

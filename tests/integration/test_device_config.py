@@ -26,7 +26,7 @@ from tests.conftest import Broker, Until
 from tests.integration.ingest_support import PASSWORD, Wire, admit_devices, fill_register
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-QUIET = Wanted(900, 2, Reminder(3, 10))
+QUIET = Wanted(900, 2, Reminder(3, 10), hold_seconds=3)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ async def test_a_device_is_told_at_once_whenever_it_comes_and_of_each_change(
 ) -> None:
     await until(sent(database))
     async with Wire(broker, "H001-button") as wire:
-        await until(heard(wire, revision=1, heartbeat_seconds=90, volume=5, reminder=None))
+        await until(heard(wire, revision=1, heartbeat_seconds=90, volume=5, reminder=None, hold_seconds=0))
         changed = await change(database, QUIET)
         assert (changed.state, changed.heartbeat_seconds, changed.volume) == ("waiting", 900, 2)
         reminder = {"weekday": 3, "hour": 10, "utc_offset_minutes": 480}
@@ -117,7 +117,7 @@ async def test_a_simulated_button_goes_by_it_and_says_so(database: Database, bro
         await until(lambda: button.config == 1)
         changed = await change(database, QUIET)
         await until(lambda: button.config == changed.revision)
-        assert (button.heartbeat_seconds, button.volume) == (900, 2)
+        assert (button.heartbeat_seconds, button.volume, button.hold_seconds) == (900, 2, 3)
         assert button.reminder is not None
         assert (button.reminder.weekday, button.reminder.hour) == (3, 10)
     finally:

@@ -332,7 +332,7 @@ async def test_what_the_page_counts_is_measured(field: Field) -> None:
 
 async def test_a_device_is_told_and_tested_from_its_page(at: Site, field: Field) -> None:
     await field.heard("H001-button")
-    form = {"heartbeat_seconds": "900", "volume": "7", "weekday": "2", "hour": "10"}
+    form = {"heartbeat_seconds": "900", "volume": "7", "weekday": "2", "hour": "10", "hold_seconds": "2"}
     async with await at.signed_in("operator") as client:
         assert (await client.post("/devices/H001-button/config", data=form)).status_code == 403
         asked = await client.post("/devices/H001-button/self-test")
@@ -344,11 +344,18 @@ async def test_a_device_is_told_and_tested_from_its_page(at: Site, field: Field)
         assert (await client.post("/devices/nobody/self-test")).status_code == 404
     async with await at.signed_in("supervisor") as client:
         assert (await client.post("/devices/H001-button/config", data=form)).status_code == 303
-        for wrong in ({"volume": "11"}, {"heartbeat_seconds": ""}, {"weekday": "9"}, {"hour": "x"}):
+        for wrong in (
+            {"volume": "11"},
+            {"heartbeat_seconds": ""},
+            {"weekday": "9"},
+            {"hour": "x"},
+            {"hold_seconds": "6"},
+        ):
             assert (await client.post("/devices/H001-button/config", data=form | wrong)).status_code == 422, wrong
         page = (await client.get("/devices/H001-button")).text
     assert "周二" in page
     async with field.database.connection() as connection:
-        query = "select volume, reminder_weekday, reminder_hour from device_configs where device = 'H001-button'"
+        columns = "volume, reminder_weekday, reminder_hour, hold_seconds"
+        query = f"select {columns} from device_configs where device = 'H001-button'"
         row = await (await connection.execute(query)).fetchone()
-    assert row == {"volume": 7, "reminder_weekday": 2, "reminder_hour": 10}
+    assert row == {"volume": 7, "reminder_weekday": 2, "reminder_hour": 10, "hold_seconds": 2}
