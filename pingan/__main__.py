@@ -29,6 +29,7 @@ COMMANDS = {
     "broker": ("pingan.city.broker", "main", "Mosquitto with the register's devices, by TLS (what a city runs)"),
     "health": ("pingan.city.health", "main", "whether the processes here work: a container's health check (--mend)"),
     "access-file": ("pingan.city.access", "main", "the access file for a simulator in another container"),
+    "evaluate": ("pingan.evaluate", "main", "the detectors on recordings of real people: falls, homes"),
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 

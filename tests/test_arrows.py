@@ -24,8 +24,9 @@ MAY_IMPORT = {
 }
 """Beside itself. Rooms meet in the log, in the database and in pingan.messages; the simulator meets nobody."""
 
-WIRES_ALL = {"pingan/__main__.py", "pingan/web.py"}
-"""The command line, and the web process that mounts each room's routes: the only files that know every room."""
+WIRES_ALL = {"pingan/__main__.py", "pingan/web.py", "pingan/evaluate.py"}
+"""The command line, the web process that mounts each room's routes, and the evaluation, which hears as ingest does: the
+only files that know every room."""
 
 PURE = (
     "pingan/journal.py",
