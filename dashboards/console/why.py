@@ -25,6 +25,10 @@ PANELS = 3
 DAYS = 14
 LATE = timedelta(minutes=5)
 """The day is drawn up to a whole five minutes: a page that is looked at again says nothing new each second."""
+MINUTE, SHORTLY = timedelta(minutes=1), timedelta(hours=2)
+"""A sign within it before the beginning is told by how long before."""
+MOVERS = frozenset({"motion", "door", "bed", "vibration"})
+"""Kinds of device in the register without which a home's silence says nothing."""
 SILENCES = frozenset({"inactivity", "inactivity_suspected"})
 FALLS = frozenset({"fall", "fall_suspected"})
 SCORES = frozenset({"score", "confidence", "probability"})
@@ -33,7 +37,7 @@ METRES = frozenset({"m", "metre", "metres", "meters"})
 EXPLAINED = frozenset({
     "detector", "rule", "threshold", "value", "unit", "since_ms", "until_ms", "readings", "confidence", "usual",
     "supports", "opposes", "trace", "band", "restores", "follows", "reason", "source", "caller", "event_id", "attempt",
-    "battery_percent", "media", "opened_by",
+    "battery_percent", "media", "opened_by", "measure",
 })  # fmt: skip
 """What the panel, or the list of evidence, says elsewhere."""
 
@@ -107,10 +111,8 @@ def _whole(at: datetime) -> datetime:
 
 
 def _vital(evidence: read.Given) -> str:
-    for name in ("measure", "vital", "reading", "kind"):
-        if found := read.text(evidence, name):
-            return found
-    return ""
+    """Which vital sign, or other measure."""
+    return read.text(evidence, "measure")
 
 
 def explain(row: Row, day: Day | None, vitals: Sequence[VitalDay], language: str, times: Times) -> Why:
@@ -123,10 +125,12 @@ class _Teller:
         self._row, self._day, self._vitals = row, day, vitals
         self._language, self._times, self._t = language, times, say(language)
         self._until = needs(row, times).until
+        self._ends: datetime = row["stamps"]["t9"]["at"] or times.now
         self._alarms = [one for one in row["alarms"] if isinstance(one["evidence"], Mapping)]
 
     def why(self) -> Why:
-        shown = [one for one in self._alarms if self._is_explained(one)]
+        confirmed = {read.text(one["evidence"], "follows") for one in self._alarms}
+        shown = [one for one in self._alarms if self._is_explained(one) and str(one["id"]) not in confirmed]
         shown.sort(key=lambda one: (not read.text(one["evidence"], "rule"), -one["raised_at"].timestamp()))
         silent = next((one for one in shown if one["kind"] in SILENCES), None)
         rang = silent or (self._alarms[0] if self._alarms else None)
@@ -161,12 +165,12 @@ class _Teller:
             kind=alarm["kind"],
             at=alarm["at"],
             sentences=self._sentences(alarm, trace, picture),
-            supports=[self._sign(one) for one in read.signs(evidence, "supports")],
-            opposes=[self._sign(one) for one in read.signs(evidence, "opposes")],
+            supports=self._signs(evidence, "supports"),
+            opposes=self._signs(evidence, "opposes"),
             facts=self._facts(evidence, picture),
             trace=picture,
             vitals=vitals,
-            vital=named(self._language, "reading", _vital(evidence)) if vitals else "",
+            vital=self._measured(_vital(evidence)) if vitals else "",
             distance=self._drawn_distance(evidence),
         )
 
@@ -183,8 +187,9 @@ class _Teller:
         else:
             said = []
         if not said:
-            said = self._of_measure(evidence, _vital(evidence) if kind == "vitals" else "")
-        said += self._of_usual(evidence, kind)
+            said = self._of_measure(evidence)
+        if kind not in SILENCES:
+            said += self._of_usual(alarm)
         said += self._of_confidence(evidence, kind)
         return said
 
@@ -198,7 +203,7 @@ class _Teller:
         if silent is None or silent < 0:
             return []
         key = "why.silence" if since is not None else "why.silence_only"
-        said = [self._t(key, lasting=self._lasting(silent), since=self._minute(since))]
+        said = [self._t(key, lasting=self._lasting(silent), since=self._minute(since)), *self._of_usual(alarm)]
         limit = read.seconds(read.number(evidence, "threshold"), unit)
         if limit is not None and limit > 0:
             said.append(self._t("why.silence_limit", limit=self._lasting(limit)))
@@ -226,25 +231,33 @@ class _Teller:
             return [self._t("why.out", since=self._minute(since), lasting=self._lasting(out))]
         return []
 
-    def _of_measure(self, evidence: read.Given, vital: str) -> list[str]:
+    def _measured(self, measure: str) -> str:
+        """The word for what was measured: of the detectors' measures, or of the readings' kinds."""
+        word = named(self._language, "measure", measure)
+        return named(self._language, "reading", measure) if word == measure.replace("_", " ") else word
+
+    def _of_measure(self, evidence: read.Given) -> list[str]:
+        vital = _vital(evidence)
+        if evidence.get("value") is True:
+            return [self._t("why.said_itself")]
         value, threshold = read.number(evidence, "value"), read.number(evidence, "threshold")
         unit = read.text(evidence, "unit")
         if value is None or unit in SCORES:
             return []
         values = {
-            "what": named(self._language, "reading", vital) if vital else self._t("why.value"),
+            "what": self._measured(vital) if vital else self._t("why.value"),
             "value": self._amount(value, unit),
             "threshold": self._amount(threshold, unit) if threshold is not None else "",
         }
         return [self._t("why.measured" if threshold is not None else "why.measured_only", **values)]
 
-    def _of_usual(self, evidence: read.Given, kind: str) -> list[str]:
-        usual = read.usual(evidence)
+    def _of_usual(self, alarm: Row) -> list[str]:
+        usual = read.usual(alarm["evidence"])
         if usual is None:
             return []
         most = next((one for one in (usual.p99, usual.p90) if one is not None), None)
         days = self._t("why.from_days", n=usual.days) if usual.days and usual.days > 0 else ""
-        if kind in SILENCES and most is not None:
+        if alarm["kind"] in SILENCES and most is not None:
             return [self._t("why.usual_silence", most=self._amount(most, usual.unit), days=days)]
         if usual.p50 is not None:
             return [self._t("why.usual", half=self._amount(usual.p50, usual.unit), days=days)]
@@ -260,14 +273,23 @@ class _Teller:
             return [self._t("why.sure_from", threshold=_whole_percent(threshold), **values)]
         return [self._t("why.sure", **values)]
 
-    def _sign(self, sign: read.Sign) -> str:
+    def _signs(self, evidence: read.Given, name: str) -> list[str]:
+        since = read.moment(evidence, "since_ms")
+        return [self._sign(one, since) for one in read.signs(evidence, name)]
+
+    def _sign(self, sign: read.Sign, since: datetime | None) -> str:
         what = named(self._language, "sign", sign.what)
         if isinstance(sign.value, str) and sign.value:
             what = self._t("pair", name=what, value=sign.value[: read.TEXT_MAX])
-        elif isinstance(sign.value, int | float) and not isinstance(sign.value, bool):
-            found = read.number({"value": sign.value}, "value")
-            what = self._t("pair", name=what, value=_short(found)) if found is not None else what
-        return self._t("why.at", what=what, at=self._times.clock(sign.at)) if sign.at else what
+        elif (value := read.number({"value": sign.value}, "value")) is not None:
+            what = self._t("pair", name=what, value=_short(value))
+        if sign.at is None:
+            return what
+        at = self._times.clock(sign.at)
+        if since is not None and MINUTE <= since - sign.at <= SHORTLY:
+            before = self._lasting((since - sign.at).total_seconds())
+            return self._t("why.at_before", what=what, at=at, before=before)
+        return self._t("why.at", what=what, at=at)
 
     # In figures.
 
@@ -276,7 +298,7 @@ class _Teller:
         found = [(name, read.text(evidence, name)) for name in ("detector", "rule")]
         for name in ("threshold", "value"):
             value = read.number(evidence, name)
-            if value is None and name in evidence:
+            if value is None and evidence.get(name) is not None and not isinstance(evidence[name], bool):
                 found += [(name, one) for _, one in read.plain({name: evidence[name]})]
             elif value is not None:
                 found.append((name, self._amount(value, unit)))
@@ -329,7 +351,7 @@ class _Teller:
         t, evidence, kind = self._t, alarm["evidence"], alarm["kind"]
         word = named(self._language, "kind", kind)
         if kind == WITHDRAWN:
-            reason = named(self._language, "withdrawn", read.text(evidence, "reason") or "unknown")
+            reason = named(self._language, "withdrawn", read.text(evidence, "reason") or "unnamed")
             key = "why.step_withdrawn" if self._row["state"] == "closed" else "why.step_withdrawn_yours"
             return Step(alarm["at"], t(key, reason=reason))
         if kind in SUSPICIONS:
@@ -353,8 +375,8 @@ class _Teller:
             if limit_seconds is not None and 0 < limit_seconds <= 72 * 3600:
                 limit = limit_seconds / 3600
             since = read.moment(evidence, "since_ms")
-            if since is not None and since < self._until:
-                silence = since, self._moved_again(silent) or self._until
+            if since is not None and since < self._ends:
+                silence = since, self._moved_again(silent) or self._ends
         return drawn.draw_day(
             self._day.movements, until=self._until, zone=self._times.zone, rang=rang["at"] if rang else None,
             silence=silence, band=band, limit_hours=limit,
@@ -371,7 +393,9 @@ class _Teller:
             return []
         before = max((one for one in self._day.movements if one.first <= rang["at"]), key=_last, default=None)
         if before is None:
-            return [self._t("why.no_movement_before")]
+            devices = self._row["card"]["devices"] if self._row["card"] else ()
+            heard = any(one["kind"] in MOVERS for one in devices)
+            return [self._t("why.no_movement_before")] if heard else []
         at = min(before.last, rang["at"])
         said = [
             self._t(

@@ -259,8 +259,8 @@ def _lanes(movements: Sequence[Moved], since: datetime, along: Along) -> list[La
     return lanes
 
 
-LEAST = 0.0025
-"""Of the day: a single movement is a mark of some pixels."""
+LEAST = 1 / 288
+"""Of the day: a mark is five minutes wide at least."""
 
 
 def _marks(movements: Iterable[Moved], along: Along) -> tuple[list[Mark], list[datetime]]:

@@ -38,8 +38,10 @@ function swap(part, from) {
   signatures.set(part.dataset.part, after);
   const focused = part.contains(document.activeElement) ? document.activeElement.id : null;
   const scrolled = part.scrollTop;
+  const unfolded = [...part.querySelectorAll("details[open]")].map((one) => one.id);
   replaceAttributes(part, from);
   part.innerHTML = from.innerHTML;
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
   part.scrollTop = scrolled;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
