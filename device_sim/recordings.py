@@ -7,7 +7,7 @@ clock. What each set is and who may copy it: the README of the data folder.
 import csv
 import gzip
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from device_sim.household.life import CHINA
 from device_sim.wire import protocol
 
 FALL_RATE_HZ = 50
-BURST_SECONDS = 2
+SAMPLE_BYTES = 6
+BURST_SECONDS = 1
 TRIAL_PAUSE = timedelta(seconds=60)
+"""What follows a trial was not recorded: the watch is silent, and time goes on for so long."""
 RANGE_G = {
     ("sisfall", "waist"): 16,
     ("weda", "wrist"): 4,
     ("umafall", "waist"): 8,
-    ("umafall", "wrist"): 16,
+    ("umafall", "wrist"): 8,
 }
 """How far each set's sensor could measure, in g."""
 BED_WORDS = ("bed mat", "press bed", "mat bed")
@@ -43,6 +45,8 @@ class Recorded:
     value: Any = None
     sensor: str | None = None
     more: dict[str, Any] = field(default_factory=dict)
+    ready: timedelta = timedelta()
+    """How long after `at` it is complete and can be said: a burst bears the time of its first sample."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Recording:
     def moved_to(self, start: datetime) -> "Recording":
         """The same recording beginning at another time."""
         shift = start - self.start
-        moved = [Recorded(r.at + shift, r.kind, r.value, r.sensor, r.more) for r in self.readings]
+        moved = [replace(reading, at=reading.at + shift) for reading in self.readings]
         return Recording(self.name, self.device_kind, start, self.length, moved)
 
 
@@ -101,34 +105,51 @@ def casas(data: Path, days: int) -> Recording:
 
 
 def falls(data: Path, dataset: str, trials: int, only: str | None, start: datetime) -> Recording:
-    """`trials` trials of a set, spread evenly over it, each as `accel` bursts of 2 s, a minute apart, from `start`.
+    """`trials` trials of a set, spread evenly over it, each as `accel` bursts of 1 s, a minute apart, from `start`.
 
     `only`: "falls", "daily", or None for both. A burst's `at` is the time of its first sample.
     """
-    import numpy  # only here: the homes need none of its 30 MB
-
     rows = [row for row in _rows(data / "falls" / "index.csv") if row["dataset"] == dataset]
     rows = [row for row in rows if only is None or (row["fall"] == "True") == (only == "falls")]
     if not rows:
         raise RecordingError(f"there are no trials of {dataset}")
     count = min(trials, len(rows))
     chosen = [rows[number * len(rows) // count] for number in range(count)]
+    return _worn(f"{dataset} x {len(chosen)}", data, chosen, start)
+
+
+def trial(data: Path, name: str, start: datetime) -> Recording:
+    """One trial by its name, `dataset-position-subject-activity-trial`, as `falls` plays it."""
+    fields = ("dataset", "position", "subject", "activity", "trial")
+    for row in _rows(data / "falls" / "index.csv"):
+        if "-".join(row[field] for field in fields) == name:
+            return _worn(name, data, [row], start)
+    raise RecordingError(f"there is no trial {name}")
+
+
+def _worn(name: str, data: Path, rows: list[dict[str, str]], start: datetime) -> Recording:
+    import numpy  # only here: the homes need none of its 30 MB
+
     counts = numpy.load(_file(data / "falls" / "accel_50hz.npz"))["acc"].astype("<i2")
     readings, at = [], start
-    for row in chosen:
+    for row in rows:
         first, samples = int(row["offset"]), int(row["n"])
-        shared: dict[str, Any] = {
-            "rate_hz": FALL_RATE_HZ,
-            "range_g": RANGE_G[dataset, row["position"]],
-            "position": row["position"],
-        }
-        for begin in range(0, samples, BURST_SECONDS * FALL_RATE_HZ):
-            end = min(begin + BURST_SECONDS * FALL_RATE_HZ, samples)
-            fields = protocol.accel_fields_from_counts(counts[first + begin : first + end].tobytes(), **shared)
-            offset = timedelta(seconds=begin / FALL_RATE_HZ)
-            readings.append(Recorded(at + offset, "accel", more=fields))
+        packed = counts[first : first + samples].tobytes()
+        readings += bursts(packed, at, RANGE_G[row["dataset"], row["position"]], row["position"])
         at += timedelta(seconds=samples / FALL_RATE_HZ) + TRIAL_PAUSE
-    return Recording(f"{dataset} x {len(chosen)}", "watch", start, at - start, readings)
+    return Recording(name, "watch", start, at - start, readings)
+
+
+def bursts(packed: bytes, start: datetime, range_g: float, position: str) -> list[Recorded]:
+    """Samples of 50 Hz, as a watch says them: a second at a time, each when it is over."""
+    found, each = [], BURST_SECONDS * FALL_RATE_HZ * SAMPLE_BYTES
+    for begin in range(0, len(packed), each):
+        burst = packed[begin : begin + each]
+        fields = protocol.accel_fields_from_counts(burst, rate_hz=FALL_RATE_HZ, range_g=range_g, position=position)
+        at = start + timedelta(seconds=begin / SAMPLE_BYTES / FALL_RATE_HZ)
+        ready = timedelta(seconds=len(burst) / SAMPLE_BYTES / FALL_RATE_HZ)
+        found.append(Recorded(at, "accel", more=fields, ready=ready))
+    return found
 
 
 def _tihm_reading(at: datetime, location: str) -> Recorded:

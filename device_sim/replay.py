@@ -6,11 +6,10 @@ the platform's answer (`docs/simulator-contract.md`).
 
 import asyncio
 import heapq
-import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +24,7 @@ from device_sim.wire.device import Device
 
 PATIENCE_SECONDS = 60.0
 DEFAULT_STEP = timedelta(minutes=10)
-FALL_STEP = timedelta(seconds=2)
+FALL_STEP = timedelta(seconds=1)
 MAX_STEP = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=90)
 """How often a device is heard at least; on the driven clock once in every step is enough, for time passes in steps."""
@@ -83,15 +82,23 @@ class Result:
 
 @dataclass(frozen=True)
 class _Due:
-    """A reading or heartbeat in the order of time; `number` keeps the order of equals."""
+    """A reading or heartbeat in the order of saying: at one moment heartbeats come last."""
 
     at: datetime
-    number: int
     device: Device
     recorded: Recorded | None
 
     def __lt__(self, other: "_Due") -> bool:
-        return (self.at, self.number) < (other.at, other.number)
+        return (self.at, self.recorded is None) < (other.at, other.recorded is None)
+
+
+@dataclass
+class _Part:
+    """One recording, and the device that plays it."""
+
+    recording: Recording
+    home: str
+    player: Device
 
 
 class DrivenClock:
@@ -139,18 +146,17 @@ class DrivenClock:
 
 
 class Replay:
-    """One recording played into one home, with the heartbeats of all of the home's devices on the recording's time.
+    """Recordings played each into a home, with the heartbeats of all of the homes' devices on the recordings' time.
 
     `everybody`: the heartbeats of every device of the access file, so that no other home's device is missed.
     `desk`: who answers and closes what the recording opens; None: nobody, and the platform asks helper after helper.
-    `movable`: a clock that is elsewhere gets the recording there; else it is walked to where the recording begins.
+    `movable`: a clock that is elsewhere gets the recordings there; else it is walked to where they begin.
     """
 
     def __init__(
         self,
         access: Access,
-        recording: Recording,
-        home: str,
+        played: Sequence[tuple[Recording, str]],
         *,
         boot: str | None = None,
         heartbeat: timedelta | None = None,
@@ -158,12 +164,12 @@ class Replay:
         movable: bool = True,
         desk: Operator | None = None,
     ) -> None:
-        self.recording = recording
         self._desk = desk
         self._heartbeat = heartbeat
         self._movable = movable
-        player = access.device(home, recording.device_kind)
-        entries = [entry for entry in access.devices if everybody or entry.home == home]
+        players = [access.device(home, recording.device_kind) for recording, home in played]
+        homes = {home for _, home in played}
+        entries = [entry for entry in access.devices if everybody or entry.home in homes]
         self._devices = {
             # A client id of its own: the neighbourhood's device of the same name may be connected.
             entry.id: Device(
@@ -177,15 +183,27 @@ class Replay:
             )
             for entry in entries
         }
-        self._player = self._devices[player.id]
+        self._parts = [
+            _Part(recording, home, self._devices[player.id])
+            for (recording, home), player in zip(played, players, strict=True)
+        ]
+        # Each home is heard from where its recording begins; the others, from where the first one does.
+        begins = {entry.home: self._start for entry in entries} | {
+            part.home: part.recording.start for part in self._parts
+        }
+        self._heard_after = {entry.id: begins[entry.home] - self._start for entry in entries}
         self.result = Result(
-            recording.name,
-            home,
-            player.id,
-            self._player.boot,
-            recording.start,
-            recording.start + recording.length,
+            ", ".join(part.recording.name for part in self._parts),
+            ", ".join(part.home for part in self._parts),
+            ", ".join(part.player.id for part in self._parts),
+            self._parts[0].player.boot if boot is None else boot,
+            self._start,
+            max(part.recording.start + part.recording.length for part in self._parts),
         )
+
+    @property
+    def _start(self) -> datetime:
+        return min(part.recording.start for part in self._parts)
 
     async def drive(self, clock: DrivenClock, step: timedelta) -> Result:
         """Plays all of it on the driven clock. ReplayError."""
@@ -211,7 +229,7 @@ class Replay:
         await self._connect([device.connection for device in self._devices.values()])
         try:
             for due in self._due():
-                wait_seconds = (due.at - self.recording.start).total_seconds() / speed - (time.monotonic() - began)
+                wait_seconds = (due.at - self._start).total_seconds() / speed - (time.monotonic() - began)
                 if wait_seconds > 0:
                     await asyncio.sleep(wait_seconds)
                 await self._acknowledged([self._send(due, datetime.now(UTC))])
@@ -223,36 +241,38 @@ class Replay:
     async def _begin(self, clock: DrivenClock) -> None:
         """Brings the clock and the recording's start together, where the platform says what its own time is."""
         try:
-            await clock.advance(self.recording.start)
+            await clock.advance(self._start)
         except ClockRefused as refused:
             now = refused.platform_at
             if now is None:
                 raise
             if self._movable:
-                self._move(_start_after(now, self.recording))
-            log.info("the platform's clock is at %s, the recording begins at %s", now, self.recording.start)
+                self._move(_start_after(now, self._start, self._parts[0].recording.device_kind))
+            log.info("the platform's clock is at %s, the recording begins at %s", now, self._start)
             await self._walk(clock, now)
 
     async def _walk(self, clock: DrivenClock, now: datetime) -> None:
         """Lets time pass until the recording begins, with heartbeats, in the longest steps."""
-        while now < self.recording.start:
-            now = min(now + MAX_STEP, self.recording.start)
-            await self._acknowledged([self._send(_Due(now, 0, device, None), now) for device in self._devices.values()])
+        while now < self._start:
+            now = min(now + MAX_STEP, self._start)
+            await self._acknowledged([self._send(_Due(now, device, None), now) for device in self._devices.values()])
             await clock.advance(now)
 
     def _move(self, start: datetime) -> None:
-        self.recording = self.recording.moved_to(start)
-        self.result.since, self.result.until = start, start + self.recording.length
+        shift = start - self._start
+        for part in self._parts:
+            part.recording = part.recording.moved_to(part.recording.start + shift)
+        self.result.since, self.result.until = start, self.result.until + shift
 
     async def _steps(self, clock: DrivenClock, step: timedelta) -> None:
-        now, said = self.recording.start, time.monotonic()
+        now, said = self._start, time.monotonic()
         due = self._due()
         following = next(due, None)
         while now < self.result.until:
             now = min(now + step, self.result.until)
             sent = []
             while following is not None and following.at <= now:
-                sent.append(self._send(following, following.at))
+                sent.append(self._send(following, following.recorded.at if following.recorded else following.at))
                 following = next(due, None)
             await self._acknowledged(sent)
             await clock.advance(now)
@@ -267,19 +287,19 @@ class Replay:
                 log.info("%s until %s: %s", now, self.result.until, dict(self.result.sent))
 
     def _due(self) -> Iterator[_Due]:
-        """All readings and heartbeats in the order of time."""
-        count = itertools.count()
-        readings = (_Due(reading.at, next(count), self._player, reading) for reading in self.recording.readings)
-        beats = (_Due(at, next(count), device, None) for at in self._beats() for device in self._devices.values())
-        return heapq.merge(readings, beats)
+        """All readings and heartbeats, in the order of saying."""
+        said = [_said(part) for part in self._parts]
+        beats = [self._beats(device, self._heard_after[name]) for name, device in self._devices.items()]
+        return heapq.merge(*said, *beats)
 
-    def _beats(self) -> Iterator[datetime]:
-        at = self.recording.start
+    def _beats(self, device: Device, after: timedelta) -> Iterator[_Due]:
+        at = self._start + after
         while at <= self.result.until:
-            yield at
+            yield _Due(at, device, None)
             at += self._heartbeat or HEARTBEAT
 
     def _send(self, due: _Due, at: datetime) -> asyncio.Future[None] | None:
+        """Say it; `at`: the time that it bears."""
         self.result.sent[STATUS if due.recorded is None else due.recorded.kind] += 1
         if due.recorded is None:
             return due.device.send_status(at)
@@ -311,14 +331,19 @@ class Replay:
         )
 
 
-def _start_after(now: datetime, recording: Recording) -> datetime:
-    """The first time from `now` on at which the recording may begin.
+def _said(part: _Part) -> Iterator[_Due]:
+    for reading in part.recording.readings:
+        yield _Due(reading.at + reading.ready, part.player, reading)
+
+
+def _start_after(now: datetime, start: datetime, device_kind: str) -> datetime:
+    """The first time from `now` on at which what was to begin at `start` may.
 
     A home's is moved by whole weeks, so that hours and weekdays stay what they were; trials have none to keep.
     """
-    if recording.device_kind == "watch":
+    if device_kind == "watch":
         return now
-    return recording.start - (recording.start - now) // WEEK * WEEK
+    return start - (start - now) // WEEK * WEEK
 
 
 def default_step(recording: Recording) -> timedelta:
@@ -330,12 +355,19 @@ async def replay_driven(
     access: Access, recording: Recording, home: str, *, step: timedelta | None = None, **how: Any
 ) -> Result:
     """Plays `recording` into `home` on the driven clock; `how` as Replay takes it. ReplayError, AccessError."""
-    return await Replay(access, recording, home, **how).drive(DrivenClock(access), step or default_step(recording))
+    return await Replay(access, [(recording, home)], **how).drive(DrivenClock(access), step or default_step(recording))
+
+
+async def replay_together(
+    access: Access, played: Sequence[tuple[Recording, str]], *, step: timedelta, **how: Any
+) -> Result:
+    """Plays several recordings on one driven clock, each into a home of its own; each begins at its own time."""
+    return await Replay(access, played, **how).drive(DrivenClock(access), step)
 
 
 async def replay_live(access: Access, recording: Recording, home: str, *, speed: float = 1.0, **how: Any) -> Result:
     """Plays it in real time, `speed` times as fast; `how` as Replay takes it. ReplayError, AccessError."""
-    return await Replay(access, recording, home, **how).play(speed)
+    return await Replay(access, [(recording, home)], **how).play(speed)
 
 
 def _read_time(value: Any) -> datetime | None:

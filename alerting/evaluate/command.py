@@ -166,7 +166,7 @@ def _first_days(home: Home, days: int | None) -> Home:
         return home
     until_ms = home.begin_ms + days * DAY_MS
     kept: tuple[Said, ...] = tuple(said for said in home.movements if said.at_ms < until_ms)
-    return Home(home.name, kept)
+    return Home(home.name, kept, until_ms)
 
 
 def _write(path: Path, value: Any) -> None:

@@ -137,7 +137,7 @@ class _Walk:
         self._heard: dict[str, int] = dict.fromkeys(self._homes, 0)
         self._door_ms: dict[str, int] = {}
         self.begin_ms = min(home.begin_ms for home in homes)
-        self.end_ms = max(home.end_ms for home in homes)
+        self.end_ms = max(home.until_ms or home.end_ms for home in homes)
         self.walked = Walked()
 
     def go(self) -> Walked:

@@ -28,6 +28,8 @@ class Home:
     name: str
     movements: tuple[Said, ...]
     """In the order of time."""
+    until_ms: int = 0
+    """How long it is watched; 0: until its last movement."""
 
     @property
     def begin_ms(self) -> int:

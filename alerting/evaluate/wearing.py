@@ -18,7 +18,6 @@ BEGIN_MS = 1_767_574_800_000
 """Monday, 5 January 2026, 9 o'clock in China: by day, when people wear it."""
 BURST_SECONDS = 1
 TICK_MS = 1_000
-BEAT_MS = 60_000
 HEARTBEAT_SECONDS = 90
 AFTER_SECONDS = 60
 """How long the clock goes on after a trial: longer than any second look."""
@@ -61,7 +60,7 @@ def run(trial: Trial, sensor: Sensor, table: Table) -> list[Raised]:
     home = trial.named.home
     length_ms = round(1000 * trial.seconds) + 1000 * AFTER_SECONDS
     end_ms = BEGIN_MS + length_ms
-    placed = readings(home, device_of(home), bursts(trial, sensor), BEGIN_MS, end_ms, BEAT_MS, TICK_MS)
+    placed = readings(home, device_of(home), bursts(trial, sensor), BEGIN_MS, end_ms, 1000 * HEARTBEAT_SECONDS, TICK_MS)
     return list(play(Partition(table=table), [settings(home)], placed, BEGIN_MS, end_ms, TICK_MS))
 
 

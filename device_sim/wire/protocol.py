@@ -82,7 +82,7 @@ def accel_fields(samples: Sequence[tuple[float, float, float]], *, rate_hz: int,
     return accel_fields_from_counts(packed, rate_hz=rate_hz, range_g=range_g, position=position)
 
 
-def accel_fields_from_counts(packed: bytes, *, rate_hz: int, range_g: int, position: str) -> dict[str, Any]:
+def accel_fields_from_counts(packed: bytes, *, rate_hz: int, range_g: float, position: str) -> dict[str, Any]:
     """The same from little-endian int16 x,y,z that are already at 2000 counts per g."""
     return {
         "rate_hz": rate_hz,

@@ -56,11 +56,21 @@ def test_the_casas_home(data: Path) -> None:
 
 def test_fall_trials_keep_every_sample(data: Path) -> None:
     both = recordings.falls(data, "weda", 10, None, START)
-    assert [r.at - START for r in both.readings[:3]] == [timedelta(seconds=s) for s in (0, 2, 63)]
+    assert [r.at - START for r in both.readings[:4]] == [timedelta(seconds=s) for s in (0, 1, 2, 63)]
+    assert [r.ready.total_seconds() for r in both.readings[:4]] == [1, 1, 1, 1]
+    assert both.readings[-1].ready.total_seconds() == 0.2, "each is said when it is over"
     samples = b"".join(base64.b64decode(r.more["samples"]) for r in both.readings)
     assert samples == numpy.arange(360 * 3, dtype="<i2").tobytes()
     assert {(r.more["rate_hz"], r.more["range_g"], r.more["position"]) for r in both.readings} == {(50, 4, "wrist")}
-    assert len(recordings.falls(data, "weda", 10, "falls", START).readings) == 2
+    assert len(recordings.falls(data, "weda", 10, "falls", START).readings) == 3
+
+
+def test_one_trial_by_its_name(data: Path) -> None:
+    one = recordings.trial(data, "weda-wrist-1-D01-R01", START)
+    assert one.length == timedelta(seconds=4.2 + 60)
+    assert base64.b64decode(one.readings[0].more["samples"])[:2] == (150 * 3).to_bytes(2, "little")
+    with pytest.raises(recordings.RecordingError, match="no trial"):
+        recordings.trial(data, "weda-wrist-1-D01-R02", START)
 
 
 def test_a_recording_can_be_moved(data: Path) -> None:
