@@ -13,6 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from pingan.priority import backend_steps_back
+
 log = logging.getLogger(__name__)
 
 Connection = AsyncConnection[DictRow]
@@ -51,8 +53,9 @@ class Queries:
 class Database:
     """One process's connections. Opening does not wait: whoever needs a connection does."""
 
-    def __init__(self, url: str, *, connections: int = 4, application: str = "pingan") -> None:
+    def __init__(self, url: str, *, connections: int = 4, application: str = "pingan", nice: int = 0) -> None:
         self.url = url
+        self._nice = nice
         self.application = application
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
@@ -69,6 +72,7 @@ class Database:
             timeout=10,
             reconnect_timeout=3,
             check=self._check,
+            configure=self._configure,
             open=False,
             name=application,
         )
@@ -81,6 +85,10 @@ class Database:
             # 2, 4 … seconds between. Measured: 6.4 s with four of them, and never within its timeout with eight.
             await self.pool.drain()
             raise
+
+    async def _configure(self, connection: Connection) -> None:
+        if self._nice:
+            backend_steps_back(connection, self._nice)
 
     async def open(self) -> None:
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -28,6 +28,7 @@ from pingan.log import Log
 from pingan.logs import open_log
 from pingan.metrics import CLOCK_STEP_SECONDS, DATABASE_SECONDS, READY, WAITING, hide, show
 from pingan.migrate import migrations
+from pingan.priority import step_back
 from pingan.settings import Common, SettingsError
 from pingan.tasks import end
 
@@ -144,7 +145,10 @@ class Process:
 
     def __init__(self, settings: Common, *, connections: int = 4) -> None:
         self.clock: Clock = DrivenClock() if settings.clock == "driven" else SystemClock(settings.wall_minus_boottime)
-        self.database = Database(settings.database_url, connections=connections, application=settings.name)
+        step_back(settings.nice)
+        self.database = Database(
+            settings.database_url, connections=connections, application=settings.name, nice=settings.nice
+        )
         self.listener = Listener(self.database)
         self.state = State(settings.name, settings.data)
         self.state.expect("database")

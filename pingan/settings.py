@@ -70,6 +70,9 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """This process's name, unique on its machine; it owns leases under it."""
     data: Path | None = None
     """The folder of this installation; the process writes its state to `run/<name>.json` below it."""
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
+    """How many steps this process stands back behind others, and with it the backends that serve it from a PostgreSQL
+    on the same machine: see `pingan.priority`."""
     clock: Annotated[str, msgspec.Meta(pattern="^(system|driven)$")] = "system"
     """`driven`: simulation only; the simulator publishes the time."""
     log: Annotated[str, msgspec.Meta(pattern="^(postgres|kafka)$")] = "postgres"

@@ -17,6 +17,8 @@ class Service:
     needs_access_file: bool = False
     watched: bool = True
     """Whether it writes a state file every second, and is replaced when it stops to."""
+    nice: int = 0
+    """How many steps it stands back when all want the processor: what answers a press goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,24 @@ class Preparations:
 def services(platform: Platform) -> list[Service]:
     """The way of a press first, then what people look at, then the rest."""
 
-    def service(name: str, *arguments: str, mqtt_user: str | None = None) -> Service:
-        return Service(name, (*PYTHON, *arguments), mqtt_user)
+    def service(name: str, *arguments: str, mqtt_user: str | None = None, nice: int = 0) -> Service:
+        return Service(name, (*PYTHON, *arguments), mqtt_user, nice=nice)
 
     table = [
         # Two of each bridge: one is active, the other stands by and takes over.
         service("ingest-alarm-1", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
         service("ingest-alarm-2", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
         service("receiver", "receiver"),
-        service("urgent", "urgent"),
-        service("dispatch", "dispatch", mqtt_user="dispatch"),
-        service("console", "console"),
-        service("ingest-telemetry-1", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry"),
-        service("ingest-telemetry-2", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry"),
-        service("archive", "archive"),
+        service("urgent", "urgent", nice=2),
+        service("dispatch", "dispatch", mqtt_user="dispatch", nice=5),
+        service("console", "console", nice=3),
+        service("ingest-telemetry-1", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=8),
+        service("ingest-telemetry-2", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=8),
+        service("archive", "archive", nice=10),
     ]
     count = platform.settings.alerting_processes
-    table += [service(f"alerting-{number}" if count > 1 else "alerting", "alerting") for number in range(1, count + 1)]
+    names = [f"alerting-{number}" if count > 1 else "alerting" for number in range(1, count + 1)]
+    table += [service(name, "alerting", nice=10) for name in names]
     if platform.settings.sim:
         # It stands outside our walls and knows nothing of state files.
         table.append(Service(SIM, (*PYTHON, "sim", "run"), needs_access_file=True, watched=False))

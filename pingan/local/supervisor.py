@@ -177,6 +177,7 @@ class Supervisor:
                     env={
                         **self._platform.environment(service.name, url, service.mqtt_user),
                         "PINGAN_WALL_MINUS_BOOTTIME": repr(self._wall_minus_boottime),
+                        "PINGAN_NICE": str(service.nice),
                     },
                     stdin=subprocess.DEVNULL,
                     stdout=output,
