@@ -35,8 +35,9 @@ begin
     perform pg_notify('asking', '');
     return null;
 end $$;
+-- For each row: a statement that changed none would ring the very loop that makes it, for ever.
 create trigger asking_changed after insert or update of answered_at, ended_at on askings
-    for each statement execute function asking_changed();
+    for each row execute function asking_changed();
 
 -- What takes an alarm back is looked for by what it takes back.
 create index alarms_withdrawn on alarms ((evidence->>'restores')) where kind = 'withdrawn';
