@@ -18,6 +18,7 @@ COMMANDS = {
     "archive": ("ingest.archive", "main", "readings from the log into their tables"),
     "urgent": ("alerting.urgent", "main", "ringing events into alarms, at once"),
     "alerting": ("alerting.runner", "main", "readings through the detectors into alarms"),
+    "shadow": ("alerting.shadow_command", "main", "versions of detectors: try one in shadow, compare, promote"),
     "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "codec": ("ingest.try_codec", "main", "try: what a device's or a gateway's message becomes, or why not"),
@@ -33,7 +34,7 @@ COMMANDS = {
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
-TYPED_BY_PEOPLE = ("migrate", "register", "export", "erase", "receiver", "sim", "device", "ca")
+TYPED_BY_PEOPLE = ("migrate", "register", "export", "erase", "receiver", "sim", "device", "ca", "shadow")
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 
 

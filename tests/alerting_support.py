@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alerting.detectors.table import DETECTORS, Table
 from alerting.runner import Runner
 from alerting.urgent import Urgent
 from pingan.clock import Clock
@@ -110,9 +111,11 @@ def urgent(url: str, clock: Clock, member: str = "u") -> contextlib.AbstractAsyn
     return running(url, make)
 
 
-def watching(url: str, clock: Clock, member: str = "w") -> contextlib.AbstractAsyncContextManager[Running]:
+def watching(
+    url: str, clock: Clock, member: str = "w", table: Table = DETECTORS
+) -> contextlib.AbstractAsyncContextManager[Running]:
     def make(database: Database) -> Coroutine[Any, Any, None]:
         consumer = PostgresLog("readings", database, clock).consumer("alerting", member)
-        return Runner(database, consumer, clock, State(member, None)).run()
+        return Runner(database, consumer, clock, State(member, None), table).run()
 
     return running(url, make)
