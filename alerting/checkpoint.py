@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from psycopg.types.json import Jsonb
+
 from alerting.detectors.table import DETECTORS, Table
 from alerting.partition import Partition, Time
 from alerting.watch import VERSION, ShadowAlarm, Unreadable, Watch, unread
@@ -154,6 +156,7 @@ async def _write(connection: Connection, captured: Sequence[Captured]) -> None:
             "heard_ms": [one.time.heard_ms for one in captured],
             "epochs": [one.time.epoch for one in captured],
             "tick_ms": [one.time.tick_ms for one in captured],
+            "deaf": [Jsonb(dict(one.time.deaf)) for one in captured],
         },
     )
     homes = [(one.slot.partition, home, state) for one in captured for home, state in one.states.items()]

@@ -1,5 +1,5 @@
 -- name: load_partition
-select at_ms, heard_ms, epoch, tick_ms from detection_partitions where partition = %(partition)s
+select at_ms, heard_ms, epoch, tick_ms, deaf from detection_partitions where partition = %(partition)s
 
 -- name: load_homes
 select home, version, state from detection_homes where partition = %(partition)s
@@ -8,11 +8,12 @@ select home, version, state from detection_homes where partition = %(partition)s
 select home, detector, label, state from routines where partition = %(partition)s
 
 -- name: save_partitions
-insert into detection_partitions (partition, at_ms, heard_ms, epoch, tick_ms)
+insert into detection_partitions (partition, at_ms, heard_ms, epoch, tick_ms, deaf)
 select * from unnest(%(partitions)s::integer[], %(at_ms)s::bigint[], %(heard_ms)s::bigint[], %(epochs)s::bigint[],
-                     %(tick_ms)s::bigint[])
+                     %(tick_ms)s::bigint[], %(deaf)s::jsonb[])
 on conflict (partition) do update
-set at_ms = excluded.at_ms, heard_ms = excluded.heard_ms, epoch = excluded.epoch, tick_ms = excluded.tick_ms
+set at_ms = excluded.at_ms, heard_ms = excluded.heard_ms, epoch = excluded.epoch, tick_ms = excluded.tick_ms,
+    deaf = excluded.deaf
 
 -- name: save_homes
 -- The states in binary: as text they were twice as long, and took as long again to write.

@@ -1,15 +1,27 @@
 """All watches of one partition, and their time. PURE: a test of detection is a list of messages.
 
-Only ticks move time, and it never goes backward. A tick touches only those homes whose deadline it reached.
+Only ticks move time, and it never goes backward. A tick touches only those homes whose deadline it reached, and those
+of an area that is deaf from now on, or no longer.
+
+That an area is deaf is an alarm of its own, of no home. Every partition makes it, under the same id: so one is raised,
+whichever of them are being watched at that moment.
 """
 
 import heapq
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from alerting.detectors import Now
+from alerting.detectors import Now, is_deaf
+from alerting.detectors.inactivity import CANNOT_HEAR, HEARING_RESTORED
 from alerting.detectors.table import DETECTORS, Table
 from alerting.watch import ShadowAlarm, Watch
-from pingan.messages import Alarm, HomeSettings, Message, Tick
+from pingan.messages import Alarm, HomeSettings, Message, Tick, derived_alarm_id
+
+AREA_DEAF = "area_deaf"
+AREA_HEARD = "area_heard"
+COVERAGE = "coverage/1"
+SHARE_LOST = 0.5
+"""Of what is usual: below it an area is deaf. Ingest's coverage decides it, and a test holds the two equal."""
 
 
 class Time(NamedTuple):
@@ -22,6 +34,8 @@ class Time(NamedTuple):
     """Of the newest source of ticks: those of older ones are void."""
     tick_ms: int = 0
     """The last tick's own time; behind `at_ms` where a new source's clock is behind the old one's."""
+    deaf: Mapping[str, int] = {}
+    """Areas of which nearly nothing is heard, and since which tick's time."""
 
 
 class Partition:
@@ -37,7 +51,7 @@ class Partition:
         """Homes whose state is no longer that of the last checkpoint; whoever takes one empties it."""
         self.shadows: list[ShadowAlarm] = []
         """What versions in shadow have found: it rings nobody. Whoever keeps it empties it."""
-        self._now = Now(self.time.at_ms, self.time.heard_ms)
+        self._now = Now(self.time.at_ms, self.time.heard_ms, frozenset(self.time.deaf))
         self._due: list[tuple[int, str]] = []
         # The soonest entry of each home in the heap. A deadline that moved later is found out when it comes up.
         self._soonest: dict[str, int] = {}
@@ -79,9 +93,29 @@ class Partition:
         if tick.at_ms > time.tick_ms:
             # Nobody has listened for longer than it has been since the tick before.
             heard_ms = min(heard_ms, tick.at_ms - time.tick_ms)
-        self.time = Time(max(time.at_ms, tick.at_ms), time.heard_ms + heard_ms, tick.epoch, tick.at_ms)
-        self._now = Now(self.time.at_ms, self.time.heard_ms)
-        return self._wake()
+        before = self._now
+        at_ms, deaf = max(time.at_ms, tick.at_ms), time.deaf
+        if tick.deaf or deaf:
+            deaf = {area: deaf.get(area, at_ms) for area in tick.deaf}
+        self.time = Time(at_ms, time.heard_ms + heard_ms, tick.epoch, tick.at_ms, deaf)
+        if deaf == time.deaf:
+            self._now = Now(at_ms, self.time.heard_ms, before.deaf)
+            return self._wake()
+        self._now = Now(at_ms, self.time.heard_ms, frozenset(deaf))
+        return _areas(time.deaf, tick, self._now, deaf) + self._look_again(before) + self._wake()
+
+    def _look_again(self, before: Now) -> list[Alarm]:
+        """Every home that is heard no more, or again, learns of it at once."""
+        alarms: list[Alarm] = []
+        for home, watch in self.watches.items():
+            area = "" if watch.settings is None else watch.settings.area
+            if is_deaf(area, before) != is_deaf(area, self._now):
+                self.changed.add(home)
+                alarms += watch.look_again(self._now)
+                if watch.shadows:
+                    self._take_shadows(watch)
+                self._schedule(watch)
+        return alarms
 
     def _wake(self) -> list[Alarm]:
         alarms: list[Alarm] = []
@@ -112,3 +146,42 @@ class Partition:
         if watch.deadline is not None:
             self._soonest[watch.home] = watch.deadline
             heapq.heappush(self._due, (watch.deadline, watch.home))
+
+
+def _areas(before: Mapping[str, int], tick: Tick, now: Now, deaf: Mapping[str, int]) -> list[Alarm]:
+    """What is said of the areas themselves."""
+    alarms = [_area(CANNOT_HEAR, AREA_DEAF, area, deaf[area], tick, now) for area in tick.deaf if area not in before]
+    for area, since_ms in before.items():
+        if area not in deaf:
+            alarms.append(_area(HEARING_RESTORED, AREA_HEARD, area, since_ms, tick, now))
+    return alarms
+
+
+def _area(kind: str, rule: str, area: str, since_ms: int, tick: Tick, now: Now) -> Alarm:
+    whose, episode = f"area {area}", str(since_ms)
+    evidence = {
+        "source": "derived",
+        "detector": COVERAGE,
+        "rule": rule,
+        "area": area,
+        "threshold": SHARE_LOST,
+        "value": None,
+        "unit": "share of the homes that are usually heard",
+        "since_ms": since_ms,
+        "readings": [],
+    }
+    if (lack := tick.lacks.get(area)) is not None:
+        homes, heard, usual, minutes = lack
+        evidence |= {"homes": homes, "heard": heard, "usually": usual, "minutes": minutes}
+        evidence["value"] = round(heard / usual, 3) if usual else 0.0
+    if rule == AREA_HEARD:
+        evidence["restores"] = str(derived_alarm_id(whose, AREA_DEAF, episode))
+    return Alarm(
+        id=derived_alarm_id(whose, rule, episode),
+        kind=kind,
+        home=None,
+        device=None,
+        at_ms=now.at_ms,
+        received_ms=now.at_ms,
+        evidence=evidence,
+    )

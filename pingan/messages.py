@@ -86,6 +86,9 @@ class Tick(msgspec.Struct, frozen=True, tag="tick/1", omit_defaults=True):
     epoch: int
     deaf: tuple[str, ...] = ()
     """Areas of which so little is heard that the fault is ours or the line's, and says nothing about the people."""
+    lacks: dict[str, tuple[int, int, float, int]] = {}
+    """Of each of them, where it is known: how many homes are expected there, how many were heard, how many usually are,
+    and within how many minutes (0: within three of their own heartbeats)."""
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -37,6 +37,11 @@ class Now(NamedTuple):
     """Areas of which nearly nothing is heard: the silence of a home there says nothing about its people."""
 
 
+def is_deaf(area: str, now: Now) -> bool:
+    """Whether a home in this area is not heard, through no doing of its people."""
+    return bool(now.deaf) and any(area.startswith(code) for code in now.deaf)
+
+
 class Finding(msgspec.Struct, frozen=True):
     """What a detector has found out. The watch makes an alarm of it."""
 

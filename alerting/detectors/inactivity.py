@@ -6,14 +6,15 @@ a silent person. Silence is counted in time heard, and begins anew when a pause 
 
 A home of which every device that hears movement is lost (three heartbeats missed, as supervision counts) is not heard
 either: a power cut says nothing about the person. Its silence stands still until one of them is back; and where it
-would have been raised, the home is said to be unheard instead, which is a fault to see to and no danger.
+would have been raised, the home is said to be unheard instead, which is a fault to see to and no danger. It stands
+still, too, while next to nothing is heard of the home's whole area; of that the area itself is said to be unheard.
 """
 
 from typing import ClassVar, Self
 
 import msgspec
 
-from alerting.detectors import HOUR_MS, Finding, Heard, Now, reading_id, sooner
+from alerting.detectors import HOUR_MS, Finding, Heard, Now, is_deaf, reading_id, sooner
 from alerting.detectors.supervision import AVAILABILITY, MISSED_HEARTBEATS
 from pingan.messages import Away, HomeSettings
 
@@ -54,6 +55,9 @@ class State(msgspec.Struct, array_like=True):
     """heard_ms since which none of them is heard; None: one is."""
     said: str = ""
     """The episode in which the home was said to be unheard, until it is heard again."""
+    area: str = ""
+    deaf: int | None = None
+    """heard_ms since which its area is deaf; None: it is heard."""
 
 
 class Inactivity:
@@ -77,7 +81,7 @@ class Inactivity:
             self._begin(f"settings/{settings.revision}", now.at_ms)
         elif (window := _window(state.away, now)) is not None:
             self._begin(_away_episode(window), now.at_ms)
-        state.limit_ms, state.away = limit_ms, settings.away
+        state.limit_ms, state.away, state.area = limit_ms, settings.away, settings.area
         state.levels = {device.id: device.heartbeat_seconds * 1000 for device in settings.devices}
         state.movers = {device: since for device, since in state.movers.items() if device in state.levels}
         state.deadline = None if limit_ms is None or not state.heard else now.heard_ms
@@ -113,13 +117,19 @@ class Inactivity:
     def on_deadline(self, now: Now) -> list[Finding]:
         state = self._state
         findings = self._listen(now)
+        self._stand_still(now)
         window = _window(state.away, now)
         if state.limit_ms is None or not state.heard:
             state.deadline = None
             return findings
         if window is not None:
             self._begin(_away_episode(window), now.at_ms)
-        elif state.since is not None and not state.raised and now.heard_ms - state.since >= state.limit_ms:
+        elif (
+            state.since is not None
+            and not state.raised
+            and state.deaf is None
+            and now.heard_ms - state.since >= state.limit_ms
+        ):
             if state.unheard is None:
                 state.raised = True
                 findings.append(self._finding(state.limit_ms, now.heard_ms - state.since, now))
@@ -127,12 +137,23 @@ class Inactivity:
                 findings.append(self._cannot_hear(state.unheard, now))
         if state.since is None:
             state.since = now.heard_ms
-        state.deadline = None if state.raised or state.said else state.since + state.limit_ms
+        quiet = state.raised or state.said or state.deaf is not None
+        state.deadline = None if quiet else state.since + state.limit_ms
         if state.unheard is None:
             state.deadline = sooner(state.deadline, self._lost_at())
         if any(away.until_ms is None or away.until_ms > now.at_ms for away in state.away):
             state.deadline = sooner(state.deadline, now.heard_ms + AWAY_LOOK_MS)
         return findings
+
+    def _stand_still(self, now: Now) -> None:
+        """While its area is deaf a home's silence does not count, and what it had counted before is kept."""
+        state = self._state
+        if is_deaf(state.area, now):
+            state.deaf = now.heard_ms if state.deaf is None else state.deaf
+        elif state.deaf is not None:
+            if state.since is not None:
+                state.since += now.heard_ms - max(state.deaf, state.since)
+            state.deaf = None
 
     def _lost_at(self) -> int | None:
         """When the last of those that hear movement is lost, if none is heard till then; None: one is never missed."""
