@@ -16,12 +16,15 @@ from fastapi import FastAPI
 from care.accounts import Accounts
 from care.api import router as register_api
 from care.device_config_api import router as configs_api
+from care.suggested import apply
 from dashboards.console import app as console
 from dashboards.console.access import FIGURES, allowed, principal
 from dashboards.console.live import Live
 from dispatch.api import Stream
 from dispatch.api import router as incidents_api
+from dispatch.api.askings import router as askings_api
 from dispatch.api.devices import router as devices_api
+from dispatch.api.suggestions import router as suggestions_api
 from dispatch.desk import Desk
 from pingan import health, process, scrape
 from pingan.local.supervised import Supervised
@@ -109,6 +112,8 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
     app.include_router(register_api(database, clock, principal))
     app.include_router(configs_api(database, clock, principal))
     app.include_router(devices_api(database, clock, principal))
+    app.include_router(askings_api(database, clock, principal))
+    app.include_router(suggestions_api(database, clock, principal, apply))
     if settings.twilio_account_sid:
         _webhooks(app, settings, this, desk)
     console.mount(app, parts)
