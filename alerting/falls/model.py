@@ -48,8 +48,8 @@ class Thresholds(NamedTuple):
 
     suspect: float
     """First look: ask the resident."""
-    sure: float
-    """First look: ring at once."""
+    alone: float
+    """First look, where nothing more is heard of the sensor: it is a fall."""
     ring: float
     """Second look: it is a fall."""
 
@@ -76,8 +76,8 @@ class Model:
         return self._thresholds[GROUPS[position]]
 
     def at(self, threshold: float) -> "Model":
-        """The same with one threshold for all that rings, and no ringing before the second look: to draw curves."""
-        lowered = {group: Thresholds(min(one.suspect, threshold), 2.0, threshold) for group, one in
+        """The same with one threshold for all that rings: to draw curves."""
+        lowered = {group: Thresholds(min(one.suspect, threshold), threshold, threshold) for group, one in
                    self._thresholds.items()}  # fmt: skip
         return Model(self._trees, lowered, self.name)
 

@@ -1,11 +1,290 @@
-"""Train the fall model anew: `python -m alerting.falls.train FOLDER`."""
+"""Train the fall model anew: `python -m alerting.falls.train FOLDER`, where FOLDER has the recordings of falls.
 
-from collections.abc import Sequence
+The same recordings and seed give the same model, to the byte. It learns from each trial as recorded and from copies as
+poorer sensors would have given them: fewer samples, a smaller range, a gain that is a little off, another moment at
+which slots begin, an aftermath that breaks off. Thresholds come from people whom the judging trees have not seen.
+"""
 
-from alerting.falls.model import Model
-from alerting.falls.recordings import Recordings
+import argparse
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.falls import features
+from alerting.falls.candidates import candidates
+from alerting.falls.features import AFTER, BEFORE, LENGTH, Windows
+from alerting.falls.model import FIRST, GROUPS, SECOND, Model, Thresholds, Trees
+from alerting.falls.recordings import COUNTS_PER_G, RATE_HZ, Recordings, Trial
+from alerting.falls.signal import SLOT_MS, Burst, slots
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SHIPPED = Path(__file__).with_name("model.npz")
+
+
+class Copy(NamedTuple):
+    """As which sensor a trial is heard: no more than `range_g`, `rate_hz` samples a second. None: as recorded."""
+
+    range_g: float | None
+    rate_hz: float | None
+
+
+COPIES = (Copy(None, None), Copy(2.0, 25.0), Copy(4.0, None), Copy(2.0, None), Copy(8.0, 20.0))
+GAIN_DEVIATION = 0.02
+CUT_SHARE = 0.3
+"""Of the copies end this many seconds after the impact, so that the end of a trial tells nothing: chosen."""
+CUT_SECONDS = (1.5, 3.5)
+NEAR_SECONDS = 0.3
+"""Candidates so near to the hardest of a fall are the fall, too; others of it teach nothing."""
+LEAD_SECONDS = 2.5
+"""Before a fall without a written time: what is earlier is daily activity, what is later is left out."""
+TOLD_BEFORE_SECONDS, TOLD_AFTER_SECONDS = 0.3, 0.7
+"""Around a fall's written times: the impact may lie a little outside."""
+
+PARAMETERS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 12,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.35,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "use_missing": False,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+ROUNDS = 150
+INNER_FOLDS = 5
+SUSPECT_SHARE = 0.97
+"""Of the falls of unseen people reach the threshold of suspicion: it rings nobody."""
+
+
+class Examples(NamedTuple):
+    """Candidates of all trials and copies, each with its features."""
+
+    row: Ints
+    copy: Ints
+    label: Ints
+    """1: a fall; 0: daily activity; -1: neither is certain."""
+    first: Floats
+    second: Floats
+
+
+_made: "WeakKeyDictionary[Recordings, dict[int, Examples]]" = WeakKeyDictionary()
+
+
+def examples(recordings: Recordings, seed: int = 0) -> Examples:
+    """What all trials teach. Made once for each seed."""
+    known = _made.setdefault(recordings, {})
+    if seed not in known:
+        known[seed] = _examples(recordings, seed)
+    return known[seed]
+
+
+def _examples(recordings: Recordings, seed: int) -> Examples:
+    rows: list[int] = []
+    copies: list[int] = []
+    labels: list[int] = []
+    lines: list[Windows] = []
+    for row, trial in recordings:
+        for number, copy in enumerate(COPIES):
+            random = np.random.default_rng((seed, row, number))
+            found, places, peaks = _windows(recordings.samples(row) / COUNTS_PER_G, trial, copy, number > 0, random)
+            if not places:
+                continue
+            rows += [row] * len(places)
+            copies += [number] * len(places)
+            labels += _labels(trial, np.array(places) * SLOT_MS / 1000, peaks)
+            lines.append(found)
+    if not lines:
+        raise ValueError("no recording has a single candidate")
+    joined = Windows(*(np.concatenate(parts) for parts in zip(*lines, strict=True)))
+    size = 4000
+    tables = [
+        features.table(Windows(*(part[at : at + size] for part in joined)), aftermath=True)
+        for at in range(0, len(rows), size)
+    ]
+    second = np.concatenate(tables)
+    count = len(features.names(aftermath=False))
+    return Examples(np.array(rows), np.array(copies), np.array(labels), second[:, :count], second)
+
+
+def _windows(
+    g: Floats, trial: Trial, copy: Copy, blurred: bool, random: np.random.Generator
+) -> tuple[Windows, list[int], Floats]:
+    """Each candidate's window, its place, and its peak."""
+    rate_hz, at_ms = RATE_HZ, 0
+    if blurred:
+        g = g * random.normal(1.0, GAIN_DEVIATION)
+        at_ms = int(random.integers(0, SLOT_MS))
+    if copy.rate_hz is not None:
+        rate_hz = copy.rate_hz
+        wanted = np.arange(int(len(g) * rate_hz / RATE_HZ)) * RATE_HZ / rate_hz
+        g = np.column_stack([np.interp(wanted, np.arange(len(g)), g[:, axis]) for axis in range(3)])
+    range_g = min(trial.range_g, copy.range_g or trial.range_g)
+    line = slots(Burst(np.clip(g, -range_g, range_g), rate_hz, range_g, trial.position), at_ms)
+    none = Windows(np.empty((0, LENGTH, 3)), np.empty((0, LENGTH)))
+    if line is None:
+        return none, [], np.empty(0)
+    peaks = line.peaks / COUNTS_PER_G
+    places = candidates(peaks)
+    if not places:
+        return none, [], np.empty(0)
+    padded = np.full((len(peaks) + BEFORE + AFTER, 4), np.nan)
+    padded[BEFORE : BEFORE + len(peaks), :3] = line.vectors / COUNTS_PER_G
+    padded[BEFORE : BEFORE + len(peaks), 3] = peaks
+    cut = np.stack([padded[place : place + LENGTH] for place in places])
+    if blurred:
+        for one in cut:
+            if random.random() < CUT_SHARE:
+                one[BEFORE + int(random.uniform(*CUT_SECONDS) * 1000 / SLOT_MS) :] = np.nan
+    return Windows(cut[:, :, :3], cut[:, :, 3]), places, peaks[places]
+
+
+def _labels(trial: Trial, seconds: Floats, peaks: Floats) -> list[int]:
+    if not trial.fall:
+        return [0] * len(seconds)
+    if trial.fell is not None:
+        begin = trial.fell[0] - TOLD_BEFORE_SECONDS
+        inside = (seconds >= begin) & (seconds <= trial.fell[1] + TOLD_AFTER_SECONDS)
+    else:
+        begin = float(seconds[peaks.argmax()]) - LEAD_SECONDS
+        inside = np.ones(len(seconds), dtype=bool)
+    labels = np.where(seconds < begin, 0, -1)
+    if inside.any():
+        hardest = seconds[np.where(inside, peaks, 0.0).argmax()]
+        labels[np.abs(seconds - hardest) < NEAR_SECONDS] = 1
+    return [int(label) for label in labels]
 
 
 def train(recordings: Recordings, rows: Sequence[int], *, seed: int = 0) -> Model:
     """The model that `rows` of the index teach. The same rows and seed give the same model."""
-    raise NotImplementedError("comes with the features")
+    known = examples(recordings, seed)
+    trees: dict[tuple[str, str], Trees] = {}
+    thresholds: dict[str, Thresholds] = {}
+    for group in sorted(set(GROUPS.values())):
+        mine = [row for row in rows if group in ("any", GROUPS.get(recordings.trials[row].position, "any"))]
+        # Where nobody wore a sensor so, whatever there is must do.
+        mine = mine if _teaches(recordings, mine) else list(rows)
+        for look in (FIRST, SECOND):
+            trees[group, look] = grow(known, mine, look, seed)
+        thresholds[group] = _thresholds(recordings, known, mine, seed)
+    return Model(trees, thresholds)
+
+
+def _teaches(recordings: Recordings, rows: Iterable[int]) -> bool:
+    return {recordings.trials[row].fall for row in rows} == {True, False}
+
+
+def grow(known: Examples, rows: Sequence[int], look: str, seed: int) -> Trees:
+    """Trees for one look from the candidates of `rows`."""
+    import lightgbm
+
+    use = np.isin(known.row, rows) & (known.label >= 0)
+    table = (known.first if look == FIRST else known.second)[use]
+    label = known.label[use]
+    # A trial of jogging has a hundred candidates and tells little more than one of sitting down.
+    key = np.stack([known.row[use], known.copy[use], label])
+    _, where, counts = np.unique(key, axis=1, return_inverse=True, return_counts=True)
+    weight = 1.0 / np.sqrt(counts[where.ravel()])
+    booster = lightgbm.train(
+        PARAMETERS | {"seed": seed}, lightgbm.Dataset(table, label, weight=weight), num_boost_round=ROUNDS
+    )
+    return exported(booster.dump_model())
+
+
+def exported(dumped: Mapping[str, Any]) -> Trees:
+    """A booster's trees as arrays."""
+    nodes: list[tuple[int, float, int, int, float]] = []
+    deepest = 0
+
+    def add(node: Mapping[str, Any], depth: int) -> int:
+        nonlocal deepest
+        deepest = max(deepest, depth)
+        place = len(nodes)
+        if "leaf_value" in node:
+            nodes.append((0, 0.0, place, place, float(node["leaf_value"])))
+            return place
+        nodes.append((0, 0.0, 0, 0, 0.0))
+        left, right = add(node["left_child"], depth + 1), add(node["right_child"], depth + 1)
+        nodes[place] = (int(node["split_feature"]), float(node["threshold"]), left, right, 0.0)
+        return place
+
+    roots = [add(tree["tree_structure"], 0) for tree in dumped["tree_info"]]
+    feature, limit, left, right, value = zip(*nodes, strict=True)
+    return Trees(
+        np.array(feature, np.int16),
+        np.array(limit, np.float64),
+        np.array(left, np.int32),
+        np.array(right, np.int32),
+        np.array(value, np.float32).astype(np.float64),
+        np.array(roots, np.int32),
+        max(1, deepest),
+    )
+
+
+def _thresholds(recordings: Recordings, known: Examples, rows: Sequence[int], seed: int) -> Thresholds:
+    """From what trees say of people whom they have not seen."""
+    people = sorted({recordings.trials[row].person for row in rows})
+    np.random.default_rng(seed).shuffle(people)
+    best = {look: np.full(len(recordings), -1.0) for look in (FIRST, SECOND)}
+    folds = min(INNER_FOLDS, len(people))
+    for fold in range(folds):
+        out = set(people[fold::folds])
+        kept = [row for row in rows if recordings.trials[row].person not in out]
+        judged = [row for row in rows if recordings.trials[row].person in out]
+        if not _teaches(recordings, kept):
+            continue
+        for look in (FIRST, SECOND):
+            trees = grow(known, kept, look, seed)
+            use = np.isin(known.row, judged) & (known.copy == 0)
+            table = known.first if look == FIRST else known.second
+            np.maximum.at(best[look], known.row[use], trees.score(table[use]))
+    falls = np.array([row for row in rows if recordings.trials[row].fall])
+    others = np.array([row for row in rows if not recordings.trials[row].fall])
+    suspect = float(np.quantile(best[FIRST][falls], 1 - SUSPECT_SHARE))
+    alone = _balanced(best[FIRST][falls], best[FIRST][others])
+    ring = _balanced(best[SECOND][falls], best[SECOND][others])
+    return Thresholds(round(min(suspect, alone), 4), round(alone, 4), round(ring, 4))
+
+
+NEARLY_BEST = 0.003
+
+
+def _balanced(falls: Floats, others: Floats) -> float:
+    """The middle of the scores at which F1 is at its best or nearly so."""
+    scores = np.linspace(0.02, 0.98, 97)
+    hits = (falls[:, None] >= scores).sum(axis=0)
+    false = (others[:, None] >= scores).sum(axis=0)
+    f1 = 2 * hits / (hits + false + len(falls))
+    return float(np.median(scores[f1 >= f1.max() - NEARLY_BEST]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the fall model anew.")
+    parser.add_argument("folder", type=Path, help="where index.csv and accel_50hz.npz are")
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    recordings = Recordings.read(arguments.folder / "index.csv", arguments.folder / "accel_50hz.npz")
+    model = train(recordings, range(len(recordings)), seed=arguments.seed)
+    data = model.dump()
+    partial = arguments.out.with_suffix(".part")
+    partial.write_bytes(data)
+    os.replace(partial, arguments.out)
+    for position in ("wrist", "waist", "unknown"):
+        print(position, model.thresholds(position))  # noqa: T201
+    print(f"{arguments.out}: {len(data)} bytes")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
