@@ -7,7 +7,7 @@ nothing that stands in it can keep the page from being drawn.
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dispatch.home_day import Day
 from pingan.messages import ANSWERS, SUSPICIONS, WITHDRAWN
@@ -214,7 +214,8 @@ class _Teller:
         place = named(self._language, "position", trace.position) if trace.position else t("position.unknown")
         at = read.from_ms(picture.peak_at_ms)
         key = "why.impact_beyond" if picture.saturated else "why.impact"
-        said = [t(key, position=place, g=_short(picture.peak_g), at=self._times.clock(at))]
+        ends = _short(trace.range_g) if trace.range_g is not None else ""
+        said = [t(key, position=place, g=_short(picture.peak_g), at=self._times.clock(at), range=ends)]
         if picture.still is None:
             said.append(t("why.not_still"))
         else:
@@ -351,7 +352,7 @@ class _Teller:
         t, evidence, kind = self._t, alarm["evidence"], alarm["kind"]
         word = named(self._language, "kind", kind)
         if kind == WITHDRAWN:
-            reason = named(self._language, "withdrawn", read.text(evidence, "reason") or "unnamed")
+            reason = named(self._language, "because", read.text(evidence, "reason") or "unnamed")
             key = "why.step_withdrawn" if self._row["state"] == "closed" else "why.step_withdrawn_yours"
             return Step(alarm["at"], t(key, reason=reason))
         if kind in SUSPICIONS:
@@ -389,7 +390,9 @@ class _Teller:
 
     def _day_sentences(self, rang: Row | None) -> list[str]:
         """The last movement before the alarm, and whether there was any after it."""
-        if self._day is None or rang is None:
+        if self._day is None:
+            return [self._t("why.not_in_time")]
+        if rang is None:
             return []
         before = max((one for one in self._day.movements if one.first <= rang["at"]), key=_last, default=None)
         if before is None:
@@ -467,7 +470,10 @@ def sensor_named(language: str, name: str, kind: str) -> str:
 def home_zone(row: Row, centre: ZoneInfo) -> ZoneInfo:
     """The home's own zone where the register has one."""
     name = (row["card"] or {}).get("timezone")
-    return ZoneInfo(name) if name else centre
+    try:
+        return ZoneInfo(name) if name else centre
+    except (ZoneInfoNotFoundError, ValueError):
+        return centre
 
 
 def _last(movement: Any) -> datetime:

@@ -26,7 +26,7 @@ STILL_G = 0.12
 STILL_SECONDS = 1.0
 """What is shorter is no stillness."""
 CLIPPED = 0.985
-"""Of the range: a magnitude beyond it was measured with at least one axis at its end, as far as one can tell."""
+"""Of the range: a magnitude beyond it may have had an axis at its end, and been more. Nobody can tell for sure."""
 
 
 class Moved(Protocol):
@@ -131,7 +131,7 @@ def _clipped(g: Sequence[float], range_g: float | None) -> list[tuple[float, flo
         if range_g is None or value < range_g * CLIPPED:
             continue
         if found and found[-1][1] >= place - 1:
-            found[-1] = found[-1][0], place + 0.5
+            found[-1] = found[-1][0], min(len(g) - 1.0, place + 0.5)
         else:
             found.append((max(0.0, place - 0.5), min(len(g) - 1.0, place + 0.5)))
     return found
