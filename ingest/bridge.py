@@ -15,6 +15,7 @@ from typing import Any
 
 from ingest import gateways
 from ingest.announce import keep_announcing
+from ingest.covering import Covering
 from ingest.device_time import DeviceClocks
 from ingest.driven import SIMULATOR, DrivenSteps, FollowedSteps
 from ingest.floods import Floods
@@ -76,6 +77,9 @@ class House:
         self._register_bell = self.process.listener.bell("register")
         self.homes_bell = self.process.listener.bell("register")
         self.clocks_bell = self.process.listener.bell("device_clocks")
+        self.covering: Covering | None = None
+        if lane == TELEMETRY:
+            self.covering = Covering(self.database, self.clock, self.process.listener.bell("register"))
 
     async def run(self) -> None:
         """Until the process is told to stop."""
@@ -105,6 +109,7 @@ class House:
     def _stand_by(self) -> None:
         self.hears = False
         self.heard.set(0)
+        metrics.hide(metrics.AREAS_DEAF)
         self.state.note("standby")
         # What the lane waited for as the active one is the other's matter now.
         self.state.well("broker")
@@ -131,6 +136,8 @@ class House:
             try:
                 await self.register.load()
                 await load_offsets(self.database, self.clocks)
+                if self.covering is not None:
+                    await self.covering.begin()
                 return
             except LOST as error:
                 log.debug("the register cannot be read: %s", error)
@@ -206,6 +213,7 @@ class Bridge:
             house.received,
             ack=self._line.mqtt.ack,
             answer=self._line.mqtt.send,
+            covering=house.covering,
         )
         self._floods = Floods()
         self._gateways = self._hear_gateways(self._lines[-1])
@@ -232,14 +240,21 @@ class Bridge:
             return gateways.Events(house.clock, self._settler, line.lane, house.rejections, house.received, ack=ack)
         floods = None if house.clock.driven else self._floods
         return gateways.Readings(
-            house.clock, self._settler, line.lane, house.rejections, house.received, floods, ack=ack
+            house.clock,
+            self._settler,
+            line.lane,
+            house.rejections,
+            house.received,
+            floods,
+            ack=ack,
+            covering=house.covering,
         )
 
     def _make_steps(self) -> DrivenSteps | FollowedSteps | None:
         house, clock = self.house, self.house.clock
         if not isinstance(clock, DrivenClock):
             return None
-        if house.lane != TELEMETRY:
+        if house.covering is None:
             return FollowedSteps(house.database, house.lane, self._line.lane.idle)
         answer = functools.partial(self._line.mqtt.send, f"pingan/v1/{SIMULATOR}/down/clock")
         return DrivenSteps(
@@ -250,6 +265,7 @@ class Bridge:
             logs=house.logs,
             idle=self._line.lane.idle,
             answer=answer,
+            told=house.covering.told,
         )
 
     async def run(self) -> None:
@@ -263,6 +279,8 @@ class Bridge:
         else:
             work.append(keep_announcing(house.database, house.log, house.homes_bell))
             work.append(keep_saving(house.database, house.clocks, house.clock))
+            if house.covering is not None:
+                work.append(house.covering.run())
             if self._steps is None:
                 work.append(self._listening.run())
         async with asyncio.TaskGroup() as group:
@@ -297,7 +315,7 @@ class Bridge:
             self._line.mqtt.ack(ticket)
             return
         self._floods.probe_came_back()
-        body = encode(tick)
+        body = encode(tick if self.house.covering is None else self.house.covering.told(tick))
         records = [Record(partition, body) for partition in range(PARTITIONS)]
         self._line.lane.put("", Waiting(records, ticket, 0))
 

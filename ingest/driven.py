@@ -114,10 +114,11 @@ class DrivenSteps(_Steps):
         logs: Sequence[Log],
         idle: Idle,
         answer: Callable[[bytes], None],
+        told: Callable[[Tick], Tick],
     ) -> None:
         super().__init__()
         self._database, self._clock, self._readings, self._epoch = database, clock, readings, epoch
-        self._logs, self._idle, self._answer = logs, idle, answer
+        self._logs, self._idle, self._answer, self._told = logs, idle, answer, told
 
     async def _act(self, step: Step | str) -> None:
         if isinstance(step, str):
@@ -139,7 +140,7 @@ class DrivenSteps(_Steps):
         self._answer(msgspec.json.encode({"at": from_ms(step.at_ms), "step": step.step}))
 
     async def _tell(self, step: Step, heard_ms: int) -> None:
-        tick = encode(Tick(at_ms=step.at_ms, heard_ms=heard_ms, epoch=self._epoch))
+        tick = encode(self._told(Tick(at_ms=step.at_ms, heard_ms=heard_ms, epoch=self._epoch)))
         told = False
         while True:
             try:

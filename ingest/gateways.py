@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Iterable
 
 from ingest.codecs import Heard, Reason, Rejected, Remark
+from ingest.covering import Covering
 from ingest.device_time import ABSURD
 from ingest.families import decode, named
 from ingest.floods import Floods
@@ -123,9 +124,10 @@ class Readings:
         floods: Floods | None,
         *,
         ack: Callable[[int], object],
+        covering: Covering | None = None,
     ) -> None:
         self._clock, self._settler, self._lane, self._rejections = clock, settler, lane, rejections
-        self._received, self._floods, self._ack = received, floods, ack
+        self._received, self._floods, self._ack, self._covering = received, floods, ack, covering
         self._repeats, self._numbering = Repeats(), Numbering()
 
     def interrupted(self) -> None:
@@ -152,6 +154,8 @@ class Readings:
             return
         own = [self._numbering.numbered(self._repeats.marked(reading)) for reading in heard.readings]
         settled = list(map(self._settler.gateway_reading, own))
+        if self._covering is not None:
+            self._covering.heard(settled)
         if any(reading.clock == ABSURD for reading in settled):
             detail = settled[0].device
             self._rejections.add(Remark.ABSURD_CLOCK, detail, topic=topic, device=gateway, payload=payload)

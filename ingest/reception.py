@@ -9,6 +9,7 @@ import msgspec
 
 from ingest.codecs import Rejected, Remark, Remarked
 from ingest.codecs.native import decode
+from ingest.covering import Covering
 from ingest.device_time import ABSURD
 from ingest.lane import Lane
 from ingest.rejections import Rejections
@@ -23,7 +24,9 @@ _DEVICE = re.compile(r"pingan/v1/([A-Za-z0-9_-]{1,64})/up/")
 
 
 class Reception:
-    """`ack` gives the broker's message up; `answer(topic, payload)` publishes; `received` counts what came."""
+    """`ack` gives the broker's message up; `answer(topic, payload)` publishes; `received` counts what came;
+    `covering` is told of every reading.
+    """
 
     def __init__(
         self,
@@ -35,10 +38,11 @@ class Reception:
         *,
         ack: Callable[[int], object],
         answer: Callable[[str, bytes], None],
+        covering: Covering | None = None,
     ) -> None:
         self._clock, self._settler, self._lane, self._rejections = clock, settler, lane, rejections
         self._received = received
-        self._ack, self._publish = ack, answer
+        self._ack, self._publish, self._covering = ack, answer, covering
 
     def hear(self, topic: str, payload: bytes, ticket: int) -> None:
         self._received.count += 1
@@ -57,6 +61,8 @@ class Reception:
             absurd = event.clock == ABSURD and event.device_at_ms is not None
         else:
             readings = list(map(self._settler.reading, decoded))
+            if self._covering is not None:
+                self._covering.heard(readings)
             self._take_readings(readings, payload, ticket, came_at)
             device = readings[0].device if readings else None
             absurd = any(reading.clock == ABSURD for reading in readings)

@@ -55,6 +55,7 @@ RECEIVER_ANSWERS = Counter(
     "pingan_receiver_answers_total", "Answers to alarm transmitters, by the protocol's own names.", ["answer", "status"]
 )
 HEARD = Gauge("pingan_heard", "1 while this process hears the broker as the active bridge of its lane.", ["lane"])
+AREAS_DEAF = Gauge("pingan_areas_deaf", "Areas of which next to nothing is heard, though the broker is.")
 LAG = Gauge("pingan_lag_entries", "Entries of a log on which a group has not yet acted for good.", ["log", "group"])
 TICK_AGE_SECONDS = Gauge(
     "pingan_tick_age_seconds", "How far detection's time is behind, in the partition that is furthest behind."
