@@ -48,7 +48,7 @@ where %(area)s::text is null or starts_with(home.area, %(area)s) group by home.a
 select alarm.id, alarm.home, home.area, alarm.kind, alarm.raised_at, alarm.evidence->'since_ms' as since_ms,
        alarm.evidence->>'restores' as restores, alarm.incident
 from alarms alarm join homes home on home.id = alarm.home
-where alarm.raised_at >= %(first)s and alarm.raised_at < %(until)s and not alarm.test
+where alarm.raised_at >= %(first)s and alarm.raised_at <= %(until)s and not alarm.test
   and starts_with(alarm.evidence->>'detector', %(detector)s || '/')
   and (%(area)s::text is null or starts_with(home.area, %(area)s))
 order by alarm.raised_at, alarm.id
@@ -57,7 +57,7 @@ order by alarm.raised_at, alarm.id
 select alarm.id, alarm.home, home.area, alarm.kind, alarm.raised_at, alarm.evidence->'since_ms' as since_ms,
        alarm.restores::text as restores, null::bigint as incident
 from shadow_alarms alarm join homes home on home.id = alarm.home
-where alarm.raised_at >= %(first)s and alarm.raised_at < %(until)s
+where alarm.raised_at >= %(first)s and alarm.raised_at <= %(until)s
   and alarm.detector = %(detector)s and alarm.label = %(label)s
   and (%(area)s::text is null or starts_with(home.area, %(area)s))
 order by alarm.raised_at, alarm.id
@@ -67,7 +67,7 @@ order by alarm.raised_at, alarm.id
 select incident.id, incident.home, home.area, incident.opened_at, incident.t9 as closed_at,
        incident.body->'closing'->>'cause' as cause, incident.body->'closing'->>'outcome' as outcome
 from incidents incident join homes home on home.id = incident.home
-where incident.danger and not incident.test and incident.opened_at < %(until)s
+where incident.danger and not incident.test and incident.opened_at <= %(until)s
   and (incident.t9 is null or incident.t9 >= %(first)s)
   and (%(area)s::text is null or starts_with(home.area, %(area)s))
 order by incident.opened_at, incident.id

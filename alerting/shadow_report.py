@@ -255,4 +255,4 @@ def _near(alarm: Found, incidents: Iterable[Incident], ahead: timedelta) -> bool
 
 
 def _within(moment: datetime, spans: Iterable[Span]) -> bool:
-    return any(begin <= moment < end for begin, end in spans)
+    return any(begin <= moment <= end for begin, end in spans)
