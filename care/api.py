@@ -144,7 +144,7 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
     async def save(record: Record, who: Asker, language: str) -> Outcome:
         try:
             async with database.transaction() as connection:
-                saved = await registrar.save(connection, record, clock.now(), who.area)
+                saved = await registrar.save(connection, record, clock.now(), who.area, by=who.id)
         except Refused as refused:
             raise _problem(refused, who, language) from refused
         return Outcome(saved.what, saved.password)
@@ -320,7 +320,9 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
         try:
             sheets, bad = await read_sheets(await uploaded(files))
             async with database.transaction() as connection:
-                report = await registrar.apply(connection, sheets, clock.now(), who.area, bad=bad, dry_run=dry_run)
+                report = await registrar.apply(
+                    connection, sheets, clock.now(), who.area, bad=bad, dry_run=dry_run, by=who.id
+                )
         except Refused as refused:
             raise _problem(refused, None, language) from refused
         counts = (dict(report.added), dict(report.changed), dict(report.unchanged))

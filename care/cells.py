@@ -10,7 +10,9 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from care import phones
 from care.refusal import Refusal
@@ -129,6 +131,21 @@ def whole(lowest: int, highest: int) -> Kind:
         return value
 
     return Kind(read, _plain, "whole", {"lowest": lowest, "highest": highest})
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
+def _read_zone(cell: str) -> str:
+    cell = unicodedata.normalize("NFKC", cell).strip()
+    if cell not in _zones():
+        raise Refusal("no_zone", text=cell[:80])
+    return cell
+
+
+zone = Kind(_read_zone, _plain, "zone")
 
 
 def one_of(*numbers: int) -> Kind:

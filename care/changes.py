@@ -237,9 +237,16 @@ def raises(before: Record | None, after: Record | None) -> set[str]:
         span = [(one.away_from, one.away_until) if one else None for one in (before, after)]
         if span[0] != span[1]:
             homes = {one.home for one in (before, after) if one is not None}
-    elif isinstance(before, Home) and isinstance(after, Home) and before.inactivity_hours != after.inactivity_hours:
+    elif isinstance(before, Home) and isinstance(after, Home) and _watched(before) != _watched(after):
         homes = {after.id}
     return homes
+
+
+def _watched(home: Home) -> tuple[Value, ...]:
+    """What detection is told of a home itself."""
+    place = (home.latitude, home.longitude, home.coordinates) if home.fence_m is not None else ()
+    hours = (home.inactivity_hours, home.inactivity_floor_hours)
+    return (home.area, home.timezone, home.fence_m, home.limits, *hours, *place)
 
 
 def one_row(record: Record) -> Sheet:

@@ -143,6 +143,7 @@ async def _short(
     if whole:
         await delete("contacts", sql.delete_contacts, home=home)
         await delete("away", sql.delete_away, home=home)
+        await delete("limits", sql.delete_limits, home=home)
         await delete("devices_behind_gateways", sql.delete_devices_behind, home=home)
         await delete("devices_unbound", sql.unbind_devices, home=home)
         await delete("device_heard", sql.delete_heard, devices=devices)

@@ -10,7 +10,10 @@ union all select 'account', id, name, null from accounts
 order by 1, 2
 
 -- name: home
-select id, area, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates, inactivity_hours, policy
+select id, area, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates, inactivity_hours, policy,
+    inactivity_floor_hours, timezone, fence_m,
+    (select jsonb_agg(jsonb_build_object('kind', kind, 'low', low, 'high', high, 'set_by', set_by, 'set_at', set_at)
+        order by kind) from person_limits where home = homes.id) as limits
 from homes where id = %(home)s
 
 -- name: contacts
@@ -117,8 +120,12 @@ delete from away where home = %(home)s
 -- name: empty_home
 -- The place stays: figures of its area count what happened in it, and somebody else may live there one day.
 update homes set address = %(mark)s, phone = null, way_in = null, way_in_proven_on = null, latitude = null,
-    longitude = null, coordinates = null, inactivity_hours = null, policy = null, revision = revision + 1
+    longitude = null, coordinates = null, inactivity_hours = null, policy = null,
+    inactivity_floor_hours = null, timezone = null, fence_m = null, revision = revision + 1
 where id = %(home)s
+
+-- name: delete_limits
+delete from person_limits where home = %(home)s
 
 -- name: delete_devices_behind
 -- What stands behind a gateway has no credentials of its own; its address may be a name that somebody gave it.

@@ -10,6 +10,7 @@ from typing import Any
 
 from care import cells
 from care.cells import Kind, Value
+from care.limits import limits
 from care.refusal import Refusal
 
 LANGUAGES = {"zh": "中文", "en": "英文"}
@@ -79,6 +80,11 @@ class Home:
     coordinates: str | None = None
     inactivity_hours: float | None = None
     policy: str | None = None
+    inactivity_floor_hours: float | None = None
+    timezone: str | None = None
+    fence_m: float | None = None
+    limits: str | None = None
+    """As `care.limits` writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +208,11 @@ def _check_home(home: Home) -> tuple[str, Refusal] | None:
     given = [home.latitude is not None, home.longitude is not None, home.coordinates is not None]
     if any(given) and not all(given):
         return "coordinates", Refusal("coordinates_incomplete")
+    if home.fence_m is not None and not all(given):
+        return "fence_m", Refusal("fence_without_place")
+    ceiling, floor = home.inactivity_hours, home.inactivity_floor_hours
+    if ceiling is not None and floor is not None and floor > ceiling:
+        return "inactivity_floor_hours", Refusal("floor_above_ceiling", ceiling=ceiling)
     return None
 
 
@@ -303,6 +314,10 @@ HOMES = _entity(
         "coordinates": ("坐标系", cells.exact(COORDINATES)),
         "inactivity_hours": ("无活动小时数", cells.number(0.1, 720)),
         "policy": ("处置预案", _id),
+        "inactivity_floor_hours": ("最短无活动小时数", cells.number(0.1, 720)),
+        "timezone": ("时区", cells.zone),
+        "fence_m": ("电子围栏半径米", cells.number(20, 100_000)),
+        "limits": ("体征限值", limits),
     },
     {"area": "areas"},
     _check_home,

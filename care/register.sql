@@ -14,7 +14,10 @@ where (starts_with(code, %(scope)s) or starts_with(%(scope)s, code))
 order by code limit %(limit)s
 
 -- name: homes
-select id, area, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates, inactivity_hours, policy
+select id, area, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates, inactivity_hours, policy,
+  inactivity_floor_hours, timezone, fence_m,
+  (select string_agg(concat(kind, ' ', low, '–', high), '; ' order by kind collate "C")
+    from person_limits where home = homes.id) as limits
 from homes
 where starts_with(area, %(scope)s) and (%(keys)s::text[] is null or id = any(%(keys)s)) and id > %(after)s
 order by id limit %(limit)s
@@ -100,13 +103,32 @@ on conflict (code) do update set name = excluded.name, level = excluded.level, p
 
 -- name: write_homes
 insert into homes (id, area, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates,
-  inactivity_hours, policy)
+  inactivity_hours, policy, inactivity_floor_hours, timezone, fence_m)
 values (%(id)s, %(area)s, %(address)s, %(phone)s, %(way_in)s, %(way_in_proven_on)s, %(latitude)s, %(longitude)s,
-  %(coordinates)s, %(inactivity_hours)s, %(policy)s)
+  %(coordinates)s, %(inactivity_hours)s, %(policy)s, %(inactivity_floor_hours)s, %(timezone)s, %(fence_m)s)
 on conflict (id) do update set area = excluded.area, address = excluded.address, phone = excluded.phone,
   way_in = excluded.way_in, way_in_proven_on = excluded.way_in_proven_on, latitude = excluded.latitude,
   longitude = excluded.longitude, coordinates = excluded.coordinates, inactivity_hours = excluded.inactivity_hours,
-  policy = excluded.policy
+  policy = excluded.policy, inactivity_floor_hours = excluded.inactivity_floor_hours, timezone = excluded.timezone,
+  fence_m = excluded.fence_m
+
+-- name: write_limits
+-- Who set a limit is recorded where it is new or another one. The arrays are of one row for each limit.
+with given as (
+  select * from unnest(%(homes)s::text[], %(kinds)s::text[], %(lows)s::float8[], %(highs)s::float8[])
+    given(home, kind, low, high)
+), gone as (
+  delete from person_limits where home = any(%(written)s::text[])
+    and (home, kind) not in (select home, kind from given)
+)
+insert into person_limits (home, kind, low, high, set_by, set_at)
+select home, kind, low, high, %(by)s::text, %(now)s from given
+on conflict (home, kind) do update set low = excluded.low, high = excluded.high, set_by = excluded.set_by,
+  set_at = excluded.set_at
+where (person_limits.low, person_limits.high) is distinct from (excluded.low, excluded.high)
+
+-- name: limits_set
+select kind, set_by, set_at from person_limits where home = %(home)s order by kind collate "C"
 
 -- name: write_people
 insert into people (id, home, name, born_on, sex, language, phone, category, conditions, medication, hospital, note)

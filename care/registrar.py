@@ -15,6 +15,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from care import register
 from care.changes import Plan, Refused, address_taken, decide, in_scope, one_row, raises, wanted
+from care.limits import parse
 from care.records import (
     AREAS,
     AWAY,
@@ -27,6 +28,7 @@ from care.records import (
     RESPONDERS,
     Device,
     Entity,
+    Home,
     Key,
     Record,
     entity_of,
@@ -70,14 +72,15 @@ async def apply(
     *,
     bad: Iterable[BadRow] = (),
     dry_run: bool = False,
+    by: str | None = None,
 ) -> Report:
-    """Write what the sheets say, or raise Refused with `bad` and all else that is wrong."""
+    """Write what the sheets say, or raise Refused with `bad` and all else that is wrong. `by`: whose account writes."""
     async with connection.transaction():
         plan = await _plan(connection, sheets, now, scope, bad)
         passwords: dict[str, str] = {}
         if not dry_run:
             passwords = {device: new_device_password() for device in sorted(plan.without_password)}
-            await _write(connection, plan, passwords)
+            await _write(connection, plan, passwords, now, by)
     return Report(
         {name: len(records) for name, records in plan.added.items()},
         {name: len(records) for name, records in plan.changed.items()},
@@ -87,13 +90,15 @@ async def apply(
     )
 
 
-async def save(connection: Connection, record: Record, now: datetime, scope: str | None = None) -> Saved:
+async def save(
+    connection: Connection, record: Record, now: datetime, scope: str | None = None, *, by: str | None = None
+) -> Saved:
     """Write one record, new or not. Refused: `bad` names each column that is wrong. A new device gets a password."""
     entity = entity_of(record)
     async with connection.transaction():
         plan = await _plan(connection, [one_row(record)], now, scope, ())
         passwords = {device: new_device_password() for device in plan.without_password}
-        await _write(connection, plan, passwords)
+        await _write(connection, plan, passwords, now, by)
     if plan.added:
         return Saved("added", _shown(plan.added[entity.name][0]), next(iter(passwords.values()), None))
     if plan.changed:
@@ -194,7 +199,9 @@ def _area_of(present: Mapping[str, Mapping[Key, Any]], record: Any) -> str | Non
     return home.area if home is not None else None
 
 
-async def _write(connection: Connection, plan: Plan, passwords: Mapping[str, str]) -> None:
+async def _write(
+    connection: Connection, plan: Plan, passwords: Mapping[str, str], now: datetime, by: str | None
+) -> None:
     for name, entity in ENTITIES.items():
         records = plan.writes(name)
         if entity is DEVICES:
@@ -207,7 +214,16 @@ async def _write(connection: Connection, plan: Plan, passwords: Mapping[str, str
         if records:
             async with connection.cursor() as cursor:
                 await cursor.executemany(getattr(register.sql, f"write_{name}"), [asdict(record) for record in records])
+        if entity is HOMES and records:
+            await _write_limits(connection, records, now, by)
     await _raise(connection, plan.raised)
+
+
+async def _write_limits(connection: Connection, homes: Sequence[Home], now: datetime, by: str | None) -> None:
+    limits = [(home.id, *limit) for home in homes for limit in parse(home.limits or "")]
+    ids, kinds, lows, highs = (list(column) for column in zip(*limits, strict=True)) if limits else ([], [], [], [])
+    given = {"written": [home.id for home in homes], "homes": ids, "kinds": kinds, "lows": lows, "highs": highs}
+    await connection.execute(register.sql.write_limits, {**given, "by": by, "now": now})
 
 
 async def _free(connection: Connection, devices: Sequence[Device]) -> None:

@@ -20,6 +20,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "no_password_hash": ("不是 Mosquitto 的密码散列", "is no password hash of Mosquitto's"),
     "not_one_of": ("“{text}” 不在可选范围内：{choices}", "“{text}” is not one of: {choices}"),
     "no_number": ("“{text}” 不是数字", "“{text}” is no number"),
+    "no_zone": ("“{text}” 不是时区；如 Asia/Shanghai", "“{text}” is no time zone; for example Asia/Shanghai"),
+    "no_limits": (
+        "“{text}” 不是限值；写成“心率 50–110；血氧 90–”，可用：{choices}",
+        "“{text}” is no limit; write “heart_rate 50–110; spo2 90–”, of: {choices}",
+    ),
+    "limits_reversed": ("“{text}” 的下限不低于上限", "the lower limit of “{text}” is not below the upper one"),
     "no_whole_number": ("“{text}” 不是整数", "“{text}” is no whole number"),
     "out_of_range": ("“{text}” 超出范围 {lowest} 至 {highest}", "“{text}” is not between {lowest} and {highest}"),
     "no_flag": ("“{text}” 应为 是 或 否", "“{text}” should be yes or no"),
@@ -73,6 +79,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "纬度、经度和坐标系（WGS-84 或 GCJ-02）须同时填写",
         "latitude, longitude and coordinates (WGS-84 or GCJ-02) go together",
     ),
+    "fence_without_place": (
+        "电子围栏以住址为中心；请填写纬度、经度和坐标系",
+        "the fence is drawn around the home: latitude, longitude and coordinates are needed",
+    ),
+    "floor_above_ceiling": ("不能大于无活动小时数 {ceiling}", "cannot be more than the inactivity hours, {ceiling}"),
     "device_reserved": ("“{id}” 是平台保留的名称", "“{id}” is a name of the platform's own"),
     "incident_open": (
         "{incident} 尚未了结：他们可能正需要帮助。结案后再删除",
@@ -205,6 +216,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "form_day": ("日期，如 2026-03-01", "a day, as 2026-03-01"),
     "form_moment": ("时间，如 2026-03-01 08:00", "a time, as 2026-03-01 08:00"),
     "form_number": ("数字，{lowest} 至 {highest}", "a number, {lowest} to {highest}"),
+    "form_zone": ("时区，如 Asia/Shanghai；空：与中心相同", "a time zone, as Asia/Shanghai; empty: the centre's"),
+    "form_limits": (
+        "限值，如 心率 50–110；血氧 90–；收缩压 –180",
+        "limits, as heart_rate 50–110; spo2 90–; systolic –180",
+    ),
     "form_whole": ("整数，{lowest} 至 {highest}", "a whole number, {lowest} to {highest}"),
     "form_choice": ("选一：", "one of: "),
     # Accounts.

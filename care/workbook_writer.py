@@ -24,7 +24,7 @@ Excel counts a 29 February that never was."""
 
 WIDTHS = {
     "id": 16, "area_code": 16, "password_hash": 16, "phone": 18, "day": 12, "moment": 20, "choice": 12, "number": 12,
-    "whole": 8, "text": 20, "story": 40,
+    "whole": 8, "text": 20, "story": 40, "zone": 20, "limits": 40,
 }  # fmt: skip
 """Characters (a Chinese one counts for two), by the columns' forms."""
 
@@ -71,7 +71,7 @@ def _fill(sheet: "Worksheet", entity: Entity, table: Table, language: str) -> No
     for place, (column, cell) in enumerate(zip(columns, one_for_all, strict=True), 1):
         form = column.kind.form
         cell.number_format = _number_format(column)
-        cell.alignment = Alignment(vertical="top", wrap_text=form in ("text", "story"))
+        cell.alignment = Alignment(vertical="top", wrap_text=form in ("text", "story", "limits"))
         shape = sheet.column_dimensions[get_column_letter(place)]
         shape.number_format = cell.number_format  # for the rows that people will add
         shape.width = max(WIDTHS[form], _width(heading(column, language)) + 4)

@@ -277,7 +277,7 @@ class Bridge:
         if house.lane == ALARM:
             work.append(keep_loading(house.database, house.clocks, house.clocks_bell))
         else:
-            work.append(keep_announcing(house.database, house.log, house.homes_bell))
+            work.append(keep_announcing(house.database, house.log, house.homes_bell, house.settings.timezone))
             work.append(keep_saving(house.database, house.clocks, house.clock))
             if house.covering is not None:
                 work.append(house.covering.run())

@@ -22,7 +22,10 @@ insert into rejected (received_at, device, topic, reason, detail, payload, paylo
 values (%(received_at)s, %(device)s, %(topic)s, %(reason)s, %(detail)s, %(payload)s, %(payload_bytes)s)
 
 -- name: unannounced
-select home.id, home.revision, home.inactivity_hours,
+select home.id, home.revision, home.inactivity_hours, home.inactivity_floor_hours, home.timezone, home.area,
+    home.latitude, home.longitude, home.coordinates, home.fence_m,
+    coalesce((select jsonb_agg(jsonb_build_object('kind', given.kind, 'low', given.low, 'high', given.high)
+        order by given.kind) from person_limits given where given.home = home.id), '[]') as limits,
     coalesce((select jsonb_agg(jsonb_build_object(
         'id', device.id, 'kind', device.kind, 'heartbeat_seconds', device.heartbeat_seconds) order by device.id)
         from devices device where device.home = home.id and device.enabled), '[]') as devices,

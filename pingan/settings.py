@@ -97,3 +97,5 @@ class Mqtt(Common, frozen=True, kw_only=True):
     mqtt_port: Port = 8361
     mqtt_user: Text
     mqtt_password: Text
+    timezone: Text = "Asia/Shanghai"
+    """The centre's: by it detection knows the hour of a home that has none of its own."""

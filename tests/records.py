@@ -58,6 +58,10 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         coordinates=_maybe(st.sampled_from(list(COORDINATES))),
         inactivity_hours=_maybe(st.floats(0.1, 720)),
         policy=_maybe(_id),
+        inactivity_floor_hours=_maybe(st.floats(0.1, 720)),
+        timezone=_maybe(st.sampled_from(["Asia/Shanghai", "Asia/Urumqi", "Europe/London"])),
+        fence_m=_maybe(st.floats(20, 100_000)),
+        limits=_maybe(st.sampled_from(["heart_rate 50–110", "diastolic –95; spo2 90–", "body_temperature 35.5–37.8"])),
     ),
     "people": st.builds(
         Person,

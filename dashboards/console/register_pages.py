@@ -27,8 +27,10 @@ Me = Annotated[Principal, Depends(person)]
 Writer = Annotated[Principal, Depends(allowed("supervisor", "administrator"))]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
+WATCHED = ("inactivity_hours", "inactivity_floor_hours", "limits", "fence_m", "timezone")
+"""What detection goes by."""
 EDITABLE: Mapping[str, tuple[Entity, tuple[str, ...]]] = {
-    "homes": (HOMES, ("address", "phone", "way_in", "way_in_proven_on", "inactivity_hours")),
+    "homes": (HOMES, ("address", "phone", "way_in", "way_in_proven_on", *WATCHED)),
     "people": (
         PEOPLE,
         ("name", "born_on", "sex", "language", "phone", "category", "conditions", "medication", "hospital", "note"),
@@ -86,7 +88,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
             values, wrong = _read(entity, given)
             if not wrong:
                 try:
-                    saved = await registrar.save(connection, replace(record, **values), clock.now(), me.area)
+                    saved = await registrar.save(connection, replace(record, **values), clock.now(), me.area, by=me.id)
                 except Refused as refused:
                     wrong = {bad.column or "": bad.refusal for bad in refused.bad}
                 else:
@@ -111,7 +113,9 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         try:
             sheets, bad = await read_sheets(await uploaded(files))
             async with database.connection() as connection:
-                report = await registrar.apply(connection, sheets, clock.now(), me.area, bad=bad, dry_run=dry_run)
+                report = await registrar.apply(
+                    connection, sheets, clock.now(), me.area, bad=bad, dry_run=dry_run, by=me.id
+                )
         except Refused as refused:
             return import_form(request, 422, bad=[_said(one, language) for one in refused.bad], dry_run=dry_run)
         return import_form(request, report=report, counts=_counts(report, language), dry_run=dry_run)
