@@ -6,6 +6,7 @@ while its hub still says that it is there.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,7 @@ from alerting.evaluate.movements import CHINA, Home, is_entrance
 from alerting.evaluate.playing import EPOCH, Placed, Raised, readings
 from alerting.partition import Partition, Time
 from alerting.watch import VERSION, Watch
-from pingan.messages import DeviceSettings, HomeSettings, Reading, Tick
+from pingan.messages import NOTES, WITHDRAWN, DeviceSettings, HomeSettings, Reading, Tick
 
 INACTIVITY, SUSPECTED = "inactivity", "inactivity_suspected"
 LEARNING_DAYS = 14
@@ -55,6 +56,13 @@ class Silence(NamedTuple):
     def until_ms(self) -> int:
         return self.from_ms + round(self.hours * HOUR_MS)
 
+    def covers(self, at_ms: int) -> bool:
+        return self.from_ms <= at_ms < self.until_ms
+
+
+def _never(at_ms: int) -> bool:
+    return False
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -85,7 +93,7 @@ class Walked:
 
     raised: list[Raised] = field(default_factory=list)
     collapses: list[Collapse] = field(default_factory=list)
-    deaf_ms: dict[str, int] = field(default_factory=dict)
+    deaf_ms: int = 0
 
 
 def device_of(home: str) -> str:
@@ -125,6 +133,12 @@ def _hour(at_ms: int) -> int:
     return datetime.fromtimestamp(at_ms / 1000, CHINA).hour
 
 
+def _heard_places(home: Home, plan: Plan) -> list[int]:
+    """The places of those movements that are said."""
+    silent = plan.silence.covers if plan.silence is not None else _never
+    return [place for place, said in enumerate(home.movements) if not silent(said.said_ms)]
+
+
 class _Walk:
     """One walk through all homes."""
 
@@ -134,7 +148,7 @@ class _Walk:
         self._partition = Partition(table=table)
         self._routines: dict[str, dict[tuple[str, str], bytes]] = {home.name: {} for home in homes}
         self._fall_at = {home.name: set(chosen(home, plan)) for home in homes}
-        self._heard: dict[str, int] = dict.fromkeys(self._homes, 0)
+        self._places = {home.name: iter(_heard_places(home, plan)) for home in homes}
         self._door_ms: dict[str, int] = {}
         self.begin_ms = min(home.begin_ms for home in homes)
         self.end_ms = max(home.until_ms or home.end_ms for home in homes)
@@ -161,12 +175,9 @@ class _Walk:
         return self.walked
 
     def _said(self, home: Home) -> Iterator[Placed]:
-        device, end_ms = device_of(home.name), self.end_ms
-        every = readings(home.name, device, home.movements, home.begin_ms, end_ms, BEAT_MS, self._plan.tick_ms)
-        silence = self._plan.silence
-        for placed in every:
-            if silence is None or not silence.from_ms <= placed.said_ms < silence.until_ms:
-                yield placed
+        device, plan = device_of(home.name), self._plan
+        silent = plan.silence.covers if plan.silence is not None else _never
+        return readings(home.name, device, home.movements, home.begin_ms, self.end_ms, BEAT_MS, plan.tick_ms, silent)
 
     def _hear(self, placed: Placed) -> None:
         reading = placed.reading
@@ -176,8 +187,7 @@ class _Walk:
             self._coverage.heard(reading.device, placed.said_ms)
         if placed.last:
             return
-        place = self._heard[home]
-        self._heard[home] += 1
+        place = next(self._places[home])
         if is_entrance(reading.sensor):
             self._door_ms[home] = reading.at_ms
         if place in self._fall_at[home]:
@@ -185,8 +195,8 @@ class _Walk:
 
     def _tick(self, now_ms: int, heard_ms: int) -> None:
         deaf = self._coverage.deaf(now_ms, heard_ms) if self._coverage is not None else ()
-        for area in deaf:
-            self.walked.deaf_ms[area] = self.walked.deaf_ms.get(area, 0) + heard_ms
+        if deaf:
+            self.walked.deaf_ms += heard_ms
         tick = Tick(now_ms, heard_ms, EPOCH, deaf)
         self.walked.raised += [Raised(now_ms, alarm) for alarm in self._partition.feed(tick)]
 
@@ -269,7 +279,7 @@ def figures_of(homes: Sequence[Home], walked: Walked, plan: Plan) -> dict[str, A
         "asked_per_home_month": sum(asked) / total if total else None,
         "by_home": dict(zip(names, false, strict=True)),
         "alarms": kinds,
-        "deaf_hours": {area: ms / HOUR_MS for area, ms in walked.deaf_ms.items()},
+        "deaf_hours": walked.deaf_ms / HOUR_MS,
         "collapses": _collapses(walked.collapses),
         "plan": {
             "ceiling_hours": plan.ceiling_hours,
@@ -281,23 +291,27 @@ def figures_of(homes: Sequence[Home], walked: Walked, plan: Plan) -> dict[str, A
 
 
 AFTER_SILENCE_HOURS = 24.0
-TECHNICAL = frozenset({"cannot_hear", "hearing_restored", "heartbeat_lost", "device_restored", "sequence_gap"})
+OF_NO_PERSON = frozenset(
+    {"cannot_hear", "hearing_restored", "heartbeat_lost", "device_restored", "sequence_gap", WITHDRAWN, *NOTES}
+)
 
 
 def silent_together(walked: Walked, silence: Silence) -> dict[str, Any]:
-    """What was said of homes of which nothing came, and in the day after."""
+    """What was said of homes of which nothing came, and in the day after: of people, of homes, and of whole areas."""
     until_ms = silence.until_ms + round(AFTER_SILENCE_HOURS * HOUR_MS)
-    kinds: dict[str, int] = {}
-    for one in walked.raised:
-        if silence.from_ms <= one.raised_ms <= until_ms:
-            kinds[one.alarm.kind] = kinds.get(one.alarm.kind, 0) + 1
+    said = [one for one in walked.raised if silence.from_ms <= one.raised_ms <= until_ms]
+    begun = [one for one in said if one.alarm.home is None and "restores" not in one.alarm.evidence]
+    during = Counter(one.alarm.kind for one in said if one.alarm.home and one.raised_ms <= silence.until_ms)
+    after = Counter(one.alarm.kind for one in said if one.alarm.home and one.raised_ms > silence.until_ms)
     return {
         "from_ms": silence.from_ms,
         "hours": silence.hours,
-        "person": sum(kinds.get(kind, 0) for kind in (INACTIVITY, SUSPECTED)),
-        "technical": sum(count for kind, count in kinds.items() if kind in TECHNICAL),
-        "kinds": kinds,
-        "deaf_hours": {area: ms / HOUR_MS for area, ms in walked.deaf_ms.items()},
+        "person": sum(count for kind, count in during.items() if kind not in OF_NO_PERSON),
+        "during": dict(sorted(during.items())),
+        "after": dict(sorted(after.items())),
+        "areas": len({one.alarm.id for one in begun}),
+        "known_after_hours": (begun[0].raised_ms - silence.from_ms) / HOUR_MS if begun else None,
+        "deaf_hours": walked.deaf_ms / HOUR_MS,
     }
 
 

@@ -11,7 +11,7 @@ The rules that this and the simulator's replay share (docs/evaluate.md; neither 
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from alerting.partition import Partition
@@ -49,12 +49,22 @@ class Placed(NamedTuple):
 
 
 def readings(
-    home: str, device: str, measured: Iterable[Said], begin_ms: int, end_ms: int, beat_ms: int, tick_ms: int
+    home: str,
+    device: str,
+    measured: Iterable[Said],
+    begin_ms: int,
+    end_ms: int,
+    beat_ms: int,
+    tick_ms: int,
+    silent: Callable[[int], bool] = lambda at_ms: False,
 ) -> Iterator[Placed]:
-    """What the device of `home` says, in order; `measured` is in the order of saying."""
+    """What the device of `home` says, in order; `measured` is in the order of saying. What it would have said while
+    it is `silent` was never said.
+    """
     beats = ((at_ms, True, Said(at_ms, at_ms, STATUS, STATUS_VALUE)) for at_ms in range(begin_ms, end_ms + 1, beat_ms))
     said = ((one.said_ms, False, one) for one in measured)
-    for seq, (said_ms, last, one) in enumerate(heapq.merge(said, beats, key=lambda entry: entry[:2]), 1):
+    every = (one for one in heapq.merge(said, beats, key=lambda entry: entry[:2]) if not silent(one[0]))
+    for seq, (said_ms, last, one) in enumerate(every, 1):
         reading = Reading(
             device=device,
             boot=BOOT,

@@ -48,6 +48,7 @@ def _false(row: Row) -> str:
 
 def homes(found: Row, plan: Plan) -> list[str]:
     lines = [say("how_homes", tick=plan.tick_ms / 1000, days=LEARNING_DAYS, patience=PATIENCE_HOURS), *found["said"]]
+    lines.append(say("deaf", hours=found["deaf_hours"]))
     if (together := found.get("silent_together")) is not None:
         lines.append(
             say(
@@ -56,12 +57,17 @@ def homes(found: Row, plan: Plan) -> list[str]:
                 hours=together["hours"],
                 after=AFTER_SILENCE_HOURS,
                 person=together["person"],
-                technical=together["technical"],
-                kinds=", ".join(f"{kind} {count}" for kind, count in sorted(together["kinds"].items())) or NOTHING,
-                deaf=max(together["deaf_hours"].values(), default=0.0),
+                areas=together["areas"],
+                known=_number(together["known_after_hours"], 1),
+                during=_kinds(together["during"]),
+                later=_kinds(together["after"]),
             )
         )
     return [*lines, "", *_table(say("home_heads"), [_home_cells(found)]), "", *_hours(found["collapses"])]
+
+
+def _kinds(counts: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in counts.items()) or NOTHING
 
 
 def _home_cells(found: Row) -> list[str]:

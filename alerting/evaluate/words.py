@@ -88,6 +88,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "all homes on one clock, a tick every {tick:g} s; the first {days} days only teach; collapses from restored"
         " snapshots, {patience} h at most",
     ),
+    "deaf": ("整片区域听不到的时间：{hours:.1f} 小时", "hours in which a whole area counted as unheard: {hours:.1f}"),
     "fall_heads": (
         "数据集|位置|年龄|人数|跌倒/日常|SE|SP|F1|误报/小时|误报/人周|SE@≤1/h|冲击→疑似|→定论",
         "set|position|age|subjects|falls/daily|SE|SP|F1|FA per hour|per person-week|SE at ≤1 FA/h|impact→suspected"
@@ -103,10 +104,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "younger": ("较年轻", "younger"),
     "older": ("年长", "older"),
     "silent_together": (
-        "从 {at} 起所有住户静默 {hours:g} 小时：期间与之后 {after:g} 小时内针对人的报警 {person} 条，"
-        "技术报警 {technical} 条（{kinds}），被认为听不到的时间 {deaf:.1f} 小时",
-        "every home silent for {hours:g} h from {at}: {person} alarms about people and {technical} technical ones"
-        " ({kinds}) until {after:g} h after it; known to be unheard for {deaf:.1f} h",
+        "从 {at} 起所有住户静默 {hours:g} 小时：其间针对人的报警 {person} 条，整片区域听不到的报警 {areas} 条"
+        "（{known} 小时后得知），单户（{during}）；之后 {after:g} 小时内单户（{later}）",
+        "every home silent for {hours:g} h from {at}: meanwhile {person} alarms about people, {areas} of a whole area"
+        " of which nothing is heard (known after {known} h), of single homes: {during}; in the {after:g} h after it:"
+        " {later}",
     ),
 }
 

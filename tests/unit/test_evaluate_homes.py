@@ -1,0 +1,199 @@
+"""Homes walked through in the order of time, and collapses from restored snapshots."""
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerting.detectors import DAY_MS, HOUR_MS
+from alerting.evaluate import homes, movements
+from alerting.evaluate.command import main
+from alerting.evaluate.homes import Plan, Silence, figures_of, walk
+from alerting.evaluate.movements import CHINA, BadRecording, Home
+from pingan.clock import to_ms
+from tests.evaluate_support import FIRST_DAY, write_homes
+
+FIXED = Plan(ceiling_hours=10, version="fixed-1", tick_ms=600_000)
+"""The rule that can be told by eye: so many hours, always."""
+DAYS = 18
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[Home]:
+    path = write_homes(tmp_path_factory.mktemp("homes") / "activity.csv.gz", DAYS)
+    return movements.activity(path).homes
+
+
+def hour_of(at_ms: int) -> int:
+    return datetime.fromtimestamp(at_ms / 1000, CHINA).hour
+
+
+def test_a_silence_is_found_after_the_hours_and_only_once(two: list[Home]) -> None:
+    walked = walk(two, Plan(ceiling_hours=7.5, version="fixed-1", tick_ms=600_000, collapses_an_hour=0))
+    raised = [one for one in walked.raised if one.alarm.home == "a"]
+    assert {one.alarm.kind for one in raised} == {"inactivity"}
+    # Every night is longer than 7.5 hours; nothing by day is.
+    assert len(raised) == DAYS - 1
+    assert {hour_of(one.raised_ms) for one in raised} <= {5, 6}
+    found = figures_of(two, walked, FIXED)
+    nights_after_learning = DAYS - 1 - homes.LEARNING_DAYS
+    assert found["by_home"] == {"a": nights_after_learning, "b": nights_after_learning}
+    months = sum(home.end_ms - home.begin_ms - 14 * DAY_MS for home in two) / DAY_MS / homes.MONTH_DAYS
+    assert found["fa_per_home_month"] == pytest.approx(2 * nights_after_learning / months)
+
+
+def test_a_collapse_is_found_after_the_hours_from_any_hour(two: list[Home]) -> None:
+    walked = walk(two, FIXED)
+    fell = walked.collapses
+    assert {one.home for one in fell} == {"a", "b"}
+    assert sorted(one.hour for one in fell if one.home == "a") == list(range(7, 23)), (
+        "each hour in which somebody moves"
+    )
+    assert all(one.hours is not None and 10 <= one.hours <= 10.35 for one in fell)
+    assert all(one.at_ms >= home.begin_ms + 14 * DAY_MS for home in two for one in fell if one.home == home.name)
+    found = figures_of(two, walked, FIXED)["collapses"]
+    assert found["never_raised"] == 0
+    assert found["count"] == 32
+    assert found["by_hour"][8]["count"] == 2
+
+
+def test_a_collapse_leaves_no_trace_in_the_home_that_goes_on(two: list[Home]) -> None:
+    with_them, without = (walk(two, replace(FIXED, collapses_an_hour=count)) for count in (1, 0))
+    assert homes.listed(with_them) == homes.listed(without)
+    assert not without.collapses
+
+
+def test_what_never_rings_counts_as_the_whole_patience(two: list[Home]) -> None:
+    walked = walk(two, Plan(ceiling_hours=60, version="fixed-1", tick_ms=600_000))
+    found = figures_of(two, walked, FIXED)["collapses"]
+    assert found["never_raised"] == 1
+    assert found["mean"] == homes.PATIENCE_HOURS
+
+
+def test_it_is_the_same_every_time(two: list[Home]) -> None:
+    first, again = (walk(two, FIXED) for _ in range(2))
+    assert homes.listed(first) == homes.listed(again)
+    assert first.collapses == again.collapses
+
+
+def test_nobody_collapses_as_they_go_out(two: list[Home]) -> None:
+    for home in two:
+        for place in homes.chosen(home, FIXED):
+            assert home.movements[place].sensor != "front-door"
+
+
+class Ears:
+    """Hears when nobody at all has been heard for two hours."""
+
+    def __init__(self) -> None:
+        self.last_ms: int | None = None
+
+    def heard(self, device: str, now_ms: int) -> None:
+        self.last_ms = now_ms
+
+    def deaf(self, now_ms: int, heard_ms: int | None = None) -> tuple[str, ...]:
+        quiet = self.last_ms is not None and now_ms - self.last_ms > 2 * HOUR_MS and 9 <= hour_of(now_ms) <= 22
+        return (homes.AREA,) if quiet else ()
+
+
+def test_what_is_silent_together_is_counted_apart(two: list[Home]) -> None:
+    silence = Silence(to_ms(FIRST_DAY.replace(tzinfo=CHINA) + timedelta(days=15, hours=12)), 30)
+    plan = Plan(ceiling_hours=10, version="fixed-1", tick_ms=600_000, collapses_an_hour=0, silence=silence)
+    walked = walk(two, plan, coverage=Ears())
+    found = homes.silent_together(walked, silence)
+    # Deaf from two hours after the last movement until ten at night, and again from nine.
+    assert found["areas"] == 2
+    assert found["known_after_hours"] == pytest.approx(1.35)
+    assert found["deaf_hours"] == pytest.approx(19.5)
+    without = homes.silent_together(walk(two, plan), silence)
+    assert (without["person"], without["areas"], without["known_after_hours"]) == (2, 0, None)
+    assert found["person"] == 0, "what was not heard counts as no silence: ten hours were not reached"
+    assert set(found["during"]) | set(found["after"]) <= {"inactivity"}, "what was never said leaves no gap"
+
+
+def test_a_home_is_read_with_what_its_sensors_are(tmp_path: Path) -> None:
+    path = tmp_path / "activity.csv"
+    path.write_text(
+        "id,t,location\nx,2026-01-05 08:00:00,kitchen\nx,2026-01-05 07:00:00,front-door\n"
+        "x,not a time,kitchen\nx,2026-01-05 09:00:00,\n,2026-01-05 09:00:00,kitchen\n"
+    )
+    found = movements.activity(path)
+    (home,) = found.homes
+    assert [(one.kind, one.value, one.sensor) for one in home.movements] == [
+        ("door", "open", "front-door"),
+        ("motion", True, "kitchen"),
+    ]
+    assert home.begin_ms == to_ms(datetime(2026, 1, 5, 7, tzinfo=CHINA))
+    assert len(found.said) == 3
+    assert all(one.startswith("1 rows left out: ") for one in found.said)
+
+
+def test_other_sets_are_read_as_the_simulator_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "houseA.sensors").write_text("1203898814\t163\t24\n1203932021\t1\t5\n1203932030\t9\t6\n")
+    (tmp_path / "houseA.sensor_names").write_text("24\tHall-Bedroom door\n5\tPIR bath\n6\tbed mat\n")
+    (house,) = movements.single_residents(tmp_path).homes
+    assert [(one.kind, one.value) for one in house.movements] == [
+        ("door", "open"), ("door", "closed"), ("motion", True), ("bed", True), ("bed", False),
+    ]  # fmt: skip
+    casas = tmp_path / "casas.txt"
+    casas.write_text(
+        "2011-06-15 01:03:39.14962 Bedroom Bedroom ON Sleep\n2011-06-15 01:03:40.284526 Bedroom Bedroom OFF Sleep\n"
+        "2011-06-15 02:00:00.5 OutsideDoor Entry OFF Step_Out\n"
+    )
+    (home,) = movements.casas(casas).homes
+    assert [(one.kind, one.value) for one in home.movements] == [("motion", True), ("door", "closed")]
+
+
+def _absent(path: Path) -> None: ...
+
+
+def _no_gzip(path: Path) -> None:
+    path.write_bytes(b"id,t,location\n")
+
+
+def _torn(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"id,t,location\na,2026-01-05,b\n" * 99)[:40])
+
+
+def _no_column(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"home,t\n"))
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"id,t,location\n"))
+
+
+@pytest.mark.parametrize("spoil", [_absent, _no_gzip, _torn, _no_column, _empty])
+def test_a_file_that_is_none_ends_with_one_clear_line(
+    tmp_path: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "activity.csv.gz"
+    spoil(path)
+    assert main(["homes", "--activity", str(path)]) == 1
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert len(error.splitlines()) == 1
+    assert str(path) in error
+    with pytest.raises(BadRecording):
+        movements.activity(path)
+
+
+def test_the_command_prints_figures_and_lists_alarms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_homes(tmp_path / "activity.csv.gz", 16, homes=("a",))
+    files = tmp_path / "found.json", tmp_path / "alarms.json"
+    asked = [
+        "homes", "--activity", str(path), "--detector", "fixed-1", "--ceiling-hours", "7.5", "--tick-seconds", "600",
+        "--out", str(files[0]), "--alarms", str(files[1]),
+    ]  # fmt: skip
+    assert main(asked) == 0
+    printed = capsys.readouterr().out
+    found, alarms = (json.loads(file.read_text()) for file in files)
+    assert "| 1 | " in printed
+    assert found["alarms"] == {"inactivity": len(alarms)} == {"inactivity": 15}
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
+    assert main(["homes", "--activity", str(path), "--homes", "zzz"]) == 1
