@@ -47,6 +47,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSet:
+    """Who set a limit of a vital sign. `set_by` None: a file that was imported on the machine itself."""
+
+    kind: str
+    set_by: str | None
+    set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HomeCard:
     """All that one screen shows of a home."""
 
@@ -64,6 +73,7 @@ class HomeCard:
     incidents_lately: int
     """In the last 30 days, tests not counted."""
     last_incident_at: datetime | None
+    limits_set: tuple[LimitSet, ...] = ()
 
     @property
     def area_path(self) -> str:
@@ -118,6 +128,9 @@ async def home_card(connection: Connection, home: str, now: datetime, scope: str
         away_now=next((one for one in away if one.away_from <= now), None),
         incidents_lately=incidents["lately"] if incidents else 0,
         last_incident_at=incidents["last_at"] if incidents else None,
+        limits_set=tuple(
+            LimitSet(**row) for row in await (await connection.execute(sql.limits_set, {"home": home})).fetchall()
+        ),
     )
 
 

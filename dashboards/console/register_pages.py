@@ -70,8 +70,12 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         language = pages.reader(request).language
         shown = {"card": card, "writes": me.role in WRITERS, "wrong": {}, "given": {}, "saved": None, **values}
         forms = {name: (entity, _fields(entity, columns, language)) for name, (entity, columns) in EDITABLE.items()}
-        cell = lambda record, field: write_cell(field["column"], getattr(record, field["name"]))  # noqa: E731
-        return pages.render(request, "home.html", status, forms=forms, cell=cell, **shown)
+
+        def cell(record: Any, field: Mapping[str, Any]) -> str:
+            words = language if field["name"] == "limits" else "en"
+            return write_cell(field["column"], getattr(record, field["name"]), words)
+
+        return pages.render(request, "home.html", status, forms=forms, cell=cell, watched=WATCHED, **shown)
 
     @routes.post("/homes/{home}/{kind}/{record_id}")
     async def save(request: Request, me: Writer, home: Id, kind: str, record_id: Id) -> Response:
