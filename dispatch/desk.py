@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from dispatch import asking, measuring, self_test, silence
 from dispatch import incident as core
 from dispatch.grouping import CAUSES as HELD
-from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, joined
+from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, devices_of, joined
 from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
 from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
@@ -320,7 +320,7 @@ class Desk:
         kind = cause_of({loss.kind for loss in losses})
         event = core.Joined(
             kind,
-            devices=len({loss.device or loss.home for loss in losses}),
+            devices=devices_of(losses),
             all=(await silence.rows_of(connection, incident_id)).devices,
             area=waiting.areas.widened(group.area, losses),
             until=until,
@@ -346,7 +346,7 @@ class Desk:
         times = [waiting.times[loss.id] for loss in cluster.losses]
         kind = cause_of({loss.kind for loss in cluster.losses})
         area = cluster.of if cluster.by == "area" else waiting.areas.common(cluster.losses)
-        devices = len({loss.device or loss.home for loss in cluster.losses})
+        devices = devices_of(cluster.losses)
         decision = core.open_incident(
             home=home,
             device=cluster.of if cluster.by == "gateway" else None,

@@ -44,6 +44,8 @@ class Loss(NamedTuple):
     """When it fell silent, by our own clock."""
     ripe: bool
     """Whether it has waited its time."""
+    homes: int = 0
+    """Of how many homes it is, where it is of a whole area and of no one device; 0: it is of one."""
 
 
 class Open(NamedTuple):
@@ -136,9 +138,9 @@ def clusters(
     losses: Sequence[Loss], areas: Areas, area_homes: Mapping[str, int], model_devices: Mapping[str, int]
 ) -> tuple[list[Cluster], list[Loss]]:
     """What belongs together, and what is alone. The sizes are of `to_be_sized`; what is not in them is too few."""
-    found: list[Cluster] = []
+    found, left = _by_whole_area(losses, areas)
     units = _units(losses)
-    by_area, left = _by_area(losses, areas, area_homes, units)
+    by_area, left = _by_area(left, areas, area_homes, units)
     found += by_area
     by_gateway, left = _by_gateway(left)
     found += by_gateway
@@ -156,6 +158,12 @@ def clusters(
 def cause_of(kinds: Collection[str]) -> str:
     """What a group of alarms of these kinds is called."""
     return next(kind for kind in CAUSES if kind in kinds)
+
+
+def devices_of(losses: Iterable[Loss]) -> int:
+    """How many devices they are of, or homes, where no device is named."""
+    some = list(losses)
+    return len({loss.device or loss.home for loss in some} - {None}) or max(loss.homes for loss in some) or 1
 
 
 def _enough(units: Collection[str], size: int) -> bool:
@@ -177,6 +185,18 @@ def _unit(loss: Loss, shared: set[str]) -> str:
         if gateway in shared:
             return f"gateway {gateway}"
     return f"home {loss.home}" if loss.home is not None else f"device {loss.device}"
+
+
+def _by_whole_area(losses: Sequence[Loss], areas: Areas) -> tuple[list[Cluster], list[Loss]]:
+    """Of an area that is not heard as a whole, all that is lost there is a part; the widest first."""
+    found: list[Cluster] = []
+    left = list(losses)
+    for area in sorted({loss.area for loss in losses if loss.homes and areas.path(loss.area)} - {None}, key=str):
+        mine = [loss for loss in left if area in areas.path(loss.area)]
+        if any(loss.homes for loss in mine):
+            found.append(Cluster("area", area or "", tuple(mine)))
+            left = [loss for loss in left if area not in areas.path(loss.area)]
+    return found, left
 
 
 def _by_area(

@@ -123,7 +123,9 @@ async def _sizes(connection: Connection, query: str, key: str, lost: dict[str, i
 def _loss(row: Row) -> Loss:
     value = row["value"]
     # By our own clock and by what was heard: the time that a device itself names may be anything.
-    counted = row["kind"] != "mains_lost" and type(value) in (int, float) and 0 <= value <= 366 * 86400
+    counted = (
+        row["kind"] != "mains_lost" and not row["homes"] and type(value) in (int, float) and 0 <= value <= 366 * 86400
+    )
     return Loss(
         id=row["id"],
         kind=row["kind"],
@@ -134,6 +136,7 @@ def _loss(row: Row) -> Loss:
         model=row["model"],
         since=row["at"] - timedelta(seconds=value) if counted else row["at"],
         ripe=not row["held"],
+        homes=row["homes"],
     )
 
 

@@ -4,7 +4,9 @@ select pg_try_advisory_xact_lock(hashtext('dispatch silence')) as mine, set_conf
 
 -- name: waiting
 -- What waits for its fellows, and where its device stands in the register.
-select alarms.id, alarms.kind, alarms.device, coalesce(homes.id, alarms.home) as home, devices.gateway, homes.area,
+select alarms.id, alarms.kind, alarms.device, coalesce(homes.id, alarms.home) as home, devices.gateway,
+       coalesce(homes.area, case when of_area(alarms) then evidence->>'area' end) as area,
+       case when of_area(alarms) then coalesce((evidence->>'homes')::integer, 1) else 0 end as homes,
        devices.model, alarms.at, alarms.raised_at, alarms.restored_at, alarms.evidence->'value' as value,
        held(alarms.kind, alone, raised_at, %(now)s) as held
 from alarms
@@ -66,9 +68,13 @@ with alone as (
 select pg_notify('alarm', '') from alone limit 1
 
 -- name: rows
--- What of an incident's alarms is not over, and how many devices it is of (homes, where an alarm names no device).
+-- What of an incident's alarms is not over, and how many devices it is of: homes, where an alarm names no device; where
+-- it names no home either but an area, as many as were expected to be heard there.
 select count(*) filter (where restored_at is null) as "left",
-       case when count(device) > 0 then count(distinct device) else count(distinct home) end as devices,
+       case when count(device) > 0 then count(distinct device) when count(home) > 0 then count(distinct home)
+            else coalesce(max((evidence->>'homes')::integer), 1) end as devices,
        case when count(device) > 0 then count(distinct device) filter (where restored_at is null)
-            else count(distinct home) filter (where restored_at is null) end as silent
+            when count(home) > 0 then count(distinct home) filter (where restored_at is null)
+            else coalesce(max(coalesce((evidence->>'homes')::integer, 1)) filter (where restored_at is null), 0)
+            end as silent
 from alarms where incident = %(incident)s and kind = any(%(kinds)s)

@@ -436,3 +436,36 @@ async def test_what_cannot_be_grouped_is_taken_home_by_home(desks: Desks, until:
     await end([grouping])
     await desks.settle()
     assert "far" in [row["home"] for row in await desks.board()], "a group that cannot be read holds up nobody"
+
+
+async def test_an_area_that_is_not_heard_is_one_incident_and_what_is_lost_there_joins_it(desks: Desks) -> None:
+    deaf, over = uuid5(NAMESPACE_OID, "deaf"), uuid5(NAMESPACE_OID, "over")
+
+    async def said(alarm: UUID, kind: str, evidence: dict[str, Any]) -> None:
+        now = desks.clock.now()
+        async with desks.database.connection() as connection:
+            await connection.execute(
+                "insert into alarms (id, kind, at, received_at, raised_at, test, evidence)"
+                " values (%s, %s, %s, %s, %s, false, %s)",
+                (alarm, kind, now, now, now, Jsonb(evidence)),
+            )
+
+    lack = {"rule": "area_deaf", "area": "440101", "homes": 2 * HOMES, "heard": 1, "usually": 71.5, "minutes": 30}
+    await said(deaf, "cannot_hear", {**lack, "value": 0.014})
+    await desks.settle()
+    assert await desks.board() == [], "held, for what else may come of it"
+    desks.after(HOLD_SECONDS)
+    await desks.settle()
+    [row] = await desks.board()
+    assert (row["cause"], row["danger"], row["area_name"], row["home"]) == ("cannot_hear", False, "棠下镇", None)
+    assert (row["group"]["of"], row["group"]["devices"], row["group"]["back"]) == ("440101", 2 * HOMES, 0)
+    await desks.lost(["E1-hub", "W1-hub"])
+    await desks.settle()
+    [row] = await desks.board()
+    assert row["group"]["devices"] == 2
+    await desks.back(["E1-hub", "W1-hub"])
+    await desks.settle()
+    assert len(await desks.board()) == 1, "the area is not heard again"
+    await said(over, "hearing_restored", {"rule": "area_heard", "area": "440101", "restores": str(deaf)})
+    await desks.settle()
+    assert await desks.board() == [], "it ends by itself"

@@ -73,6 +73,18 @@ def test_two_villages_of_a_town_are_the_town_and_two_of_a_city_are_two() -> None
     assert names(group(village(EAST, 100) + village(NORTH, 60))[0]) == [("area", EAST, 100), ("area", NORTH, 60)]
 
 
+def test_an_area_that_is_not_heard_is_one_with_all_that_is_lost_there() -> None:
+    whole = loss(None, "440101")._replace(kind="cannot_hear", device=None, homes=600)
+    found, alone = group([whole, *village(EAST, 2), loss("H", WEST, gateway="lora"), *village(NORTH, 2)])
+    assert names(found) == [("area", "440101", 4)]
+    assert [one.area for one in alone] == [NORTH, NORTH]
+    assert grouping.devices_of([whole]) == 600
+    assert grouping.devices_of(found[0].losses) == 3
+    wider = whole._replace(id=UUID(int=next(_numbers)), area="4401")
+    assert names(group([whole, wider, *village(NORTH, 2)])[0]) == [("area", "4401", 4)]
+    assert group([whole._replace(area="99")]) == ([], [whole._replace(area="99")]), "nobody knows where that is"
+
+
 def test_one_gateway_that_served_fifty_homes_is_a_gateway_and_not_an_area() -> None:
     behind = [loss(f"H{n}", EAST if n % 2 else WEST, gateway="lora") for n in range(50)]
     assert names(group(behind)[0]) == [("gateway", "lora", 50)]
