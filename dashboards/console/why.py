@@ -455,6 +455,7 @@ class _Teller:
         return read.number(evidence, "threshold") if read.text(evidence, "unit").split(" ")[0] == "g" else None
 
 
+ROOMS = frozenset({"motion", "occupancy"})
 TOLD = 24
 """Movements of a sensor that the table names."""
 READINGS = 3
@@ -462,9 +463,11 @@ READINGS = 3
 
 
 def sensor_named(language: str, name: str, kind: str) -> str:
-    """Kitchen, movement."""
+    """Kitchen · front (door): what else but movement it hears is said, and what has no name."""
     told = named(language, "reading", kind)
-    return say(language)("why.sensor", name=name, kind=told) if name else told
+    if not name:
+        return told
+    return name if kind in ROOMS else say(language)("why.sensor", name=name, kind=told)
 
 
 def home_zone(row: Row, centre: ZoneInfo) -> ZoneInfo:

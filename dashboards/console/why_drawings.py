@@ -19,6 +19,7 @@ LANES = 6
 """Sensors with a lane of their own; the rest shares the last one."""
 LANE_PX, MARK_PX = 32, 10
 CURVE_PX = 110
+FOOT_PX = 24
 TRACE_PX = 150
 VITALS_PX = 150
 STILL_G = 0.12
@@ -189,6 +190,8 @@ class DayDrawing(NamedTuple):
     ticks: list[TimeTick]
     curve: Curve | None
     curve_y: int
+    lanes_y: int
+    lanes_end: int
     height: int
     since: datetime
     until: datetime
@@ -204,14 +207,18 @@ def draw_day(
     band: Band | None,
     limit_hours: float | None,
 ) -> DayDrawing:
-    """The 24 hours before `until`: a lane for each sensor, and below it how long the silence had lasted at each moment.
+    """The 24 hours before `until`: a lane for each sensor, and how long the silence had lasted at each moment.
 
-    `silence` is marked over all lanes. `limit_hours` is drawn where no band says more.
+    `silence` is marked over all lanes; where there is one, its length stands above them, and else below.
+    `limit_hours` is drawn where no band says more.
     """
     since = until - DAY
     along = _along(since, DAY)
-    lanes = _lanes(movements, since, along)
-    curve_y = len(lanes) * LANE_PX + 8
+    curve = _curve(movements, since, until, zone, band, limit_hours) if movements else None
+    room = CURVE_PX + 8 if curve else 0
+    lanes_y = room if silence is not None else 0
+    lanes = _lanes(movements, since, along, lanes_y)
+    lanes_end = lanes_y + len(lanes) * LANE_PX
     marked = None
     if silence is not None:
         begin, end = max(silence[0], since), min(silence[1], until)
@@ -226,9 +233,11 @@ def draw_day(
         silence=marked,
         rang_x=_percent(along(rang)) if rang is not None and since <= rang <= until else None,
         ticks=_clock_ticks(since, until, zone, along),
-        curve=_curve(movements, since, until, zone, band, limit_hours) if movements else None,
-        curve_y=curve_y,
-        height=curve_y + (CURVE_PX + 8 if movements else 0) + 24,
+        curve=curve,
+        curve_y=0 if silence is not None else lanes_end + 8,
+        lanes_y=lanes_y,
+        lanes_end=lanes_end,
+        height=len(lanes) * LANE_PX + room + FOOT_PX,
         since=since,
         until=until,
     )
@@ -241,7 +250,7 @@ def _along(since: datetime, span: timedelta) -> Along:
     return lambda at: (at - since) / span
 
 
-def _lanes(movements: Sequence[Moved], since: datetime, along: Along) -> list[Lane]:
+def _lanes(movements: Sequence[Moved], since: datetime, along: Along, y: int) -> list[Lane]:
     """The sensors that told of most, in the order of their names; what is left over shares a lane."""
     by_sensor: dict[tuple[str, str], list[Moved]] = {}
     for one in movements:
@@ -250,12 +259,12 @@ def _lanes(movements: Sequence[Moved], since: datetime, along: Along) -> list[La
     ranked = sorted(by_sensor, key=lambda sensor: (-len(by_sensor[sensor]), sensor))
     own = ranked if len(ranked) <= LANES else ranked[: LANES - 1]
     lanes = [
-        Lane(name, kind, 0, place * LANE_PX, *_marks(by_sensor[name, kind], along))
+        Lane(name, kind, 0, y + place * LANE_PX, *_marks(by_sensor[name, kind], along))
         for place, (name, kind) in enumerate(sorted(own))
     ]
     if rest := ranked[len(own) :]:
         shared = sorted((one for sensor in rest for one in by_sensor[sensor]), key=lambda one: one.first)
-        lanes.append(Lane("", "", len(rest), len(own) * LANE_PX, *_marks(shared, along)))
+        lanes.append(Lane("", "", len(rest), y + len(own) * LANE_PX, *_marks(shared, along)))
     return lanes
 
 

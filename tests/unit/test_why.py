@@ -285,7 +285,7 @@ def test_a_silence_is_said_in_sentences() -> None:
     assert panel.opposes == ["the door was opened, 10:38:00 (4 min before)"]
     assert one.day_first
     assert one.day_sentences == [
-        "Last movement before the alarm: 厨房 (movement) at 10:42 (3 h 40 min before).", "None since the alarm.",
+        "Last movement before the alarm: 厨房 at 10:42 (3 h 40 min before).", "None since the alarm.",
     ]  # fmt: skip
     assert one.day is not None
     assert one.day.silence is not None
@@ -307,7 +307,7 @@ def test_an_impact_is_said_in_sentences() -> None:
     assert panel.sentences[0].startswith("An impact of 3.2")
     assert panel.sentences[0].endswith("g at the wrist, at 14:20:59.") or "14:21:00" in panel.sentences[0]
     assert panel.sentences[1].startswith("It lay still for 5.")
-    assert panel.sentences[2] == "“Fall” with 87\u00a0% confidence; it rings from 60\u00a0% on."
+    assert panel.sentences[2] == "Fall: 87\u00a0% confidence; it rings from 60\u00a0% on."
     facts = {fact.name: fact.value for fact in panel.facts}
     assert facts["Detector and version"] == "fall/wrist-1"
     assert facts["Readings"].endswith("… (8)")
@@ -324,7 +324,7 @@ def test_an_impact_is_said_in_sentences() -> None:
                        "since_ms": ms(NOW - 25 * MINUTE)},
          "The door was opened at 13:57; nobody has come back for 25 min."),
         ("co", {"threshold": True, "value": True, "unit": "said by the sensor"}, "The sensor says so itself."),
-        ("fall", {"threshold": None, "confidence": 0.4}, "“Fall” with 40\u00a0% confidence."),
+        ("fall", {"threshold": None, "confidence": 0.4}, "Fall: 40\u00a0% confidence."),
     ],
 )  # fmt: skip
 def test_other_kinds_are_said_in_a_sentence(kind: str, evidence: dict[str, Any], said: str) -> None:
@@ -343,7 +343,7 @@ def test_a_press_is_what_it_is_and_has_the_homes_day() -> None:
 def test_movement_since_the_alarm_is_said() -> None:
     moved = (*movements(), Movement(NOW, NOW + MINUTE, NOW + MINUTE, None, "厨房", "motion", 1))
     one = told(incident(alarm("inactivity", silence_evidence(SINCE, 3.667))), Day(SINCE, NOW, moved), now=NOW + HOUR)
-    assert one.day_sentences[-1] == "Since the alarm there was movement: 厨房 (movement), last at 14:23."
+    assert one.day_sentences[-1] == "Since the alarm there was movement: 厨房, last at 14:23."
     assert one.day is not None
     assert one.day.silence is not None
     assert one.day.silence.seconds == 13_260  # it ended when somebody moved
@@ -355,11 +355,11 @@ def test_its_way_is_told_step_by_step_and_a_withdrawal_closes_nothing() -> None:
     back = alarm(WITHDRAWN, {"rule": "w", "restores": str(rang["id"]), "reason": "room_movement"}, NOW + 20 * MINUTE)
     row = incident(rang, related=[suspected, back])
     assert [step.text for step in told(row).steps] == [
-        "Suspected: No movement suspected. The resident was asked “Are you all right?” until 14:22:00.",
-        "Confirmed: No movement. It rang.",
-        "Withdrawn: moved again. The incident stays yours to close.",
+        "No movement suspected. Unless something speaks against it, it rings at 14:22:00.",
+        "No movement: confirmed, and it rang.",
+        "Taken back: moved again. The incident stays yours to close.",
     ]
-    assert told({**row, "state": "closed"}).steps[-1].text == "Withdrawn: moved again."
+    assert told({**row, "state": "closed"}).steps[-1].text == "Taken back: moved again."
     # Whether dispatch keeps the suspicion with its incident or beside it, it is explained once.
     both = told(incident(suspected, rang, back))
     assert [panel.kind for panel in both.panels] == ["inactivity"]
