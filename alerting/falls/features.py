@@ -137,6 +137,8 @@ def first(windows: Windows) -> dict[str, Floats]:
         found[f"change_{name}"] = _mean(change[:, part])
         found[f"deviation_{name}"] = _deviation(size[:, part])
         found[f"sway_{name}"] = _sway(smooth[:, part])
+    # A smoothed vector looks two slots ahead, and the first look has none beyond its end.
+    found["sway_late"] = _sway(smooth[:, _at(0.32) : end - 2])
     found["rhythm_before"] = _rhythm(size[:, : _at(-0.4)])
     found["beats_before"] = _beats(size[:, : _at(-0.4)])
     stood, lies = _direction(vectors[:, before]), _direction(vectors[:, late])
@@ -198,7 +200,7 @@ def _lines(windows: Windows) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     size = np.sqrt((np.clip(vectors, -PEAK_CAP_G, PEAK_CAP_G) ** 2).sum(axis=2))
     change = np.sqrt((np.diff(vectors, axis=1, prepend=np.nan) ** 2).sum(axis=2))
     smooth = np.full_like(vectors, np.nan)
-    smooth[:, 2:-2] = sum(vectors[:, k : vectors.shape[1] - 4 + k] for k in range(5)) / 5  # type: ignore[misc]
+    smooth[:, 2:-2] = sum(vectors[:, k : vectors.shape[1] - 4 + k] for k in range(5)) / 5
     return vectors, capped, size, change, smooth
 
 

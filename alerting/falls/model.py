@@ -102,7 +102,8 @@ class Model:
             if int(kept.pop("format")) != FORMAT:
                 raise Damaged("a format that is not known here")
             name = str(kept.pop("name"))
-            thresholds, parts = {}, {}
+            thresholds: dict[str, Thresholds] = {}
+            parts: dict[tuple[str, str], dict[str, NDArray[np.generic]]] = {}
             for key, array in kept.items():
                 if key.endswith("/thresholds"):
                     thresholds[key.partition("/")[0]] = Thresholds(*map(float, array))

@@ -23,8 +23,6 @@ COUNTS_PER_G = 2000.0
 RATE_MIN_HZ, RATE_MAX_HZ = 10.0, 400.0
 RANGE_MIN_G, RANGE_MAX_G = 1.0, 64.0
 SAMPLES_MAX = 40_000
-SATURATED = 0.98
-"""Of its range: a sample on any axis beyond it may have been more."""
 STUCK_SAMPLES = 10
 """So many samples alike to the last digit: a sensor that works is never so still."""
 POSITIONS = frozenset({"wrist", "waist", "pendant", "pocket", "unknown"})
@@ -51,8 +49,6 @@ class Slots(NamedTuple):
     """[n, 3], 2000 a g."""
     peaks: NDArray[np.uint16]
     """[n]: the greatest magnitude in each slot, 2000 a g."""
-    saturated: int
-    """How many slots held a sample at the end of the range."""
 
 
 class Burst(NamedTuple):
@@ -63,6 +59,8 @@ class Burst(NamedTuple):
     rate_hz: float
     range_g: float
     position: str
+    stuck: bool = False
+    """Every sample is the same: it says nothing about a person."""
 
 
 def decode(value: Any) -> Burst:
@@ -79,22 +77,20 @@ def decode(value: Any) -> Burst:
     if not raw or len(raw) % 6 or len(raw) > 6 * SAMPLES_MAX:
         raise Unusable(BAD_SAMPLES)
     counts = np.frombuffer(raw, dtype="<i2").reshape(-1, 3)
-    if len(counts) >= STUCK_SAMPLES and (counts == counts[0]).all():
-        raise Unusable(STUCK_SENSOR)
-    return Burst(counts / COUNTS_PER_G, rate_hz, range_g, position if position in POSITIONS else "unknown")
+    stuck = len(counts) >= STUCK_SAMPLES and bool((counts == counts[0]).all())
+    return Burst(counts / COUNTS_PER_G, rate_hz, range_g, position if position in POSITIONS else "unknown", stuck)
 
 
 def slots(burst: Burst, at_ms: int) -> Slots | None:
     """The slots whose middle lies within the burst, from its samples alone; None if it is shorter than one."""
-    g, saturated = _at_fine_rate(burst)
+    g = _at_fine_rate(burst)
     step_ms = 1000.0 / FINE_HZ
-    at = (at_ms + np.arange(len(g)) * step_ms) / SLOT_MS
-    number = np.floor(at).astype(np.int64)
+    number = np.floor((at_ms + np.arange(len(g)) * step_ms) / SLOT_MS).astype(np.int64)
     # A slot at the edge belongs to the burst that its middle lies in, so that none is made of two.
     first = math.ceil(at_ms / SLOT_MS - 0.5)
     after = math.ceil((at_ms + len(g) * step_ms) / SLOT_MS - 0.5)
     inside = (number >= first) & (number < after)
-    number, g, saturated = number[inside], g[inside], saturated[inside]
+    number, g = number[inside], g[inside]
     if not len(g):
         return None
     starts = np.concatenate(([0], np.flatnonzero(np.diff(number)) + 1))
@@ -105,23 +101,26 @@ def slots(burst: Burst, at_ms: int) -> Slots | None:
         int(number[0]),
         np.clip(np.rint(sums / sizes * COUNTS_PER_G), -32767, 32767).astype(np.int16),
         np.clip(np.rint(peaks * COUNTS_PER_G), 0, 65535).astype(np.uint16),
-        int(np.maximum.reduceat(saturated, starts).sum()),
     )
 
 
-def _at_fine_rate(burst: Burst) -> tuple[Floats, NDArray[np.int8]]:
+def peaks_of(kept: bytes) -> NDArray[np.uint16]:
+    """The peaks of slots as they are kept."""
+    return np.frombuffer(kept, "<u2")
+
+
+def _at_fine_rate(burst: Burst) -> Floats:
     """The burst at FINE_HZ: means of a faster one, lines between the samples of a slower one."""
     g, rate_hz = burst.g, burst.rate_hz
-    saturated = (np.abs(g) >= SATURATED * burst.range_g).any(axis=1).astype(np.int8)
     if abs(rate_hz - FINE_HZ) < 0.01:
-        return g, saturated
+        return g
     count = max(1, round(len(g) * FINE_HZ / rate_hz))
     if rate_hz >= 1.5 * FINE_HZ:
         number = np.minimum((np.arange(len(g)) * FINE_HZ / rate_hz).astype(np.int64), count - 1)
         starts = np.concatenate(([0], np.flatnonzero(np.diff(number)) + 1))
         sizes = np.diff(np.append(starts, len(g)))[:, None]
-        return np.add.reduceat(g, starts, axis=0) / sizes, np.maximum.reduceat(saturated, starts)
+        result: Floats = np.add.reduceat(g, starts, axis=0) / sizes
+        return result
     wanted = np.arange(count) * rate_hz / FINE_HZ
     there = np.arange(len(g))
-    fine = np.column_stack([np.interp(wanted, there, g[:, axis]) for axis in range(3)])
-    return fine, saturated[np.minimum(np.rint(wanted).astype(np.int64), len(g) - 1)]
+    return np.column_stack([np.interp(wanted, there, g[:, axis]) for axis in range(3)])
