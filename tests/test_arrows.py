@@ -42,6 +42,8 @@ PURE = (
     "ingest/floods.py",
     "ingest/numbering.py",
     "alerting/detectors/*.py",
+    "alerting/routines/silence.py",
+    "alerting/routines/population.py",
     "alerting/watch.py",
     "alerting/reported.py",
     "device_sim/household/*.py",
@@ -51,8 +53,8 @@ PURE = (
 PURE_MODULES = {
     "__future__", "abc", "base64", "binascii", "bisect", "collections", "csv",
     "dataclasses", "datetime", "enum", "functools", "hashlib",
-    "heapq", "io", "itertools", "json", "math", "msgspec", "operator", "re", "statistics", "string", "typing", "types",
-    "unicodedata", "uuid", "xml", "zlib", "zoneinfo",
+    "heapq", "io", "itertools", "json", "math", "msgspec", "numpy", "operator", "re", "statistics",
+    "string", "typing", "types", "unicodedata", "uuid", "xml", "zlib", "zoneinfo",
 }  # fmt: skip
 
 DRAWN_FROM_A_SEED = {"device_sim/household", "device_sim/weather.py"}

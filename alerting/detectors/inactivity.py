@@ -79,8 +79,8 @@ class Inactivity:
         if limit_ms is not None and state.limit_ms is None:
             # Watching begins now, whatever was or was not heard before.
             self._begin(f"settings/{settings.revision}", now.at_ms)
-        elif (window := _window(state.away, now)) is not None:
-            self._begin(_away_episode(window), now.at_ms)
+        elif (window := window_of(state.away, now)) is not None:
+            self._begin(away_episode(window), now.at_ms)
         state.limit_ms, state.away, state.area = limit_ms, settings.away, settings.area
         state.levels = {device.id: device.heartbeat_seconds * 1000 for device in settings.devices}
         state.movers = {device: since for device, since in state.movers.items() if device in state.levels}
@@ -118,12 +118,12 @@ class Inactivity:
         state = self._state
         findings = self._listen(now)
         self._stand_still(now)
-        window = _window(state.away, now)
+        window = window_of(state.away, now)
         if state.limit_ms is None or not state.heard:
             state.deadline = None
             return findings
         if window is not None:
-            self._begin(_away_episode(window), now.at_ms)
+            self._begin(away_episode(window), now.at_ms)
         elif (
             state.since is not None
             and not state.raised
@@ -232,12 +232,13 @@ class Inactivity:
         return cls(msgspec.msgpack.decode(state, type=State))
 
 
-def _window(away: tuple[Away, ...], now: Now) -> Away | None:
+def window_of(away: tuple[Away, ...], now: Now) -> Away | None:
+    """The pause that holds now."""
     for window in away:
         if window.from_ms <= now.at_ms and (window.until_ms is None or now.at_ms < window.until_ms):
             return window
     return None
 
 
-def _away_episode(window: Away) -> str:
+def away_episode(window: Away) -> str:
     return f"away/{window.from_ms}/{window.until_ms}"

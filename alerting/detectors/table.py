@@ -6,6 +6,7 @@ from alerting.detectors import Detector, conditions
 from alerting.detectors.drift import ROUTINE_DRIFT, Drift
 from alerting.detectors.hazards import HOME_COLD, HOME_HEAT, SAID, Hazards
 from alerting.detectors.inactivity import CANNOT_HEAR, HEARING_RESTORED, INACTIVITY, Inactivity
+from alerting.detectors.inactivity_learned import SUSPECTED, LearnedInactivity
 from alerting.detectors.sequence import SEQUENCE_GAP
 from alerting.detectors.stuck import Stuck
 from alerting.detectors.supervision import DEVICE_RESTORED, HEARTBEAT_LOST, Supervision
@@ -17,7 +18,7 @@ Table = Mapping[str, Mapping[str, type[Detector]]]
 
 DETECTORS: dict[str, dict[str, type[Detector]]] = {
     "supervision": {"1": Supervision},
-    "inactivity": {"fixed-1": Inactivity},
+    "inactivity": {"fixed-1": Inactivity, "learned-1": LearnedInactivity},
     "hazards": {"1": Hazards},
     "vitals": {"1": Vitals},
     "wandering": {"1": Wandering},
@@ -28,7 +29,7 @@ DETECTORS: dict[str, dict[str, type[Detector]]] = {
 where somebody has put them into shadow, or promoted them. A label is for ever: another behaviour is another label."""
 
 KINDS = conditions.KINDS | SAID | {
-    INACTIVITY, CANNOT_HEAR, HEARING_RESTORED, SEQUENCE_GAP, HEARTBEAT_LOST, DEVICE_RESTORED, VITALS, WANDERING,
-    HOME_HEAT, HOME_COLD, ROUTINE_DRIFT, WITHDRAWN,
+    INACTIVITY, SUSPECTED, CANNOT_HEAR, HEARING_RESTORED, SEQUENCE_GAP, HEARTBEAT_LOST, DEVICE_RESTORED, VITALS,
+    WANDERING, HOME_HEAT, HOME_COLD, ROUTINE_DRIFT, WITHDRAWN,
 }  # fmt: skip
 """Everything that they find: what alarms are counted by."""
