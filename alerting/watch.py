@@ -129,7 +129,7 @@ class Watch:
     """A home's detectors, behind one deadline."""
 
     __slots__ = (
-        "_detectors", "_ears", "_routine_day", "_runs", "_sequence", "_table", "deadline", "fresh", "home",
+        "_detectors", "_ears", "_over", "_routine_day", "_runs", "_sequence", "_table", "deadline", "fresh", "home",
         "settings", "shadows", "unstored",
     )  # fmt: skip
 
@@ -184,28 +184,25 @@ class Watch:
     def wake(self, now: Now) -> list[Alarm]:
         """A tick has come: whoever's deadline it reached is woken."""
         alarms: list[Alarm] = []
+        heard_ms = now.heard_ms
         sequence = self._sequence
-        if sequence.deadline is not None and sequence.deadline <= now.heard_ms:
+        if sequence.deadline is not None and sequence.deadline <= heard_ms:
             alarms += [
                 self._alarm("sequence/1", finding, now.at_ms, now.at_ms) for finding in sequence.on_deadline(now)
             ]
-        over = False
-        for run in self._runs:
-            due = run.detector.deadline
-            if due is not None and due <= now.heard_ms and (found := run.detector.on_deadline(now)):
-                alarms += self._told(run, found, now.at_ms, now.at_ms)
-            over = over or (run.until is not None and run.until <= now.heard_ms)
-        if over:
-            self._take([run for run in self._runs if run.until is None or run.until > now.heard_ms])
-        self._look()
-        return alarms
-
-    def look_again(self, now: Now) -> list[Alarm]:
-        """Its area has become deaf, or is heard again: that matters to whoever counts, whatever they have asked for."""
-        alarms: list[Alarm] = []
-        for run in self._runs:
-            alarms += self._told(run, run.detector.on_deadline(now), now.at_ms, now.at_ms)
-        self._look()
+        if self._over is not None and self._over <= heard_ms:
+            self._take([run for run in self._runs if run.until is None or run.until > heard_ms])
+        deadline = sooner(sequence.deadline, self._over)
+        for place, detector in enumerate(self._detectors):
+            due = detector.deadline
+            if due is not None:
+                if due <= heard_ms:
+                    if found := detector.on_deadline(now):
+                        alarms += self._told(self._runs[place], found, now.at_ms, now.at_ms)
+                    due = detector.deadline
+                if due is not None and (deadline is None or due < deadline):
+                    deadline = due
+        self.deadline = deadline
         return alarms
 
     def learned(self, now: Now) -> dict[tuple[str, str], bytes]:
@@ -228,6 +225,7 @@ class Watch:
         self._runs = runs
         self._detectors = [run.detector for run in runs]
         self._ears = _ears(tuple(type(run.detector) for run in runs))
+        self._over = min((run.until for run in runs if run.until is not None), default=None)
 
     def _arrange(self, now: Now, handover_ms: int = HANDOVER_MS) -> list[Run]:
         """Run what the settings ask for and nothing else; those that begin anew."""
@@ -257,10 +255,9 @@ class Watch:
         return begun
 
     def _look(self) -> None:
-        self.deadline = self._sequence.deadline
-        for run in self._runs:
-            self.deadline = sooner(self.deadline, run.detector.deadline)
-            self.deadline = sooner(self.deadline, run.until)
+        self.deadline = sooner(self._sequence.deadline, self._over)
+        for detector in self._detectors:
+            self.deadline = sooner(self.deadline, detector.deadline)
 
     def _told(self, run: Run, found: Iterable[Finding], at_ms: int, received_ms: int) -> list[Alarm]:
         if run.rings:
