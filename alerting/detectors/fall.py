@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import msgspec
+import numpy as np
 
 from alerting.detectors import Finding, Heard, Now, reading_id, sooner
 from alerting.falls import features, signal, told
@@ -224,7 +225,8 @@ class Fall:
         for candidate in worn.candidates:
             end = worn.stream.end
             if candidate.first is None and end > candidate.slot + FIRST_LOOK:
-                candidate.first = self._score(worn, candidate, FIRST)
+                table = features.table(worn.stream.window(candidate.slot), aftermath=False)
+                candidate.first = self._score(candidate, FIRST, table)
             if (
                 candidate.score is None
                 and end > candidate.slot + AFTER
@@ -236,14 +238,14 @@ class Fall:
     def _judge(self, worn: Worn, candidate: Candidate) -> None:
         """The second look; the first, where nothing came after it."""
         slot, stream = candidate.slot, worn.stream
-        candidate.first = self._score(worn, candidate, FIRST)
         after = stream.line(slot + FIRST_LOOK, slot + AFTER + 1).peaks
-        candidate.alone = int((after == after).sum()) < ALONE_SLOTS  # NaN is not itself
-        candidate.score = candidate.first if candidate.alone else self._score(worn, candidate, SECOND)
+        candidate.alone = int(np.isfinite(after).sum()) < ALONE_SLOTS
+        table = features.table(stream.window(slot), aftermath=True)
+        candidate.first = self._score(candidate, FIRST, table[:, : features.FIRST_COUNT])
+        candidate.score = candidate.first if candidate.alone else self._score(candidate, SECOND, table)
         candidate.whole = stream.covered(slot - BEFORE, slot + AFTER + 1)
 
-    def _score(self, worn: Worn, candidate: Candidate, look: str) -> float:
-        table = features.table(worn.stream.window(candidate.slot), aftermath=look == SECOND)
+    def _score(self, candidate: Candidate, look: str, table: features.Floats) -> float:
         return round(float(self.model.score(candidate.position, look, table)[0]), 4)
 
     def _threshold(self, candidate: Candidate) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from alerting.detectors import Detector, conditions
 from alerting.detectors.drift import ROUTINE_DRIFT, Drift
+from alerting.detectors.fall import FALL, FALL_SUSPECTED, Fall
 from alerting.detectors.hazards import HOME_COLD, HOME_HEAT, SAID, Hazards
 from alerting.detectors.inactivity import CANNOT_HEAR, HEARING_RESTORED, INACTIVITY, Inactivity
 from alerting.detectors.inactivity_learned import SUSPECTED, LearnedInactivity
@@ -19,6 +20,7 @@ Table = Mapping[str, Mapping[str, type[Detector]]]
 DETECTORS: dict[str, dict[str, type[Detector]]] = {
     "supervision": {"1": Supervision},
     "inactivity": {"fixed-1": Inactivity, "learned-1": LearnedInactivity},
+    "fall": {"trees-1": Fall},
     "hazards": {"1": Hazards},
     "vitals": {"1": Vitals},
     "wandering": {"1": Wandering},
@@ -29,7 +31,7 @@ DETECTORS: dict[str, dict[str, type[Detector]]] = {
 where somebody has put them into shadow, or promoted them. A label is for ever: another behaviour is another label."""
 
 KINDS = conditions.KINDS | SAID | {
-    INACTIVITY, SUSPECTED, CANNOT_HEAR, HEARING_RESTORED, SEQUENCE_GAP, HEARTBEAT_LOST, DEVICE_RESTORED, VITALS,
-    WANDERING, HOME_HEAT, HOME_COLD, ROUTINE_DRIFT, WITHDRAWN,
+    FALL, FALL_SUSPECTED, INACTIVITY, SUSPECTED, CANNOT_HEAR, HEARING_RESTORED, SEQUENCE_GAP, HEARTBEAT_LOST,
+    DEVICE_RESTORED, VITALS, WANDERING, HOME_HEAT, HOME_COLD, ROUTINE_DRIFT, WITHDRAWN,
 }  # fmt: skip
 """Everything that they find: what alarms are counted by."""

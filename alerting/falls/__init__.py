@@ -1,1 +1,1 @@
-"""What a burst of acceleration is worth: is this a fall?"""
+"""What a burst of acceleration is worth: is this a fall? PURE but for what trains."""

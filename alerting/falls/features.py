@@ -42,6 +42,10 @@ class Windows(NamedTuple):
 
 def _mean(values: Floats, least: int = 5) -> Floats:
     """Mean along the second axis, NaN where fewer than `least` are there."""
+    total = values.sum(axis=1)
+    if values.shape[1] >= least and np.isfinite(total).all():
+        whole: Floats = total / values.shape[1]
+        return whole
     there = np.isfinite(values)
     count = there.sum(axis=1)
     total = np.where(there, values, 0.0).sum(axis=1)
@@ -75,7 +79,7 @@ def _angle(one: Floats, other: Floats) -> Floats:
 
 def _direction(vectors: Floats) -> Floats:
     """The mean vector of a part: gravity, if the part is calm."""
-    return np.column_stack([_mean(vectors[:, :, axis]) for axis in range(3)])
+    return _mean(vectors)
 
 
 def _rhythm(values: Floats) -> Floats:
@@ -211,8 +215,7 @@ def _length(vectors: Floats) -> Floats:
 
 def _sway(smooth: Floats) -> Floats:
     """How far a smoothed vector strays from its mean: movement without the sensor's noise."""
-    result: Floats = np.sqrt(sum(_deviation(smooth[:, :, axis]) ** 2 for axis in range(3)))
-    return result
+    return _length(_deviation(smooth))
 
 
 def _beats(size: Floats) -> Floats:
@@ -241,3 +244,7 @@ def names(*, aftermath: bool) -> list[str]:
     with np.errstate(invalid="ignore", divide="ignore"):
         after = [f"after_{name}" for name in second(empty)] if aftermath else []
         return [*first(empty), *after]
+
+
+FIRST_COUNT = len(names(aftermath=False))
+"""So many of the features stand at the first look; they come first."""

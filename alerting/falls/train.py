@@ -114,8 +114,7 @@ def _examples(recordings: Recordings, seed: int) -> Examples:
         for at in range(0, len(rows), size)
     ]
     second = np.concatenate(tables)
-    count = len(features.names(aftermath=False))
-    return Examples(np.array(rows), np.array(copies), np.array(labels), second[:, :count], second)
+    return Examples(np.array(rows), np.array(copies), np.array(labels), second[:, : features.FIRST_COUNT], second)
 
 
 def _windows(
