@@ -98,7 +98,7 @@ async def _card(all_of: Any, home: str | None) -> Row | None:
         return None
     (card,) = await all_of(sql.home)
     path = [area["name"] for area in await all_of(sql.area_path, area=card["area"])]
-    shown = ("id", "address", "phone", "way_in", "way_in_proven_on", "latitude", "longitude", "coordinates")
+    shown = ("id", "address", "phone", "way_in", "way_in_proven_on", "latitude", "longitude", "coordinates", "timezone")
     return {
         **{name: card[name] for name in shown},
         "area_path": path,

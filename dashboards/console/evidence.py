@@ -38,6 +38,7 @@ class Trace(NamedTuple):
     range_g: float | None
     position: str
     g: list[float]
+    """0 where nothing was heard."""
 
 
 class Usual(NamedTuple):
@@ -62,7 +63,8 @@ class Sign(NamedTuple):
 class Band(NamedTuple):
     """By hour of the day: what silence is usual, and from which on it is too long; both in hours."""
 
-    usual: list[float]
+    usual: list[float] | None
+    """None: not known of every hour."""
     limits: list[float]
 
 
@@ -126,7 +128,7 @@ def trace(given: Given) -> Trace | None:
         return None
     counts = counts[: min(len(counts) // 2, SAMPLES_MAX) * 2]
     magnitudes = _magnitudes(counts)
-    if len(magnitudes) < 2:
+    if sum(g > 0 for g in magnitudes) < 2:
         return None
     range_g = number(part, "range_g")
     return Trace(start, rate, range_g if range_g and range_g > 0 else None, text(part, "position"), magnitudes)
@@ -150,7 +152,7 @@ def usual(given: Given) -> Usual | None:
 def band(given: Given) -> Band | None:
     part = inner(given, "band")
     hours, limits = _hours(part.get("hours")), _hours(part.get("limits"))
-    return None if hours is None or limits is None else Band(hours, limits)
+    return None if limits is None else Band(hours, limits)
 
 
 def _hours(value: Any) -> list[float] | None:

@@ -15,7 +15,7 @@ from pingan.rollups import VitalDay
 
 from . import evidence as read
 from . import why_drawings as drawn
-from .language import named, say
+from .language import known, named, say
 from .times import Times
 
 Row = Mapping[str, Any]
@@ -243,7 +243,7 @@ class _Teller:
             return [self._t("why.said_itself")]
         value, threshold = read.number(evidence, "value"), read.number(evidence, "threshold")
         unit = read.text(evidence, "unit")
-        if value is None or unit in SCORES:
+        if value is None or unit.split(" ")[0] in SCORES:
             return []
         values = {
             "what": self._measured(vital) if vital else self._t("why.value"),
@@ -283,7 +283,13 @@ class _Teller:
         if isinstance(sign.value, str) and sign.value:
             what = self._t("pair", name=what, value=sign.value[: read.TEXT_MAX])
         elif (value := read.number({"value": sign.value}, "value")) is not None:
-            what = self._t("pair", name=what, value=_short(value))
+            key = f"signed.{sign.what}"
+            shown = (
+                self._t(key, n=_short(value), share=_whole_percent(value))
+                if known(self._language, key)
+                else _short(value)
+            )
+            what = self._t("pair", name=what, value=shown) if shown else what
         if sign.at is None:
             return what
         at = self._times.clock(sign.at)
@@ -317,7 +323,8 @@ class _Teller:
             more = f" … ({len(ids)})" if len(ids) > READINGS else ""
             found.append(("readings", t("comma").join(ids[:READINGS]) + more))
         found += read.plain(evidence, EXPLAINED - read.unread(evidence))
-        return [Fact(named(self._language, "fact", name), value) for name, value in found if value]
+        said = {"True": t("yes"), "False": t("no"), "None": t("none")}
+        return [Fact(named(self._language, "fact", name), said.get(value, value)) for name, value in found if value]
 
     def _amount(self, value: float, unit: str) -> str:
         """A number with its unit; a duration as people say it."""

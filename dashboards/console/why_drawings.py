@@ -71,7 +71,8 @@ class Line(NamedTuple):
 
 
 class TraceDrawing(NamedTuple):
-    points: str
+    signal: list[str]
+    """Lines; between them nothing was heard."""
     lines: list[Line]
     clipped: list[Mark]
     still: Mark | None
@@ -100,7 +101,7 @@ def draw_trace(trace: Trace, threshold_g: float | None) -> TraceDrawing:
     last = len(g) - 1
     still = _still(g, impact, rate)
     return TraceDrawing(
-        points=" ".join(f"{place * BOX / last:.1f},{BOX * (1 - value / top):.1f}" for place, value in enumerate(g)),
+        signal=_signal(g, top),
         lines=[Line(name, _px(TRACE_PX * (1 - value / top)), value) for name, value in levels.items()],
         clipped=[_mark(begin / last, end / last) for begin, end in _clipped(g, trace.range_g)] if saturated else [],
         still=_mark(still[0] / last, still[1] / last) if still else None,
@@ -108,10 +109,20 @@ def draw_trace(trace: Trace, threshold_g: float | None) -> TraceDrawing:
         peak_x=_percent(impact / last),
         peak_g=g[impact],
         peak_at_ms=trace.start_ms + impact * 1000 / rate,
-        least_g=min(g[: impact + 1]),
+        least_g=min(value for value in g[: impact + 1] if value > 0),
         ticks=_seconds_from(impact, last, rate),
         saturated=saturated,
     )
+
+
+def _signal(g: Sequence[float], top: float) -> list[str]:
+    lines: list[list[str]] = [[]]
+    for place, value in enumerate(g):
+        if value > 0:
+            lines[-1].append(f"{place * BOX / (len(g) - 1):.1f},{BOX * (1 - value / top):.1f}")
+        elif lines[-1]:
+            lines.append([])
+    return [" ".join(line) for line in lines if line]
 
 
 def _still(g: Sequence[float], impact: int, rate: float) -> tuple[int, int] | None:
@@ -339,7 +350,7 @@ def _curve(
     step = next(one for one in (1, 2, 4, 6, 12, 24, 48, 96) if top / one <= 3.2 or one == 96)
     return Curve(
         points=" ".join(point(at, hours) for at, hours in shown),
-        usual=f"0,{BOX} {stairs(band.usual)} {BOX},{BOX}" if band else "",
+        usual=f"0,{BOX} {stairs(band.usual)} {BOX},{BOX}" if band and band.usual else "",
         limits=limits,
         scale=[(hours, _px(CURVE_PX * (1 - hours / top))) for hours in range(step, int(top) + 1, step)],
     )

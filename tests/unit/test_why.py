@@ -112,6 +112,7 @@ def test_a_band_has_a_day_of_hours() -> None:
     assert read.band({"band": {"hours": hours, "limits": hours}}) == read.Band(hours, hours)
     for bad in (hours[:23], [*hours[:23], None], [*hours[:23], -1], "x", None):
         assert read.band({"band": {"hours": hours, "limits": bad}}) is None
+        assert read.band({"band": {"hours": bad, "limits": hours}}) == read.Band(None, hours)
 
 
 def test_what_no_page_knows_is_a_plain_table_within_bounds() -> None:
@@ -159,6 +160,15 @@ def test_a_sensor_at_the_end_of_its_range_is_said_to_be() -> None:
     assert [line.name for line in one.lines] == ["one_g", "range"]
 
 
+def test_where_nothing_was_heard_nothing_is_drawn() -> None:
+    counts = b"".join((0 if 40 <= n < 60 else 1000 + n).to_bytes(2, "little") for n in range(100))
+    trace = read.trace({"trace": {"rate_hz": 25, "start_ms": 0, "range_g": 8, "g": b64encode(counts).decode()}})
+    assert trace is not None
+    one = draw_trace(trace, None)
+    assert [len(line.split(" ")) for line in one.signal] == [40, 40]
+    assert one.least_g == 1.0
+
+
 def test_who_walks_on_does_not_lie_still() -> None:
     counts = b"".join((2600 if n == 100 else 600 + n % 2 * 900).to_bytes(2, "little") for n in range(400))
     part = {"rate_hz": 50, "start_ms": 0, "range_g": 8, "g": b64encode(counts).decode()}
@@ -178,9 +188,11 @@ def test_any_trace_stays_within_its_drawing(
 ) -> None:
     raw = b64encode(b"".join(count.to_bytes(2, "little") for count in counts)).decode()
     trace = read.trace({"trace": {"rate_hz": rate, "start_ms": 0, "range_g": range_g, "g": raw}})
-    assert trace is not None
+    assert (trace is None) == (sum(count > 0 for count in counts[: read.SAMPLES_MAX]) < 2)
+    if trace is None:
+        return
     one = draw_trace(trace, limit)
-    points = [tuple(map(float, point.split(","))) for point in one.points.split(" ")]
+    points = [tuple(map(float, point.split(","))) for line in one.signal for point in line.split(" ")]
     assert all(0 <= x <= 1000 and -0.1 <= y <= 1000.1 for x, y in points)
     assert all(0 <= line.y <= TRACE_PX for line in one.lines)
     marks = [*one.clipped, *([one.still] if one.still else [])]
@@ -237,7 +249,7 @@ def test_any_day_stays_within_its_drawing(
         for minutes, length, sensor in sorted(moved)
         for at in [NOW + minutes * MINUTE]
     )
-    band = read.Band([1.0] * 24, [n / 3 for n in range(24)]) if banded else None
+    band = read.Band([1.0] * 24 if rang % 2 else None, [n / 3 for n in range(24)]) if banded else None
     one = day_of(found, rang=NOW + rang * MINUTE, silence=(NOW + begin * MINUTE, NOW), band=band, limit_hours=limit)
     for mark in [mark for lane in one.lanes for mark in lane.marks] + ([one.silence] if one.silence else []):
         assert within(mark)
