@@ -166,17 +166,20 @@ class Watch:
         if heard.boot and not self._sequence.admit(heard.device, heard.boot, heard.seq, now):
             return []
         alarms: list[Alarm] = []
+        heard_ms, detectors = now.heard_ms, self._detectors
         deadline = self._sequence.deadline
         if deadline is None or (self.deadline is not None and self.deadline < deadline):
             deadline = self.deadline
         ears = self._ears
         for place in ears.by_kind.get(heard.kind, ears.others):
-            detector = self._detectors[place]
+            detector = detectors[place]
             if found := detector.on_reading(heard, now):
                 alarms += self._told(self._runs[place], found, heard.at_ms, heard.received_ms)
-            due = detector.deadline
-            if due is not None and (deadline is None or due < deadline):
-                deadline = due
+            # Whoever is woken at the next tick anyhow need not be asked when.
+            if deadline is None or deadline > heard_ms:
+                due = detector.deadline
+                if due is not None and (deadline is None or due < deadline):
+                    deadline = due
         # One that has moved later is found out when it comes up.
         self.deadline = deadline
         return alarms

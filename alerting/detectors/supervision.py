@@ -73,6 +73,9 @@ class Supervision:
     def __init__(self, state: State | None = None) -> None:
         self._devices = state.devices if state else {}
         self.deadline: int | None = state.deadline if state else None
+        # When each device wants to be looked at: of a home's devices few have spoken since the last tick. Whoever is
+        # not named here is looked at.
+        self._due: dict[str, int | None] = {}
 
     def on_settings(self, settings: HomeSettings, now: Now) -> None:
         devices = {}
@@ -82,6 +85,7 @@ class Supervision:
             _ask_level(device, level_ms, now)
             devices[named.id] = device
         self._devices = devices
+        self._due.clear()
         self.deadline = now.heard_ms
 
     def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
@@ -105,7 +109,9 @@ class Supervision:
         device.received_ms = max(device.received_ms, heard.received_ms)
         if heard.kind == "status" and type(heard) is Reading and isinstance(heard.value, dict):
             _listen(device, heard)
-        self.deadline = sooner(self.deadline, now.heard_ms)
+        self._due.pop(heard.device, None)
+        if self.deadline is None or self.deadline > now.heard_ms:
+            self.deadline = now.heard_ms
         return ()
 
     def _on_availability(self, word: Reading, now: Now) -> None:
@@ -120,15 +126,23 @@ class Supervision:
         known = device.said.get(AVAILABILITY)
         if known is None or (word.received_ms, word.seq) > (known.at_ms, known.seq):
             device.said[AVAILABILITY] = Said(word.value, word.boot, word.seq, word.received_ms)
+        self._due.pop(word.device, None)
         self.deadline = sooner(self.deadline, now.heard_ms)
 
     def on_deadline(self, now: Now) -> list[Finding]:
         findings: list[Finding] = []
-        self.deadline = None
+        deadline: int | None = None
+        dues = self._due
         for name, device in self._devices.items():
-            findings += _heartbeat(name, device, now)
-            findings += _conditions(name, device, now)
-            self.deadline = sooner(self.deadline, _deadline(device))
+            due = dues.get(name, 0)
+            if due is not None and due <= now.heard_ms:
+                findings += _heartbeat(name, device, now)
+                if device.said:
+                    findings += _conditions(name, device, now)
+                due = dues[name] = _deadline(device)
+            if due is not None and (deadline is None or due < deadline):
+                deadline = due
+        self.deadline = deadline
         return findings
 
     def snapshot(self) -> bytes:

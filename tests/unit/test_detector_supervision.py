@@ -33,6 +33,7 @@ def test_three_missed_heartbeats_of_its_level_are_a_loss(level: int) -> None:
     assert lost.at_ms == lost.received_ms == line.at_ms
     assert lost.evidence == {
         "source": "derived",
+        "detector": "supervision/1",
         "rule": "heartbeat_lost",
         "threshold": 3.0 * level,
         "value": 3.0 * level,
