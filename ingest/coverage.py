@@ -11,6 +11,7 @@ silence here either.
 """
 
 import math
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -49,6 +50,8 @@ DAYS_LEAST = 3
 """Days after which an hour is known. Until then no area is called deaf by it."""
 DAYS_SLOW = 14
 """Over so many days what is usual is averaged."""
+GROWTH = 1.25
+"""An area that has grown by more within a day is being installed: of the homes that will be there few are known."""
 EXPECTED_MS = 7 * DAY_MS
 """A home of which nothing was heard for so long is out of use, and no longer expected."""
 
@@ -95,6 +98,7 @@ class _Area:
         "samples",
         "shortfall",
         "since",
+        "sizes",
         "sums",
         "supervised",
         "until",
@@ -107,12 +111,19 @@ class _Area:
         """Homes by the minute in which they were last heard; this one first."""
         self.until = [0] * (SOON + 1)
         """Homes by the minute in which their last heartbeat is missed; this one first."""
+        self.sizes: deque[int] = deque(maxlen=HOURS)
+        """Homes that were expected, hour by hour; a day ago first."""
         self.samples = 0
         self.sums = [0.0] * (SUPERVISED + 1)
         self.shortfall: Shortfall | None = None
         self.since = 0
         """The minute in which it was found to be deaf, or in which we began, if it was so then."""
         self.changed = False
+
+    def go_on_from(self, old: "_Area") -> None:
+        """All but the counts of what it was before the register changed."""
+        self.samples, self.sums, self.sizes = old.samples, old.sums, old.sizes
+        self.shortfall, self.since, self.changed = old.shortfall, old.since, old.changed
 
     def next_minute(self) -> None:
         self.heard.insert(0, 0)
@@ -191,12 +202,7 @@ class Coverage:
             self._count(home)
         for code, area in self._areas.items():
             if (old := areas_before.get(code)) is not None:
-                area.samples, area.sums, area.shortfall, area.changed = (
-                    old.samples,
-                    old.sums,
-                    old.shortfall,
-                    old.changed,
-                )
+                area.go_on_from(old)
         self._report()
 
     def _path(self, area: str, every: Collection[str]) -> tuple[_Area, ...]:
@@ -215,7 +221,7 @@ class Coverage:
                 area.expect(home, 1)
             if self._minute - home.minute < LONGEST:
                 area.heard[self._minute - home.minute] += 1
-            if home.until > self._minute:
+            if home.until >= self._minute:
                 area.until[home.until - self._minute] += 1
 
     def heard(self, device: str, now_ms: int) -> None:
@@ -321,7 +327,9 @@ class Coverage:
 
     def _learn(self, hour: int) -> None:
         for area in self._areas.values():
-            if area.samples > 0:
+            steady = bool(area.sizes) and area.homes <= GROWTH * area.sizes[0]
+            area.sizes.append(area.homes)
+            if steady and area.samples > 0:
                 for window in range(SUPERVISED + 1):
                     days, shares = area.known.days[window], area.known.shares[window]
                     days[hour] = min(days[hour] + 1, DAYS_SLOW)
