@@ -96,6 +96,10 @@ def add_commands(subparsers: Subparsers) -> None:
     cable = _command(subparsers, "cable", _cable)
     cable.add_argument("--home", required=True, help=say("home"))
     cable.add_argument("act", choices=("pull", "plug"), help=say("pull_or_plug"))
+    answer = _command(subparsers, "answer", _answer)
+    answer.add_argument("--home", required=True, help=say("home"))
+    answer.add_argument("act", choices=("ok", "cancel", "nobody"), help=say("ok_or_nobody"))
+    answer.add_argument("--after", type=float, default=0.0, help=say("answer_after"))
     power = _command(subparsers, "power", _power)
     power.add_argument("act", choices=("cut", "restore"), help=say("cut_or_restore"))
     power.add_argument("--homes", metavar="ID,ID", help=say("power_homes"))
@@ -284,6 +288,13 @@ def _cable(arguments: argparse.Namespace) -> None:
     done = client.post(f"/sim/homes/{arguments.home}/cable", plugged=arguments.act == "plug")
     word = "cable_plugged" if done["plugged"] else "cable_pulled"
     _tell(say(word, home=done["home"], devices=", ".join(done["devices"])))
+
+
+def _answer(arguments: argparse.Namespace) -> None:
+    client = SimulatorClient(access_of(arguments).simulator)
+    path = f"/sim/homes/{arguments.home}/answers"
+    done = client.post(path, answer=arguments.act, after_seconds=arguments.after)
+    _tell(say("answers_so", home=done["home"], answer=done["answer"]))
 
 
 def _power(arguments: argparse.Namespace) -> None:

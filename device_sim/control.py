@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Request
@@ -35,6 +35,12 @@ class PressBody(msgspec.Struct, forbid_unknown_fields=True):
 
 class LengthBody(msgspec.Struct, forbid_unknown_fields=True):
     seconds: float = DEFAULT_SILENCE_SECONDS
+
+
+class AnswersBody(msgspec.Struct, forbid_unknown_fields=True):
+    answer: Literal["ok", "cancel", "nobody"]
+    """What whoever lives there presses when asked whether they are all right."""
+    after_seconds: float = 0.0
 
 
 class CableBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -140,6 +146,17 @@ def _add_homes(router: APIRouter, running: Neighbourhood) -> None:
         gateway, address = running.behind[device_id]
         gateway.press(address)
         return {"device": device_id, "gateway": gateway.id, "address": address}
+
+    @router.post("/sim/homes/{home_id}/answers")
+    async def answers(home_id: str, request: Request) -> dict[str, Any]:
+        """Who is asked whether they are all right answers so from now on; a question that stands is answered, too."""
+        body = await _body(request, AnswersBody)
+        buttons = home_of(home_id).buttons
+        if not buttons:
+            raise HTTPException(409, f"home {home_id} has no button")
+        # Somebody has one pair of hands: one of their buttons is pressed.
+        buttons[0].person_answers(None if body.answer == "nobody" else body.answer, body.after_seconds)
+        return {"home": home_id, "device": buttons[0].id, "answer": body.answer, "asks": buttons[0].question}
 
     @router.get("/sim/events/{event_id}")
     async def event(event_id: str) -> dict[str, Any]:

@@ -19,6 +19,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "接听、按键、挂断，设定接听习惯，或给平台号码打电话、发短信",
     ),
     "cable": ("pull or plug the network cable of a home", "拔掉或插上某户的网线"),
+    "answer": (
+        "how a home answers when asked whether all is well, from now on",
+        "设定某户被问“您还好吗？”时如何回答",
+    ),
     "power": ("cut the power of many homes at once, or give it back", "让许多户同时停电，或恢复供电"),
     "replay": ("send recordings of real people as devices", "把真实录制数据当作设备数据发送"),
     "load": ("generate load and measure acknowledgements", "产生负载并测量确认时间"),
@@ -59,6 +63,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "after": ("a habit's seconds until it answers", "按习惯接听前的秒数"),
     "digits": ("the keys a habit presses (accept: 1, decline: 2)", "按习惯所按的键（accept：1，decline：2）"),
     "pull_or_plug": ("pull or plug", "pull 拔掉或 plug 插上"),
+    "ok_or_nobody": (
+        "ok: all is well; cancel: pressed in error; nobody: no answer",
+        "ok 平安；cancel 误触；nobody 无人回答",
+    ),
+    "answer_after": ("after so many seconds", "几秒后按下"),
+    "answers_so": ("{home}: when asked, answers {answer}", "{home}：被问到时回答 {answer}"),
     "cut_or_restore": ("cut or restore", "cut 停电或 restore 恢复"),
     "power_homes": ("these homes (default: every home)", "指定住户（默认：所有住户）"),
     "power_area": ("the homes of this area, and of those within it", "该区域及其下级区域的住户"),

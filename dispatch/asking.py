@@ -135,11 +135,13 @@ async def notes(
     return await (await connection.execute(sql.notes, parameters)).fetchall()
 
 
-async def acknowledge(connection: Connection, note: UUID, by: str, now: datetime, scope: str | None = None) -> bool:
-    """Somebody takes note. Whoever did so first stays named. False: there is no such note in `scope`."""
+async def acknowledge(
+    connection: Connection, note: UUID, by: str, now: datetime, scope: str | None = None
+) -> str | None:
+    """Somebody takes note; the note's home. Whoever was first stays named. None: there is no such note in `scope`."""
     parameters = {"note": note, "by": by, "now": now, "scope": scope}
-    found = await connection.execute(sql.acknowledge, parameters)
-    return await found.fetchone() is not None
+    row = await (await connection.execute(sql.acknowledge, parameters)).fetchone()
+    return row["home"] if row else None
 
 
 async def keep_asking(mqtt: Mqtt, database: Database, clock: Clock, bell: Bell) -> None:

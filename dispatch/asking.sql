@@ -113,4 +113,4 @@ update visit_notes set acknowledged_at = coalesce(acknowledged_at, %(now)s),
     acknowledged_by = coalesce(acknowledged_by, %(by)s)
 where alarm = %(note)s and (%(scope)s::text is null
     or exists (select from homes where homes.id = visit_notes.home and starts_with(homes.area, %(scope)s)))
-returning alarm
+returning home

@@ -20,7 +20,7 @@ from pingan.database import LOST, Database
 from pingan.figures import Lagging
 from pingan.problem import Problem
 
-from . import board, caller, devices, figures, incident, register_pages, sign_in
+from . import asked, board, caller, devices, figures, incident, register_pages, sign_in, suggestions
 from .access import Guard
 from .live import Live
 from .page import Pages
@@ -79,6 +79,8 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(sign_in.router(pages, parts.accounts, parts.clock, secure=parts.secure))
     app.include_router(board.router(pages, parts.database, parts.clock, parts.live, parts.desk))
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
+    app.include_router(asked.router(pages, parts.database, parts.clock))
+    app.include_router(suggestions.router(pages, parts.database, parts.clock))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from care.principals import Principal
+from dispatch import asking, views
 from dispatch import incident as core
-from dispatch import views
 from dispatch.desk import Desk
 from pingan.clock import Clock
 from pingan.database import Database
@@ -43,7 +43,8 @@ def router(pages: Pages, database: Database, clock: Clock, live: Live, desk: Des
     async def board(request: Request, me: Me) -> Response:
         async with database.connection() as connection:
             lately = await views.recent(connection, me.area)
-        values = {"rows": await rows(request, me), "recent": lately[:LATELY], "full": views.BOARD_ROWS}
+            asked = await asking.under_way(connection, clock.now(), me.area)
+        values = {"rows": await rows(request, me), "recent": lately[:LATELY], "full": views.BOARD_ROWS, "asked": asked}
         return pages.render(request, "board.html", **values)
 
     @routes.get("/rows")

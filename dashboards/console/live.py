@@ -50,6 +50,8 @@ class Live:
         self._changes: asyncio.Queue[str | None] = asyncio.Queue(10 * QUEUE)
         listener.subscribe("incident", self._hear_change)
         listener.subscribe("console_beat", self._hear_beat)
+        listener.subscribe("asking", self._hear_asking)
+        self._asked = False
         self._closed = False
 
     def _hear_change(self, payload: str | None) -> None:
@@ -61,6 +63,10 @@ class Live:
     def _hear_beat(self, payload: str | None) -> None:
         if payload is not None and payload.startswith(self._me):
             self._tell_all(_event("beat", payload.partition(" ")[2]))
+
+    def _hear_asking(self, _payload: str | None) -> None:
+        # Told with the next beat: a thousand questions at once are one look.
+        self._asked = True
 
     async def run(self) -> None:
         """Beat, and pass on what is heard, until cancelled."""
@@ -76,6 +82,9 @@ class Live:
                 with contextlib.suppress(*LOST, TimeoutError, psycopg.Error):
                     async with asyncio.timeout(BEAT_TIMEOUT_SECONDS), self._database.connection() as connection:
                         await connection.execute(sql.beat, {"payload": payload, "late": late})
+            if self._asked:
+                self._asked = False
+                self._tell_all(_event("asking"))
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _pass_on(self) -> None:

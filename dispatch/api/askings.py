@@ -44,7 +44,7 @@ def router(database: Database, clock: Clock, principal: Callable[..., Principal]
     async def acknowledge(note: UUID, who: Asker) -> None:
         """Somebody takes note. Whoever was first stays named."""
         async with database.connection() as connection:
-            if not await asking.acknowledge(connection, note, who.name, clock.now(), who.area):
+            if await asking.acknowledge(connection, note, who.name, clock.now(), who.area) is None:
                 raise Problem(404, "not_found", f"there is no note {note}")
 
     return routes

@@ -198,6 +198,30 @@ async def test_a_supervisor_accepts_and_the_device_is_told(at: Site) -> None:
         assert (config.hold_seconds, config.volume, config.state) == (3, 5, "waiting")
 
 
+async def test_a_supervisor_sees_what_speaks_for_it_and_declines_on_the_page(at: Site) -> None:
+    clock = DrivenClock(at.process.clock.now_ms() - 10 * 86_400_000)
+    past = Past(at.process.database, clock)
+    for _ in range(5):
+        incident = await past.rang("accidental")
+    form = {"suggestion": "hold_seconds:H001-pendant", "proposed": "3", "decision": "decline"}
+    async with await at.signed_in("operator") as client:
+        assert (await client.get("/suggestions")).status_code == 403
+        assert (await client.post("/suggestions", data=form)).status_code == 403
+    async with await at.signed_in("supervisor") as client:
+        client.cookies.set("pingan_language", "en")
+        page = (await client.get("/suggestions")).text
+        assert "of 5 calls that were judged 5 were accidental" in page
+        assert f'href="/incidents/{incident}"' in page
+        client.cookies.set("pingan_language", "zh")
+        assert "误按" in (await client.get("/suggestions")).text
+        assert (await client.post("/suggestions", data=form | {"proposed": "2"})).status_code == 409
+        assert (await client.post("/suggestions", data=form)).headers["location"] == "/suggestions?said=declined"
+        page = (await client.get("/suggestions?said=declined")).text
+        assert "不采纳" in page
+        assert 'name="decision"' not in page
+        assert (await client.post("/suggestions", data=form)).status_code == 409
+
+
 async def test_an_accepted_floor_stands_in_the_register(at: Site) -> None:
     clock = DrivenClock(at.process.clock.now_ms() - 10 * 86_400_000)
     past = Past(at.process.database, clock)

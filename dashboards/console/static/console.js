@@ -1,5 +1,6 @@
 // Every page of the desk: live, audible, honest about both, and worked by keys.
 
+import * as asking from "./asking.js";
 import * as board from "./board.js";
 import * as clocks from "./clocks.js";
 import * as edge from "./edge.js";
@@ -35,6 +36,8 @@ async function refresh() {
   else if (onIncident) await incident.refresh();
   else await edge.refresh(new Set());
   changed();
+  // After what rings, and apart from it: whether this can be fetched says nothing about whether presses are heard.
+  if (onBoard) asking.refresh().catch(() => {});
 }
 
 document.addEventListener("keydown", (event) => {
@@ -58,6 +61,6 @@ presence.start();
 if (onBoard) board.start(changed);
 if (onIncident) incident.start();
 changed();
-live.start(refresh, onBoard);
+live.start(refresh, asking.refresh, onBoard);
 // Calls and entries of the journal come without a change of the incident itself.
 if (onIncident) setInterval(() => document.hidden || live.look(), 3000);

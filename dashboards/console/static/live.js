@@ -14,6 +14,7 @@ let source = null;
 let heardAt = performance.now();
 let openedAt = 0;
 let refresh = async () => {};
+let asked = async () => {};
 let running = null;
 let again = false;
 
@@ -42,6 +43,7 @@ function connect() {
   source = new EventSource("/live");
   source.addEventListener("reset", () => { heard(); look(); });
   source.addEventListener("change", () => { heard(); look(); });
+  source.addEventListener("asking", () => { heard(); asked().catch(() => {}); });
   source.addEventListener("beat", (event) => {
     const [time, ...deaf] = event.data.split(" ");
     clocks.hearTime(Number(time));
@@ -80,8 +82,9 @@ function watch() {
   }
 }
 
-export function start(fetchAll, keepWhenHidden) {
+export function start(fetchAll, fetchAsked, keepWhenHidden) {
   refresh = fetchAll;
+  asked = fetchAsked;
   connect();
   setInterval(watch, 250);
   document.addEventListener("visibilitychange", () => {
