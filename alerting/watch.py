@@ -208,6 +208,14 @@ class Watch:
         self.deadline = deadline
         return alarms
 
+    def look_again(self, now: Now) -> list[Alarm]:
+        """Its area has become deaf, or is heard again: that matters to whoever counts, whatever they have asked for."""
+        alarms: list[Alarm] = []
+        for run in self._runs:
+            alarms += self._told(run, run.detector.on_deadline(now), now.at_ms, now.at_ms)
+        self._look()
+        return alarms
+
     def learned(self, now: Now) -> dict[tuple[str, str], bytes]:
         """What is to be stored of what was learned. The detectors are asked once a day (heard), each home at a moment
         of its own: of a city's homes one a second and not all at midnight. Forget `unstored` once it is stored.
