@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
-from alerting.evaluate import homes
+from alerting.evaluate import everything, homes
 from alerting.evaluate.command import main as evaluate
 from alerting.evaluate.movements import Home
 from ingest.coverage import Coverage, Member
 
 
 def main(argv: list[str]) -> int:
+    """`pingan evaluate falls | homes | everything`."""
+    if argv[:1] == ["everything"]:
+        return everything.main(argv[1:], _coverage)
     return evaluate(argv, _coverage)
 
 

@@ -88,23 +88,24 @@ def _falls(arguments: argparse.Namespace) -> Evaluated:
     test = _only(tested.trials, arguments.only)[:: arguments.every]
     said = list(tested.said)
     sensor = Sensor(arguments.clip_g, arguments.rate_hz)
+    tests, teaching = training.Test(test, sensor), list[Trial]()
     if arguments.folds is not None:
-        train = _only(tested.trials, arguments.train_only)
-        tasks = training.by_folds(test, train, arguments.folds, sensor, arguments.seed)
+        teaching = _only(tested.trials, arguments.train_only)
+        tasks = training.by_folds([tests], teaching, arguments.folds, arguments.seed)
         said.append(say("trained_folds", folds=len(tasks)))
     elif arguments.train_index is not None:
         other = _read(arguments.train_index, arguments.train_npz or arguments.npz, None)
-        train = _only(other.trials, arguments.train_only)
-        tasks = [training.Task(train, test, sensor, arguments.seed)]
-        said += other.said
-        said.append(say("trained_on", trials=len(train), index=arguments.train_index))
-        if shared := _people(train) & _people(test):
+        teaching = _only(other.trials, arguments.train_only)
+        tasks = [training.Task(tuple(range(len(teaching))), (tests,), arguments.seed)]
+        said += [*other.said, say("trained_on", trials=len(teaching), index=arguments.train_index)]
+        if shared := _people(teaching) & _people(test):
             said.append(say("shared_subjects", count=len(shared)))
     else:
-        shipped = training.shipped()
-        tasks = [training.Task(shipped, test, sensor, arguments.seed)]
+        tasks = training.in_parts(tests, arguments.jobs)
         said.append(say("shipped"))
-    outcomes = [outcome for part in training.run(tasks, arguments.jobs) for outcome in part]
+        if seen := training.seen(test):
+            said.append(say("seen", count=seen))
+    (outcomes,) = training.joined(training.run(tasks, teaching, arguments.jobs))
     table = falls.table_of(outcomes)
     found = {"command": "falls", "index": arguments.index.name, "said": said, "sensor": sensor._asdict(), "sets": table}
     return found, report.falls(table, said, sensor), falls.listed(outcomes)

@@ -37,13 +37,13 @@ class Outcome(NamedTuple):
 
     @property
     def rung(self) -> list[Raised]:
-        return [one for one in self.raised if one.alarm.kind == FALL and self._counts(one)]
+        return [one for one in self.raised if one.alarm.kind == FALL and counts(self.trial, one)]
 
     @property
     def spoke(self) -> Raised | None:
         """The first suspicion, or alarm without one."""
         kinds = (FALL, SUSPECTED)
-        return next((one for one in self.raised if one.alarm.kind in kinds and self._counts(one)), None)
+        return next((one for one in self.raised if one.alarm.kind in kinds and counts(self.trial, one)), None)
 
     @property
     def settled(self) -> Raised | None:
@@ -54,11 +54,12 @@ class Outcome(NamedTuple):
         of = str(spoke.alarm.id)
         return next((one for one in self.raised if of in _names(one)), None)
 
-    def _counts(self, one: Raised) -> bool:
-        fell = self.trial.fell_s
-        if not self.trial.fall or fell is None:
-            return True
-        return (one.raised_ms - BEGIN_MS) / 1000 >= fell[0] - BEFORE_FALL_S
+
+def counts(trial: Trial, one: Raised) -> bool:
+    """Whether it may have found the fall: one of which the time is known is not found before it."""
+    if not trial.fall or trial.fell_s is None:
+        return True
+    return (one.raised_ms - BEGIN_MS) / 1000 >= trial.fell_s[0] - BEFORE_FALL_S
 
 
 def _names(one: Raised) -> tuple[str | None, str | None]:
@@ -85,7 +86,8 @@ def assess(trials: Iterable[Trial], sensor: Sensor, table: Table, lowered: Table
     outcomes = []
     for trial in trials:
         raised = tuple(run(trial, sensor, table))
-        scores = scores_of(run(trial, sensor, lowered) if lowered is not None else raised)
+        everything = raised if lowered is None else run(trial, sensor, lowered)
+        scores = scores_of(one for one in everything if counts(trial, one))
         outcomes.append(Outcome(trial, raised, scores))
     return outcomes
 

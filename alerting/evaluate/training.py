@@ -1,76 +1,113 @@
 """Which model judges which trial: the shipped one, one trained on other trials, or one for each fold of people."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import NamedTuple
 
+from alerting.detectors.fall import Fall, with_model
 from alerting.detectors.table import DETECTORS, Table
 from alerting.evaluate import falls
 from alerting.evaluate.falls import Outcome
-from alerting.evaluate.trials import BadRecording, Trial, for_training
+from alerting.evaluate.trials import Trial, for_training
 from alerting.evaluate.wearing import Sensor
 from alerting.falls.model import Model
+from alerting.falls.recordings import Recordings
 
-SHIPPED = Path(__file__).parents[1] / "falls" / "model.npz"
 EVERYTHING = 0.0
 """The threshold that lets everything pass that was looked at."""
+TAUGHT = {
+    "sisfall": frozenset({*(f"SA{n:02d}" for n in range(1, 16)), *(f"SE{n:02d}" for n in (1, 2, 3, 4, 5, 7, 8))}),
+    "weda": frozenset({*(f"U{n:02d}" for n in range(1, 10)), *(f"U{n:02d}" for n in range(21, 27))}),
+    "umafall": frozenset(f"{n:02d}" for n in range(1, 20)),
+}
+"""Whose recordings the shipped model was trained on, by set."""
+
+
+class Test(NamedTuple):
+    """Trials, as a sensor would have measured them."""
+
+    trials: list[Trial]
+    sensor: Sensor = Sensor()
 
 
 class Task(NamedTuple):
-    """Trials for one model: to train it first (bytes: a model that there is already), then to test it."""
+    """One model and what it is tested on. `train`: rows of the training's recordings; None: the shipped model."""
 
-    train: list[Trial] | bytes
-    test: list[Trial]
-    sensor: Sensor
+    train: tuple[int, ...] | None
+    tests: tuple[Test, ...]
     seed: int
 
 
-def with_fall(version: type) -> Table:
+Judged = list[list[Outcome]]
+"""The outcomes of each of a task's tests."""
+
+
+def with_fall(version: type[Fall]) -> Table:
     """The live table, with another version of the fall detector in the place of its own."""
-    rest: Mapping[str, Mapping[str, type]] = {name: {**versions} for name, versions in DETECTORS.items()}
-    return {**rest, "fall": {"evaluated": version}}
+    return {**DETECTORS, Fall.name: {"evaluated": version}}
 
 
-def judged(task: Task) -> list[Outcome]:
-    """Train if that is asked, and test by the production contract. ImportError without what training needs."""
-    # Here, so that what needs no model needs none of its libraries.
-    from alerting.detectors.fall import with_model
-
-    if isinstance(task.train, bytes):
-        model = Model.load(task.train)
-    else:
-        from alerting.falls.train import train
-
-        recordings = for_training(task.train)
-        model = train(recordings, range(len(recordings)), seed=task.seed)
-    table, lowered = with_fall(with_model(model)), with_fall(with_model(model.at(threshold=EVERYTHING)))
-    return falls.assess(task.test, task.sensor, table, lowered)
+def seen(trials: Sequence[Trial]) -> int:
+    """How many of these people the shipped model knows."""
+    people = {falls.person(trial) for trial in trials}
+    return sum(subject in TAUGHT.get(dataset, ()) for dataset, subject in people)
 
 
-def by_folds(trials: Sequence[Trial], train: Sequence[Trial], folds: int, sensor: Sensor, seed: int) -> list[Task]:
-    """A task for each fold of `trials`; `train` is what may be trained on, of other people."""
+def judged(task: Task, recordings: Recordings | None) -> Judged:
+    """Train if that is asked, and test by the production contract. ModuleNotFoundError without what training needs."""
+    model = Fall.model if task.train is None or recordings is None else _trained(recordings, task)
+    live, lowered = (with_fall(with_model(one)) for one in (model, model.at(threshold=EVERYTHING)))
+    return [falls.assess(test.trials, test.sensor, live, lowered) for test in task.tests]
+
+
+def _trained(recordings: Recordings, task: Task) -> Model:
+    # Here, so that what trains nothing needs no library of training.
+    from alerting.falls.train import train
+
+    return train(recordings, task.train or (), seed=task.seed)
+
+
+def by_folds(tests: Sequence[Test], teaching: Sequence[Trial], folds: int, seed: int) -> list[Task]:
+    """A task for each fold of the people of `tests`, taught by those of `teaching` that are of other people."""
+    every = [trial for test in tests for trial in test.trials]
     tasks = []
-    for fold in falls.folds(trials, folds, seed):
-        test = [trials[place] for place in fold]
-        people = {falls.person(trial) for trial in test}
-        tasks.append(Task([trial for trial in train if falls.person(trial) not in people], test, sensor, seed))
+    for fold in falls.folds(every, folds, seed):
+        people = {falls.person(every[place]) for place in fold}
+        train = tuple(row for row, trial in enumerate(teaching) if falls.person(trial) not in people)
+        chosen = [Test([trial for trial in one.trials if falls.person(trial) in people], one.sensor) for one in tests]
+        tasks.append(Task(train, tuple(chosen), seed))
     return tasks
 
 
-def run(tasks: Sequence[Task], jobs: int) -> Iterator[list[Outcome]]:
-    """Each task's outcomes, in the order of the tasks."""
+def in_parts(test: Test, parts: int) -> list[Task]:
+    """The same trials for several processes, by the shipped model."""
+    return [Task(None, (Test(test.trials[part::parts], test.sensor),), 0) for part in range(parts)]
+
+
+def run(tasks: Sequence[Task], teaching: Sequence[Trial], jobs: int) -> Iterator[Judged]:
+    """What came of each task, in their order."""
+    recordings = for_training(list(teaching)) if teaching else None
     if jobs <= 1 or len(tasks) <= 1:
-        yield from map(judged, tasks)
+        yield from (judged(task, recordings) for task in tasks)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(judged, tasks)
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare, initargs=(recordings,)) as pool:
+        yield from pool.map(_judged_there, tasks)
 
 
-def shipped() -> bytes:
-    """The model that runs where nobody has trained another. BadRecording when there is none."""
-    try:
-        return SHIPPED.read_bytes()
-    except OSError as error:
-        raise BadRecording(f"{SHIPPED} cannot be read: {error}") from None
+def joined(parts: Iterable[Judged]) -> Judged:
+    """The outcomes of each test over all tasks."""
+    return [[outcome for part in parts for outcome in part] for parts in zip(*parts, strict=True)]
+
+
+_recordings: Recordings | None = None
+"""What a process of the pool trains with: given to it once, since what they teach is worked out once."""
+
+
+def _prepare(recordings: Recordings | None) -> None:
+    global _recordings
+    _recordings = recordings
+
+
+def _judged_there(task: Task) -> Judged:
+    return judged(task, _recordings)
