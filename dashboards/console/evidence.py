@@ -194,7 +194,8 @@ def unread(given: Given) -> frozenset[str]:
 def plain(given: Given, beside: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
     """Everything that it holds, but what stands `beside`, as names and texts: what no page knows is readable too."""
     found: list[tuple[str, str]] = []
-    for name, value in _flat({key: value for key, value in given.items() if key not in beside}, "", 0):
+    every = (one for key, value in given.items() if key not in beside for one in _flat(value, str(key), 1))
+    for name, value in every:
         if len(found) == ROWS_MAX:
             found.append(("…", ""))
             break
@@ -205,7 +206,7 @@ def plain(given: Given, beside: frozenset[str] = frozenset()) -> list[tuple[str,
 def _flat(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value and depth < DEPTH_MAX:
         for key, one in value.items():
-            yield from _flat(one, f"{name}.{key}" if name else str(key)[:TEXT_MAX], depth + 1)
+            yield from _flat(one, f"{name}.{key}", depth + 1)
     else:
         shown = value if isinstance(value, str) else _told(value)
         yield name[:TEXT_MAX], shown if len(shown) <= TEXT_MAX else shown[: TEXT_MAX - 1] + "…"

@@ -442,7 +442,7 @@ def rendered(one: why.Why, language: str) -> str:
     return "".join(PAGES.piece(request, "why.html", part=part, why=one) for part in ("why", "day"))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(st.tuples(KINDS, EVIDENCE, st.integers(-3000, 3000)), min_size=1, max_size=4),
     st.booleans(),
