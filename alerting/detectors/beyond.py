@@ -41,6 +41,8 @@ class Rule(NamedTuple):
     """Minutes further apart than this are two runs."""
     over_ms: int = 10 * MINUTE_MS
     """It is over when nothing beyond was measured for so long, and something else was."""
+    again_ms: int = 12 * 60 * MINUTE_MS
+    """What is beyond anew after so long without a word of it is told anew, though nothing else was measured."""
 
 
 class Minute(msgspec.Struct, array_like=True):
@@ -197,7 +199,11 @@ def judge(track: Track, device: str, rule: Rule, now: Now) -> list[Step]:
         told = track.told = Told(reading_id(device, *run.first[1:]), now.heard_ms, run.last_minute)
         steps.append(Step("raised", told.episode, run))
     elif told is not None:
-        if believed:
+        if believed and (believed[-1].first_minute - told.last_minute) * MINUTE_MS >= rule.again_ms:
+            run = believed[-1]
+            told = track.told = Told(reading_id(device, *run.first[1:]), now.heard_ms, run.last_minute)
+            steps.append(Step("raised", told.episode, run))
+        elif believed:
             told.last_minute = max(told.last_minute, believed[-1].last_minute)
         if not told.settled and now.heard_ms - told.heard >= SETTLE_MS:
             told.settled = bool(believed)

@@ -46,25 +46,25 @@ class Measure(NamedTuple):
 
 
 MEASURES: dict[str, Measure] = {
-    "heart_rate": Measure("beats a minute", 20, 300, 4.0, 3),
-    "spo2": Measure("percent", 40, 100, 1.0, 3, -1),
+    "heart_rate": Measure("beats a minute", 20, 300, 5.0, 3),
+    "spo2": Measure("percent", 40, 100, 1.2, 3, -1),
     "systolic": Measure("mmHg", 50, 280, 8.0, 3),
     "diastolic": Measure("mmHg", 25, 200, 5.0, 3),
-    "body_temperature": Measure("°C", 30, 44, 0.35, 2, 1),
-    "weight": Measure("kg", 20, 300, 0.6, 2),
+    "body_temperature": Measure("°C", 30, 44, 0.44, 2, 1),
+    "weight": Measure("kg", 20, 300, 0.8, 2),
 }
 """Spreads are chosen so that the least change that is told is one that is acted upon: 2 kg of weight in days (European
 Society of Cardiology, heart failure 2021), 1.1 °C above the person's usual temperature (Infectious Diseases Society of
-America, long-term care 2008), 3 points of SpO2 (a step of NEWS2); 26/16 mmHg and 13 beats are chosen, on TIHM: see
+America, long-term care 2008), 3 points of SpO2 (more than a step of NEWS2); 20/12 mmHg and 12 beats are chosen. See
 docs/detection-vitals.md."""
 
 BLOOD_PRESSURE = {"systolic": "systolic", "diastolic": "diastolic", "pulse": "heart_rate"}
 """The parts of a cuff's reading, and what each measures."""
 KINDS = frozenset({"heart_rate", "spo2", "temperature", "body_temperature", "weight", "blood_pressure"})
 
-FAR = 3.2
+FAR = 2.5
 """A day is far from usual when it differs by so many of the days' spreads (1.4826 × the median absolute deviation)."""
-NEAR = 1.6
+NEAR = 1.25
 """And back to usual when it differs by no more than this."""
 BASELINE_DAYS = 14
 """Measured days that are needed to say what is usual."""
