@@ -151,6 +151,8 @@ async def _short(
         await delete("rejected", sql.delete_rejected, devices=devices)
         await delete("parked", sql.delete_parked, devices=devices)
         await delete("self_tests", sql.delete_test_windows, home=home, devices=devices)
+        await delete("askings", sql.delete_askings, home=home)
+        await delete("visit_notes", sql.delete_visit_notes, home=home)
         await delete("detection", sql.delete_detection, home=home)
         await delete("home", sql.empty_home, home=home, mark=MARK)
     await connection.execute(sql.count, {"erasure": begun["id"], "counts": Jsonb(dict(counts))})

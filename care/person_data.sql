@@ -36,6 +36,14 @@ select id, kind, device, at, device_at, clock, received_at, raised_at, test, evi
 where home = %(home)s or device = any(%(callers)s::text[]) or incident = any(%(incidents)s::bigint[])
 order by raised_at, id
 
+-- name: askings
+-- When they were asked whether they are all right, and what was answered.
+select alarm, kind, begun_at, asked_at, until, devices, not_asked, answered_at, answer, answered_by, ended_at, reason, danger
+from askings where home = %(home)s order by begun_at, alarm
+
+-- name: visit_notes
+select alarm, kind, noted_at, acknowledged_at, acknowledged_by from visit_notes where home = %(home)s order by noted_at, alarm
+
 -- name: incidents
 -- Of the home, of the person, or of a number of theirs that nobody has named.
 select id, home, person, device, cause, danger, test, state, opened_at, body, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9
@@ -157,6 +165,12 @@ delete from parked where exists (select from unnest(%(devices)s::text[]) one
 
 -- name: delete_test_windows
 delete from test_windows where home = %(home)s or device = any(%(devices)s::text[])
+
+-- name: delete_askings
+delete from askings where home = %(home)s
+
+-- name: delete_visit_notes
+delete from visit_notes where home = %(home)s
 
 -- name: delete_detection
 -- With what it has learned of the home, and what versions in shadow found there.

@@ -26,15 +26,15 @@ class Accepted(Protocol):
     def proposed(self) -> float: ...
 
 
-async def apply(connection: Connection, accepted: Accepted, now: datetime, scope: str | None = None) -> None:
+async def apply(connection: Connection, accepted: Accepted, now: datetime, scope: str | None, *, by: str) -> None:
     """Set it. Problem: it cannot be."""
     try:
-        await _set(connection, accepted, now, scope)
+        await _set(connection, accepted, now, scope, by)
     except (Refusal, Refused) as refused:
         raise Problem(409, "cannot_be_set", str(refused)) from refused
 
 
-async def _set(connection: Connection, accepted: Accepted, now: datetime, scope: str | None) -> None:
+async def _set(connection: Connection, accepted: Accepted, now: datetime, scope: str | None, by: str) -> None:
     if accepted.device is not None:
         config = await device_config.read(connection, accepted.device, scope)
         if config is None:
@@ -46,4 +46,4 @@ async def _set(connection: Connection, accepted: Accepted, now: datetime, scope:
     home: Any = await register.one(connection, HOMES, accepted.home, scope)
     if home is None:
         raise Refusal("unknown_homes", id=accepted.home)
-    await registrar.save(connection, replace(home, **{accepted.rule: accepted.proposed}), now, scope)
+    await registrar.save(connection, replace(home, **{accepted.rule: accepted.proposed}), now, scope, by=by)

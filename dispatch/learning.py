@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from math import comb, exp, lgamma, log
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from psycopg.types.json import Jsonb
 
@@ -42,6 +42,7 @@ ROWS = 200
 INCIDENTS_NAMED = 50
 ROUNDS = 60
 WEEK = timedelta(days=7)
+OF_THE_HOME = ("person", "address")
 KEY = 0x6C656172
 """Names the lock under which a decision is made; nothing else takes it."""
 
@@ -61,8 +62,12 @@ class Suggestion:
     evidence: Row
 
 
-Apply = Callable[[Connection, Suggestion, datetime, str | None], Awaitable[None]]
-"""Sets what was accepted, in the transaction in which it is recorded."""
+class Apply(Protocol):
+    """Sets what was accepted, in the transaction in which it is recorded. `by`: the account that did it."""
+
+    def __call__(
+        self, connection: Connection, accepted: Suggestion, now: datetime, scope: str | None, *, by: str
+    ) -> Awaitable[None]: ...
 
 
 class NotSuggested(Exception):
@@ -128,11 +133,12 @@ async def decide(
                 "account": account,
                 "was": Jsonb(found.was),
                 "proposed": Jsonb(found.proposed),
-                "evidence": Jsonb(found.evidence),
+                # Who lives where stands in the register, and in nothing that outlives it.
+                "evidence": Jsonb({name: value for name, value in found.evidence.items() if name not in OF_THE_HOME}),
             },
         )
         if accept:
-            await apply(connection, found, now, scope)
+            await apply(connection, found, now, scope, by=account)
     return found
 
 

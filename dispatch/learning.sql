@@ -74,7 +74,7 @@ having count(distinct incident) filter (where verdict = 'false') >= %(least)s
 -- The silences of each home that rang, since anybody decided about it, with the hours at which they did.
 with counted as (
     select homes.id as home, homes.address, homes.inactivity_hours as ceiling_hours,
-           (to_jsonb(homes)->>'inactivity_floor_hours')::float8 as floor_hours,
+           homes.inactivity_floor_hours as floor_hours,
            greatest(%(since)s, (
                select max(decided_at) from suggestion_decisions one where one.rule = %(rule)s and one.home = homes.id
            )) as counted_since

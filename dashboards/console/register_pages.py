@@ -16,6 +16,7 @@ from care.registrar import Report
 from care.tables import BAD_ROWS_LIMIT, BadRow, column_said, read_cell, write_cell
 from care.transfer import XLSX, export_tables, packed, read_sheets, uploaded
 from care.words import explain
+from dispatch import asking
 from pingan.clock import Clock
 from pingan.database import Database
 from pingan.problem import Problem
@@ -65,10 +66,12 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
     async def show(request: Request, me: Principal, home: str, status: int = 200, /, **values: Any) -> Response:
         async with database.connection() as connection:
             card = await register.home_card(connection, home, clock.now(), me.area)
+            notes = await asking.notes(connection, me.area, home, every=True)
         if card is None:
             raise Problem(404, "not_found", f"there is no home {home}")
         language = pages.reader(request).language
-        shown = {"card": card, "writes": me.role in WRITERS, "wrong": {}, "given": {}, "saved": None, **values}
+        told = {"wrong": {}, "given": {}, "saved": None, **values}
+        shown = {"card": card, "notes": notes, "writes": me.role in WRITERS, **told}
         forms = {name: (entity, _fields(entity, columns, language)) for name, (entity, columns) in EDITABLE.items()}
 
         def cell(record: Any, field: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from pingan.tasks import end
 from tests.conftest import Broker, Until
 from tests.integration.dispatch_support import REGISTER
 from tests.integration.ingest_support import PASSWORD, admit_devices
+from tests.integration.web_support import site
 
 BUTTON = "H001-button"
 MORE = """
@@ -285,8 +286,8 @@ async def test_notes_wait_for_the_visit_until_a_named_person_takes_note(room: Ro
         (one,) = await asking.notes(connection, home="H001")
         assert (one["id"], one["person"], one["evidence"]["value"]) == (note, "陈秀英", 1.4)
         assert await asking.notes(connection, "45") == []
-        assert not await asking.acknowledge(connection, note, "王芳", room.clock.now(), "45")
-        assert await asking.acknowledge(connection, note, "王芳", room.clock.now())
+        assert await asking.acknowledge(connection, note, "王芳", room.clock.now(), "45") is None
+        assert await asking.acknowledge(connection, note, "王芳", room.clock.now()) == "H001"
         assert await asking.acknowledge(connection, note, "林志强", room.clock.now())
         assert await asking.notes(connection) == []
         (one,) = await asking.notes(connection, every=True)
@@ -302,6 +303,33 @@ async def test_a_danger_never_waits_behind_what_rings_nobody(room: Room) -> None
     press = await room.press("sos", "after them")
     await room.rows("update alarms set home = 'H003' where id = %s", press)
     assert (await room.desk.take_alarms())[0] == "H003"
+
+
+async def test_askings_and_notes_by_api_and_on_the_pages(room: Room, postgres_url: str) -> None:
+    note = await room.found("routine_drift", "drift", value=1.4, unit="hours")
+    room.clock.advance(to_ms(SystemClock().now()))  # type: ignore[union-attr]
+    suspicion = await room.suspect()
+    await room.take()
+    async with site(postgres_url) as one:
+        async with await one.machine("operator") as client:
+            (asked,) = (await client.get("/api/v1/askings")).json()
+            assert (asked["alarm"], asked["person"]) == (str(suspicion), "陈秀英")
+            assert (await client.get("/api/v1/askings", params={"home": "H002"})).json() == []
+            (found,) = (await client.get("/api/v1/notes", params={"home": "H001"})).json()
+            assert (found["id"], found["acknowledged_by"]) == (str(note), None)
+        async with await one.machine("auditor") as client:
+            assert (await client.get("/api/v1/askings")).status_code == 403
+        async with await one.signed_in("operator") as client:
+            assert "陈秀英" in (await client.get("/asking")).text
+            assert "下次上门时留意" in (await client.get("/register/homes/H001")).text
+            done = await client.post(f"/notes/{note}/acknowledge")
+            assert done.headers["location"] == "/register/homes/H001#notes"
+            assert (await client.post(f"/notes/{suspicion}/acknowledge")).status_code == 404
+            assert "operator 已知" in (await client.get("/register/homes/H001")).text
+        async with await one.signed_in("supervisor") as client:
+            assert (await client.post(f"/api/v1/notes/{note}/acknowledge")).status_code == 204
+            (found,) = (await client.get("/api/v1/notes", params={"every": True})).json()
+            assert found["acknowledged_by"] == "operator", "whoever was first stays named"
 
 
 @pytest.fixture

@@ -59,6 +59,9 @@ insert into parked (log, consumer, partition, position, parked_at, reason, body)
 insert into rejected (received_at, device, topic, reason, detail, payload, payload_bytes) values
     ('2026-01-01Z', 'H1-hub/x', 'gw/H1-hub/z/x', 'not_json', 'QDETAILQ', convert_to('QPAYQ', 'UTF8'), 5),
     ('2026-01-01Z', 'H2-button', 'pingan/v1/H2-button/up', 'not_json', 'd', convert_to('QKEEPQ', 'UTF8'), 6);
+insert into askings (alarm, kind, home, begun_at, devices) values
+    (gen_random_uuid(), 'fall_suspected', 'H1', '2026-01-01Z', '{QOTHERQ}');
+insert into visit_notes values (gen_random_uuid(), 'routine_drift', 'H1', '2026-01-01Z', '2026-01-02Z', 'QOTHERQ');
 insert into detection_homes values ('H1', 1, 1, convert_to('H1-bed', 'UTF8'));
 insert into routines values ('H1', 'inactivity', 'x', 1, convert_to('QOTHERQ', 'UTF8'), '2026-01-01Z');
 insert into shadow_alarms (id, home, detector, label, kind, rule, at, raised_at, evidence)
