@@ -160,7 +160,7 @@ class _Home:
 class Coverage:
     """Feed it the register, every device that is heard, and time; it says which areas are not.
 
-    `heard` costs a few additions, and at most one a minute for a home; a look at all areas is taken once a minute.
+    `heard` costs an entry in a table; what it means is counted at the tick, and looked at once a minute.
     """
 
     def __init__(
@@ -175,6 +175,8 @@ class Coverage:
         self._last_ms: int | None = None
         self._hour: int | None = None
         self._deaf: tuple[str, ...] = ()
+        self._waiting: dict[_Home, int] = {}
+        """Homes that were heard since the last tick, and after how many minutes the next heartbeats are missed."""
         self.place(members, codes)
 
     def place(self, members: Iterable[Member], codes: Collection[str] = ()) -> None:
@@ -231,22 +233,28 @@ class Coverage:
             return
         home, minutes = found
         home.last_ms = now_ms
+        self._waiting[home] = max(minutes, self._waiting.get(home, 0))
+
+    def _take(self) -> None:
+        """Count what was heard since the last tick, as of this minute."""
         now = self._minute
-        if home.minute != now:
-            back = now - home.minute
-            for area in home.areas:
-                if back < LONGEST:
-                    area.heard[back] -= 1
-                area.heard[0] += 1
-                if not home.expected:
-                    area.expect(home, 1)
-            home.minute, home.expected = now, True
-        if minutes and home.until < now + minutes:
-            for area in home.areas:
-                if home.until >= now:
-                    area.until[home.until - now] -= 1
-                area.until[minutes] += 1
-            home.until = now + minutes
+        for home, minutes in self._waiting.items():
+            if home.minute != now:
+                back = now - home.minute
+                for area in home.areas:
+                    if back < LONGEST:
+                        area.heard[back] -= 1
+                    area.heard[0] += 1
+                    if not home.expected:
+                        area.expect(home, 1)
+                home.minute, home.expected = now, True
+            if minutes and home.until < now + minutes:
+                for area in home.areas:
+                    if home.until >= now:
+                        area.until[home.until - now] -= 1
+                    area.until[minutes] += 1
+                home.until = now + minutes
+        self._waiting.clear()
 
     def deaf(self, now_ms: int, heard_ms: int | None = None) -> tuple[str, ...]:
         """The widest areas of which so little is heard that the fault is not the people's; in order.
@@ -257,13 +265,19 @@ class Coverage:
             self._heard_ms += max(0, now_ms - self._last_ms if heard_ms is None else heard_ms)
         self._last_ms = now_ms
         minute = self._heard_ms // MINUTE_MS
-        if minute > self._minute:
-            for _ in range(min(minute - self._minute, LONGEST)):
-                for area in self._areas.values():
-                    area.next_minute()
-            self._minute = minute
+        while self._minute < minute - 1:
+            self._next_minute()
+        # Where a tick is longer than a minute, whatever was heard within it may have been heard at its end.
+        self._take()
+        if self._minute < minute:
+            self._next_minute()
             self._look(now_ms)
         return self._deaf
+
+    def _next_minute(self) -> None:
+        self._minute += 1
+        for area in self._areas.values():
+            area.next_minute()
 
     def why(self, code: str) -> Shortfall | None:
         """What an area that is deaf lacked when it was found out; None: that was before a restart."""

@@ -1,5 +1,6 @@
 """Of which areas nothing is heard: what must be seen, and what must never be taken for it."""
 
+import math
 import random
 from collections.abc import Callable, Iterable
 
@@ -269,15 +270,16 @@ def test_the_counts_are_those_of_a_plain_look(seed: int, place_again: bool) -> N
     now = minute = 0
     coverage.deaf(now)
     for _ in range(chance.randrange(5, 60)):
-        for member in chance.sample(some, chance.randrange(len(some))):
-            coverage.heard(member.device, now)
-            last[member.home] = minute
-            if member.heartbeat_seconds <= 900:
-                until[member.home] = max(until.get(member.home, 0), minute + -(-member.heartbeat_seconds * 3 // 60))
-        if place_again and chance.random() < 0.2:
-            coverage.place(some, ("11",))
         step = chance.choice([1, 1, 2, 7, 30, 100])
         minute += step
+        for member in chance.sample(some, chance.randrange(len(some))):
+            coverage.heard(member.device, now)
+            last[member.home] = minute - 1
+            if member.heartbeat_seconds <= 900:
+                missed = minute - 1 + math.ceil(member.heartbeat_seconds * 3 / 60)
+                until[member.home] = max(until.get(member.home, 0), missed)
+        if place_again and chance.random() < 0.2:
+            coverage.place(some, ("11",))
         now += step * MINUTE
         coverage.deaf(now)
         for code, area in coverage._areas.items():
@@ -286,6 +288,19 @@ def test_the_counts_are_those_of_a_plain_look(seed: int, place_again: bool) -> N
             found = [(sum(minute - last[one] < window for one in mine if one in last), expected) for window in WINDOWS]
             assert area.counts()[:SUPERVISED] == found
             assert area.counts()[SUPERVISED][0] == sum(until.get(one, -1) >= minute for one in mine)
+
+
+def test_what_is_heard_within_a_long_tick_may_have_been_heard_at_its_end() -> None:
+    """As on the driven clock, which stands still while devices speak."""
+    area = members("110", 40, 90)
+    watched = line(area)
+    for _ in range(20):
+        for device in names(area):
+            watched.coverage.heard(device, watched.now_ms)
+        watched.now_ms += HOUR
+        assert watched.coverage.deaf(watched.now_ms) == ()
+    watched.now_ms += HOUR
+    assert watched.coverage.deaf(watched.now_ms) == ("110",)
 
 
 def test_ten_thousand_messages_of_strangers_cost_nothing_and_say_nothing() -> None:
