@@ -4,23 +4,19 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from alerting import shadow
 from alerting.shadow import Refused, State, Wanted
+from alerting.shadow_text import lines
 from alerting.shadow_words import say
 from pingan.clock import SystemClock
 from pingan.database import LOST, Database
 from pingan.settings import Common, SettingsError, load
 
 Work = Callable[[Database, argparse.Namespace], Awaitable[None]]
-
-SIDES = ("live", "shadow")
-COUNTS = ("rang", "false", "undecided", "withdrawn", "asked")
-SHARES = ("false_per_person_week", "asked_per_person_week", "sensitivity")
 
 
 def main(argv: list[str]) -> int:
@@ -110,39 +106,6 @@ async def _report(database: Database, arguments: argparse.Namespace) -> None:
             connection, arguments.detector, arguments.label, now, now, days=arguments.days, scope=arguments.area
         )
     _tell(msgspec.json.encode(found).decode() if arguments.json else "\n".join(lines(found, _language())))
-
-
-def lines(found: Mapping[str, Any], language: str) -> list[str]:
-    """The report as people read it."""
-
-    def words(key: str, **values: object) -> str:
-        return say(key, language, **values)
-
-    def figure(value: float) -> str:
-        return f"{value:.3g}"
-
-    def share(one: Mapping[str, float] | None) -> str:
-        return words("none") if one is None else words("interval", **{key: figure(n) for key, n in one.items()})
-
-    def waits(one: Mapping[str, Any]) -> str:
-        return " / ".join(words("none") if one[key] is None else str(one[key]) for key in ("p50", "p90"))
-
-    days = {key: f"{found[key]:%Y-%m-%d}" for key in ("first", "until")}
-    table = [["", *(words(f"column_{side}") for side in SIDES)]]
-    table += [[words(f"row_{name}"), *(str(found[side][name]) for side in SIDES)] for name in COUNTS]
-    table += [[words(f"row_{name}"), *(share(found[side][name]) for side in SIDES)] for name in SHARES]
-    name = "minutes_to_detect"
-    table.append([words(f"row_{name}"), *(waits(found[side][name]) for side in SIDES)])
-    said = [words("head", **{**found, **days, "weeks": f"{found['person_weeks']:.1f}"})]
-    said += ["  ".join(f"{cell:<28}" for cell in row).rstrip() for row in table]
-    said.append(words("intervals"))
-    if found["found_by_both"]:
-        said.append(words("both", n=found["found_by_both"], minutes=found["minutes_sooner_median"]))
-    said.append(words("cannot_know"))
-    said += [
-        "  " + words(one["what"], **{key: n for key, n in one.items() if key != "what"}) for one in found["cannot_know"]
-    ]
-    return said
 
 
 def _language() -> str:

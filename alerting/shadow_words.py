@@ -112,6 +112,39 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "A shadow asks no resident: what somebody would have answered counts as rung, so its false alarms are"
         " overstated.",
     ),
+    # The page.
+    "title": ("检测器版本", "Detectors"),
+    "lead": (
+        "每个检测器有一个版本正式报警；别的可以先旁路运行：读同样的数据，不惊动任何人，只作比较。谁让哪个版本报警、为什么，都有记录。",
+        "Of each detector one version rings. Others can run in shadow first: on the same readings, ringing nobody, to"
+        " be compared. Who let which version ring, and why, is recorded.",
+    ),
+    "column_version": ("版本", "Version"),
+    "column_homes_live": ("正式报警（户）", "Rings (homes)"),
+    "column_homes_shadow": ("旁路运行（户）", "In shadow (homes)"),
+    "compare": ("比较与决定", "Compare and decide"),
+    "acts": ("决定记录", "What was decided"),
+    "no_acts": (
+        "还没有人作过决定：每个检测器都用第一个版本。",
+        "Nobody has decided anything: of each the first version rings.",
+    ),
+    "column_at": ("时间", "When"),
+    "column_state": ("决定", "Decision"),
+    "column_scope": ("区域", "Where"),
+    "column_by": ("决定人", "Who"),
+    "column_reason": ("理由", "Why"),
+    "decide": ("决定", "Decide"),
+    "field_area": ("区划代码（空：全部区域）", "Area code (empty: everywhere)"),
+    "field_reason": ("理由", "Why"),
+    "button_live": ("启用：正式报警", "Promote: let it ring"),
+    "button_shadow": ("旁路运行", "Run in shadow"),
+    "button_off": ("停止", "Stop"),
+    "mind": (
+        "启用后，被替换的版本再响一天，正在计时的静默不会丢；要让一个版本立刻安静，请改为旁路运行。",
+        "Once promoted, the version that it replaces rings on for a day, so that no silence under way is lost. To quiet"
+        " a version at once, put it into shadow.",
+    ),
+    "back": ("返回全部版本", "All versions"),
 }
 
 

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import uvicorn
 from fastapi import FastAPI
 
+from alerting.shadow_api import Versions
+from alerting.shadow_api import router as detectors_api
 from care.accounts import Accounts
 from care.api import router as register_api
 from care.device_config_api import router as configs_api
@@ -88,7 +90,7 @@ def _listen(settings: WebSettings) -> socket.socket:
 def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneInfo) -> FastAPI:
     """Everything that this process serves."""
     database, clock = this.database, this.clock
-    desk = Desk(database, clock)
+    desk, versions = Desk(database, clock), Versions(database, clock)
     parts = console.Parts(
         database=database,
         clock=clock,
@@ -99,6 +101,7 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
         secure=(settings.public_url or "").startswith("https://"),
         data=settings.data,
         logs=[this.log(name) for name in GROUPS],
+        versions=versions,
     )
     # Its own pages of documentation would need scripts from elsewhere.
     app = FastAPI(
@@ -114,6 +117,7 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
     app.include_router(devices_api(database, clock, principal))
     app.include_router(askings_api(database, clock, principal))
     app.include_router(suggestions_api(database, clock, principal, apply))
+    app.include_router(detectors_api(versions, principal))
     if settings.twilio_account_sid:
         _webhooks(app, settings, this, desk)
     console.mount(app, parts)

@@ -20,7 +20,7 @@ from pingan.database import LOST, Database
 from pingan.figures import Lagging
 from pingan.problem import Problem
 
-from . import asked, board, caller, devices, figures, incident, register_pages, sign_in, suggestions
+from . import asked, board, caller, detectors, devices, figures, incident, register_pages, sign_in, suggestions
 from .access import Guard
 from .live import Live
 from .page import Pages
@@ -55,6 +55,7 @@ class Parts:
     secure: bool
     data: Path | None
     logs: Sequence[Lagging]
+    versions: detectors.Versions
 
 
 class Headers:
@@ -81,6 +82,7 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
     app.include_router(asked.router(pages, parts.database, parts.clock))
     app.include_router(suggestions.router(pages, parts.database, parts.clock))
+    app.include_router(detectors.router(pages, parts.versions))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))

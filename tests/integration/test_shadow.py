@@ -23,6 +23,7 @@ from tests import alerting_support as support
 from tests.alerting_support import START_MS, place, reading
 from tests.conftest import Until
 from tests.detector_versions import TABLE
+from tests.integration.web_support import site
 
 HOME = partition_of("H1", "")
 
@@ -289,3 +290,37 @@ async def test_the_command(registered: Database) -> None:
     assert "It has not run in shadow in any watched home in this time." in report.stdout
     as_json = pingan(url, "report", *version, "--json")
     assert '"person_weeks":0' in as_json.stdout
+
+
+async def test_over_http_the_desk_reads_and_supervisors_decide_by_name(database: Database) -> None:
+    version = "/api/v1/detectors/inactivity/fixed-1"
+    body = {"state": "shadow", "reason": "试一试"}
+    async with site(database.url) as web:
+        await web.furnish()
+        boss, operator = await web.signed_in("supervisor"), await web.signed_in("operator")
+        machine, auditor = await web.machine("supervisor"), await web.signed_in("auditor")
+        for who, status in ((operator, 403), (machine, 403), (auditor, 403), (boss, 201)):
+            assert (await who.post(version, json=body)).status_code == status
+        for who, status in ((operator, 200), (machine, 200), (auditor, 403)):
+            assert (await who.get("/api/v1/detectors")).status_code == status
+        seen = (await operator.get("/api/v1/detectors")).json()
+        assert [(act["state"], act["by"]) for act in seen["acts"]] == [("shadow", "supervisor")]
+        report = (await operator.get(f"{version}/report", params={"days": 7})).json()
+        assert (report["shadow"]["rang"], report["cannot_know"][0]) == (0, {"what": "never_ran"})
+        refused = {
+            f"{version}/report?days=0": 422, f"{version}/report?area=99": 422,
+            "/api/v1/detectors/inactivity/none-1/report": 404, "/api/v1/detectors/none/1/report": 404,
+        }  # fmt: skip
+        for path, status in refused.items():
+            assert (await operator.get(path)).status_code == status, path
+        for wrong in ({"state": "loud", "reason": "x"}, {"state": "live"}, {"state": "live", "reason": " "}):
+            assert (await boss.post(version, json=wrong)).status_code == 422
+        page = "/detectors/inactivity/fixed-1"
+        form = {"state": "live", "reason": "四周没有误报", "area": "99"}
+        wrong_page = await boss.post(page, data=form)
+        assert wrong_page.status_code == 422
+        assert "没有区划 99" in wrong_page.text
+        assert "四周没有误报" in wrong_page.text, "what was written is still there"
+        assert (await operator.post(page, data=form)).status_code == 403
+        assert (await operator.get(page)).status_code == 403
+        assert (await boss.get("/detectors/none/1")).status_code == 404
