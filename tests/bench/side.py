@@ -161,17 +161,18 @@ def _flow(port: int) -> list[dict[str, Any]]:
         "id": "broker", "type": "mqtt-broker", "broker": "127.0.0.1", "port": port, "clientid": "side-node-red",
         "protocolVersion": "4", "keepalive": "60", "cleansession": True, "autoConnect": True, "usetls": False,
     }  # fmt: skip
+    place = {"z": "tab", "x": 100, "y": 100}  # what has no place on the page is taken for a setting, and hears nothing
     incoming = [
-        {"id": f"in-{channel}", "type": "mqtt in", "z": "flow", "topic": f"pingan/v1/+/up/{channel}", "qos": "1",
-         "datatype": "json", "broker": "broker", "wires": [["function"]]}
+        {"id": f"in-{channel}", "type": "mqtt in", "topic": f"pingan/v1/+/up/{channel}", "qos": "1",
+         "datatype": "json", "broker": "broker", "wires": [["answer"]], **place}
         for channel in ("reading", "alarm")
     ]  # fmt: skip
     return [
-        {"id": "flow", "type": "tab", "label": "flow"},
+        {"id": "tab", "type": "tab", "label": "flow"},
         broker,
         *incoming,
-        {"id": "function", "type": "function", "z": "flow", "func": function, "outputs": 1, "wires": [["out"]]},
-        {"id": "out", "type": "mqtt out", "z": "flow", "topic": "", "qos": "", "broker": "broker", "wires": []},
+        {"id": "answer", "type": "function", "func": function, "outputs": 1, "wires": [["out"]], **place},
+        {"id": "out", "type": "mqtt out", "topic": "", "qos": "", "broker": "broker", "wires": [], **place},
     ]
 
 
