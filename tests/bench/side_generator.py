@@ -2,7 +2,7 @@
 
 So many messages a second from 50 devices over QoS 1, 208 bytes each, every twentieth an SOS. A message is due when the
 schedule says so, and the answer to an SOS is timed from then, however late it could be sent. A fourth argument is how
-many devices more are connected and say nothing. Prints JSON.
+many devices more are connected and say nothing, a fifth which message is an SOS, if not the twentieth. Prints JSON.
 """
 
 import asyncio
@@ -71,7 +71,9 @@ class Sender:
         return event
 
 
-async def generate(path: Path, rate: float, seconds: float, crowd: int = 0) -> dict[str, object]:
+async def generate(
+    path: Path, rate: float, seconds: float, crowd: int = 0, sos_every: int = SOS_EVERY
+) -> dict[str, object]:
     access = read_access(path)
     hubs = [device for device in access.devices if device.kind == "hub"][:DEVICES]
     answered: dict[str, float] = {}
@@ -100,7 +102,7 @@ async def generate(path: Path, rate: float, seconds: float, crowd: int = 0) -> d
             sender = senders[number % len(senders)]
             late_max = max(late_max, now - intended)
             # Each device's share of alarms is the same: the count of devices and the twentieth have a common factor.
-            if (number // len(senders) + number) % SOS_EVERY == 0:
+            if (number // len(senders) + number) % sos_every == 0:
                 due[sender.alarm(stamp)] = intended
             elif sender.full:
                 skipped += 1
