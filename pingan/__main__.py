@@ -20,6 +20,7 @@ COMMANDS = {
     "alerting": ("alerting.runner", "main", "readings through the detectors into alarms"),
     "shadow": ("alerting.shadow_command", "main", "versions of detectors: try one in shadow, compare, promote"),
     "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
+    "suggestions": ("dispatch.learning_command", "main", "what closures suggest, and how often alarms were false"),
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "codec": ("ingest.try_codec", "main", "try: what a device's or a gateway's message becomes, or why not"),
     "register": ("care.commands", "main", "the register: import, export, sample"),
@@ -34,7 +35,7 @@ COMMANDS = {
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
-TYPED_BY_PEOPLE = ("migrate", "register", "export", "erase", "receiver", "sim", "device", "ca", "shadow")
+TYPED_BY_PEOPLE = ("migrate", "register", "export", "erase", "receiver", "suggestions", "sim", "device", "ca", "shadow")
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 
 

@@ -306,7 +306,7 @@ async def test_a_danger_never_waits_behind_what_rings_nobody(room: Room) -> None
 
 
 async def test_askings_and_notes_by_api_and_on_the_pages(room: Room, postgres_url: str) -> None:
-    note = await room.found("routine_drift", "drift", value=1.4, unit="hours")
+    note = await room.found("routine_drift", "drift", measure="rising", was=6.5, value=8.75, unit="o'clock")
     room.clock.advance(to_ms(SystemClock().now()))  # type: ignore[union-attr]
     suspicion = await room.suspect()
     await room.take()
@@ -321,7 +321,9 @@ async def test_askings_and_notes_by_api_and_on_the_pages(room: Room, postgres_ur
             assert (await client.get("/api/v1/askings")).status_code == 403
         async with await one.signed_in("operator") as client:
             assert "陈秀英" in (await client.get("/asking")).text
-            assert "下次上门时留意" in (await client.get("/register/homes/H001")).text
+            page = (await client.get("/register/homes/H001")).text
+            assert "下次上门时留意" in page
+            assert "起床 6:30 → <b>8:45</b>" in page
             done = await client.post(f"/notes/{note}/acknowledge")
             assert done.headers["location"] == "/register/homes/H001#notes"
             assert (await client.post(f"/notes/{suspicion}/acknowledge")).status_code == 404

@@ -1,5 +1,9 @@
 """What closures teach: verdicts, figures, suggestions with their evidence, and a decision of a named person."""
 
+import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -13,9 +17,10 @@ from care.records import HOMES
 from dispatch import learning
 from dispatch.desk import Desk
 from dispatch.incident import Answer, Close
-from pingan.clock import DrivenClock
+from pingan.clock import DrivenClock, SystemClock, to_ms
 from pingan.database import Database
 from tests.integration.web_support import Site, site
+from tests.stories.support import ROOT
 
 REGISTER = """
 insert into areas values ('4407', '江门市', 'city', null), ('4408', '另一市', 'city', null);
@@ -221,6 +226,28 @@ async def test_a_supervisor_sees_what_speaks_for_it_and_declines_on_the_page(at:
         assert "不采纳" in page
         assert 'name="decision"' not in page
         assert (await client.post("/suggestions", data=form)).status_code == 409
+
+
+async def test_the_command_tells_it_in_both_languages(past: Past, postgres_url: str) -> None:
+    past = Past(past.database, DrivenClock(to_ms(SystemClock().now()) - 10 * 86_400_000))
+    for _ in range(5):
+        await past.rang("accidental")
+
+    async def told(language: str, *arguments: str) -> str:
+        environ = {"PATH": os.environ["PATH"], "PINGAN_DATABASE_URL": postgres_url, "PINGAN_LANGUAGE": language}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pingan", "suggestions", *arguments,
+            cwd=ROOT, env=environ | {"PYTHONUTF8": "1"}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        return output.decode()
+
+    assert "5 of 5 calls that were judged in 60 days were accidental" in await told("en")
+    assert "按住时间 0 → 3 秒" in await told("zh")
+    found = json.loads(await told("en", "--json"))
+    assert found["suggestions"][0]["id"] == "hold_seconds:H001-pendant"
+    assert found["false_alarms"]["devices"][0]["false"] == 5
 
 
 async def test_an_accepted_floor_stands_in_the_register(at: Site) -> None:
