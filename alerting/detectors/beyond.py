@@ -204,7 +204,8 @@ def judge(track: Track, device: str, rule: Rule, now: Now) -> list[Step]:
             told = track.told = Told(reading_id(device, *run.first[1:]), now.heard_ms, run.last_minute)
             steps.append(Step("raised", told.episode, run))
         elif believed:
-            told.last_minute = max(told.last_minute, believed[-1].last_minute)
+            # Not the latest that it ever was: of a minute a later reading may say that it was not beyond.
+            told.last_minute = believed[-1].last_minute
         if not told.settled and now.heard_ms - told.heard >= SETTLE_MS:
             told.settled = bool(believed)
             if not believed:
@@ -219,13 +220,16 @@ def judge(track: Track, device: str, rule: Rule, now: Now) -> list[Step]:
 
 
 def _over(track: Track, told: Told, rule: Rule, now: Now) -> bool:
-    within = [minute for minute in track.minutes if not minute.is_beyond and minute.minute > told.last_minute]
-    beyond = [minute for minute in track.minutes if minute.is_beyond and minute.minute > told.last_minute]
-    last = max([told.last_minute, *(minute.minute for minute in beyond)])
-    return any(
-        (minute.minute - last) * MINUTE_MS >= rule.over_ms and now.heard_ms - minute.since >= LATE_MS
-        for minute in within
-    )
+    """Whether at any moment since, so long after what was beyond, something else was measured, and all late is in."""
+    last = told.last_minute
+    for minute in track.minutes:
+        if minute.minute <= last:
+            continue
+        if minute.is_beyond:
+            last = minute.minute
+        elif (minute.minute - last) * MINUTE_MS >= rule.over_ms and now.heard_ms - minute.since >= LATE_MS:
+            return True
+    return False
 
 
 def _deadline(track: Track, rule: Rule, now: Now) -> int | None:
