@@ -33,9 +33,25 @@ class Copy(NamedTuple):
 
     range_g: float | None
     rate_hz: float | None
+    knocked: bool = False
+    """With blows to the sensor, where nobody falls."""
 
 
-COPIES = (Copy(None, None), Copy(2.0, 25.0), Copy(4.0, None), Copy(2.0, None), Copy(8.0, 20.0))
+COPIES = (
+    Copy(None, None),
+    Copy(2.0, 25.0),
+    Copy(4.0, None),
+    Copy(2.0, None),
+    Copy(8.0, 20.0),
+    Copy(None, None, knocked=True),
+)
+KNOCKS_EVERY_SECONDS = 6.0
+KNOCK_G = (1.5, 8.0)
+KNOCK_SECONDS = (0.03, 0.1)
+KNOCK_RINGS_HZ, KNOCK_FADES_SECONDS = (6.0, 15.0), (0.04, 0.12)
+SWING_G, SWING_SECONDS = (0.0, 1.2), (0.1, 0.35)
+"""A blow as it is when a hand strikes a table or a pendant swings against it: a swing towards it, a push, and what
+rings after. Most published sets have hardly any, and without them every hard moment followed by rest is a fall."""
 GAIN_DEVIATION = 0.02
 CUT_SHARE = 0.3
 """Of the copies end this many seconds after the impact, so that the end of a trial tells nothing: chosen."""
@@ -97,6 +113,8 @@ def _examples(recordings: Recordings, seed: int) -> Examples:
     lines: list[Windows] = []
     for row, trial in recordings:
         for number, copy in enumerate(COPIES):
+            if copy.knocked and trial.fall:
+                continue
             random = np.random.default_rng((seed, row, number))
             found, places, peaks = _windows(recordings.samples(row) / COUNTS_PER_G, trial, copy, number > 0, random)
             if not places:
@@ -129,6 +147,8 @@ def _windows(
         rate_hz = copy.rate_hz
         wanted = np.arange(int(len(g) * rate_hz / RATE_HZ)) * RATE_HZ / rate_hz
         g = np.column_stack([np.interp(wanted, np.arange(len(g)), g[:, axis]) for axis in range(3)])
+    if copy.knocked:
+        g = _knocked(g, random)
     range_g = min(trial.range_g, copy.range_g or trial.range_g)
     line = slots(Burst(np.clip(g, -range_g, range_g), rate_hz, range_g, trial.position), at_ms)
     none = Windows(np.empty((0, LENGTH, 3)), np.empty((0, LENGTH)))
@@ -147,6 +167,28 @@ def _windows(
             if random.random() < CUT_SHARE:
                 one[BEFORE + int(random.uniform(*CUT_SECONDS) * 1000 / SLOT_MS) :] = np.nan
     return Windows(cut[:, :, :3], cut[:, :, 3]), places, peaks[places]
+
+
+def _knocked(g: Floats, random: np.random.Generator) -> Floats:
+    """The same with blows at chance moments, from chance sides."""
+    result = g.copy()
+    seconds = np.arange(len(g)) / RATE_HZ
+    for _ in range(max(1, round(len(g) / RATE_HZ / KNOCKS_EVERY_SECONDS))):
+        since = seconds - random.uniform(0.5, max(0.6, seconds[-1] - 0.5))
+        side, swing_side = (one / np.linalg.norm(one) for one in random.normal(size=(2, 3)))
+        length, swing = random.uniform(*KNOCK_SECONDS), random.uniform(*SWING_SECONDS)
+        push = np.where((since >= 0) & (since <= length), np.sin(np.pi * np.clip(since / length, 0, 1)), 0.0)
+        rings = np.where(
+            since > length,
+            0.5
+            * np.exp(-np.clip(since - length, 0, None) / random.uniform(*KNOCK_FADES_SECONDS))
+            * np.sin(2 * np.pi * random.uniform(*KNOCK_RINGS_HZ) * (since - length)),
+            0.0,
+        )
+        towards = np.where((since < 0) & (since >= -swing), np.sin(np.pi * np.clip(-since / swing, 0, 1)), 0.0)
+        result += random.uniform(*KNOCK_G) * (push - rings)[:, None] * side
+        result += random.uniform(*SWING_G) * towards[:, None] * swing_side
+    return result
 
 
 def _labels(trial: Trial, seconds: Floats, peaks: Floats) -> list[int]:
