@@ -13,7 +13,10 @@ BOARDS_AND_RULES := tests/integration/test_promtool.py tests/unit/test_alert_rul
 # the long stories come before the many short tests that fill up what is left.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help up down doctor test check format bench faults mutants schema dashboards lock clean installed installed-for-tests
+# Where the recordings are: docs/evaluate.md says which, and who may have them.
+DATA := ../shared/data
+
+.PHONY: help up down doctor test check format bench evaluate faults mutants schema dashboards lock clean installed installed-for-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +51,9 @@ format: installed-for-tests ## Format the code, and mend what the linter can
 bench: installed-for-tests ## Measure speed and size on this machine
 	@$(INSTALL) peers
 	$(PYTHON) -m tests.bench
+
+evaluate: installed-for-tests ## The detectors on recordings of real people (DATA=folder): the table of docs/detection.md
+	PINGAN_LANGUAGE=en OMP_NUM_THREADS=1 $(PYTHON) -m pingan evaluate everything $(DATA) --page docs/detection.md
 
 faults: installed-for-tests ## Kill and hold every process in turn while presses are made
 	$(PYTHON) -m tests.faults

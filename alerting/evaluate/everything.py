@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from alerting.detectors.table import DETECTORS
 from alerting.evaluate import falls, homes, movements, report, training, trials
 from alerting.evaluate.homes import Plan, Silence
 from alerting.evaluate.movements import CHINA, Home
@@ -31,6 +32,12 @@ class Part(NamedTuple):
     name: str
     found: dict[str, Any]
     lines: list[str]
+    version: str = ""
+    """Of the detector, where several are measured."""
+
+    @property
+    def title(self) -> str:
+        return f"### {say(self.name)}" + (f" ({self.version})" if self.version else "")
 
 
 def main(argv: list[str], cover: Cover) -> int:
@@ -45,7 +52,7 @@ def main(argv: list[str], cover: Cover) -> int:
         parts = []
         for part in every_part(arguments.data, cover, arguments.jobs):
             parts.append(part)
-            sys.stdout.write("\n".join(["", f"### {say(part.name)}", "", *part.lines, ""]))
+            sys.stdout.write("\n".join(["", part.title, "", *part.lines, ""]))
             sys.stdout.flush()
         page.write(parts)
     except BadRecording as bad:
@@ -65,10 +72,14 @@ def every_part(data: Path, cover: Cover, jobs: int) -> Iterator[Part]:
     yield from across(some.trials, jobs)
     yield from over_folds(some.trials, jobs)
     tihm = movements.activity(data / "homes" / "tihm_activity.csv.gz").homes
-    yield silent("tihm", tihm, Plan(), cover)
-    yield silent("tihm_silent", tihm, Plan(silence=SILENCE, collapses_an_hour=0), cover)
-    yield silent("single_houses", movements.single_residents(data / "homes" / "single_residents").homes, Plan(), cover)
-    yield silent("casas_home", movements.casas(data / "homes" / "casas_home_30days.txt").homes, Plan(), cover)
+    for version in DETECTORS["inactivity"]:
+        yield silent("tihm", tihm, Plan(version=version), cover)
+        yield silent("tihm_silent", tihm, Plan(version=version, silence=SILENCE, collapses_an_hour=0), cover)
+    houses = movements.single_residents(data / "homes" / "single_residents").homes
+    house = movements.casas(data / "homes" / "casas_home_30days.txt").homes
+    for version in DETECTORS["inactivity"]:
+        yield silent("single_houses", houses, Plan(version=version), cover)
+        yield silent("casas_home", house, Plan(version=version), cover)
 
 
 def over_folds(some: list[Trial], jobs: int) -> Iterator[Part]:
@@ -104,7 +115,7 @@ def silent(name: str, some: list[Home], plan: Plan, cover: Cover) -> Part:
     found: dict[str, Any] = {"said": [], **homes.figures_of(some, walked, plan)}
     if plan.silence is not None:
         found["silent_together"] = homes.silent_together(walked, plan.silence)
-    return Part(name, found, report.homes(found, plan))
+    return Part(name, found, report.homes(found, plan), plan.version or "")
 
 
 class _Page:
@@ -119,8 +130,8 @@ class _Page:
             raise BadRecording(f"{path} has no place for the table: {BEGIN} … {END}") from None
 
     def write(self, parts: Sequence[Part]) -> None:
-        lines = [line for part in parts for line in ("", f"### {say(part.name)}", "", *part.lines)]
+        lines = [line for part in parts for line in ("", part.title, "", *part.lines)]
         text = "\n".join([self._before + BEGIN, *lines, "", END + self._after])
         self._path.write_text(text, encoding="utf-8")
-        found = {part.name: part.found for part in parts}
+        found = {"/".join(filter(None, (part.name, part.version))): part.found for part in parts}
         self._path.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
