@@ -82,7 +82,7 @@ async def incident(connection: Connection, incident_id: int, now: datetime, area
         **shown,
         "alarms": await all_of(sql.alarms, scope=scope, alarms=GROUP_ALARMS if grouped else None),
         "related": [] if grouped else await all_of(sql.related, kinds=RELATED, rows=RELATED_ROWS),
-        "rows": await all_of(sql.rows, scope=scope, ending=list(ENDING), rows=GROUP_ROWS) if grouped else [],
+        "rows": await _rows_of_group(all_of, scope) if grouped else [],
         "askings": await asking.of_incident(connection, incident_id),
         "journal": await all_of(sql.journal),
         "sends": await all_of(sql.sends),
@@ -90,6 +90,12 @@ async def incident(connection: Connection, incident_id: int, now: datetime, area
         "history": await all_of(sql.history) if shown["home"] else [],
         "card": await _card(all_of, shown["home"]),
     }
+
+
+async def _rows_of_group(all_of: Any, scope: str | None) -> list[Row]:
+    """Its devices; of an area that is not heard, and whose devices nobody misses yet, its homes."""
+    devices: list[Row] = await all_of(sql.rows, scope=scope, ending=list(ENDING), rows=GROUP_ROWS)
+    return devices or await all_of(sql.unheard_homes, scope=scope, rows=GROUP_ROWS)
 
 
 async def _card(all_of: Any, home: str | None) -> Row | None:

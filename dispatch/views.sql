@@ -18,8 +18,9 @@ where (incidents.wake_at is not null) = %(open)s and (%(incident)s::bigint is nu
   and (%(area)s::text is null or starts_with(homes.area, %(area)s)
        or incidents.danger and incidents.home is null
        or grouped_by is not null and incidents.home is null and exists (
-           select from alarms join homes own on own.id = alarms.home
-           where alarms.incident = incidents.id and starts_with(own.area, %(area)s)))
+           select from alarms left join homes own on own.id = alarms.home
+           where alarms.incident = incidents.id and (starts_with(own.area, %(area)s) or of_area(alarms)
+               and (starts_with(evidence->>'area', %(area)s) or starts_with(%(area)s, evidence->>'area')))))
 order by case when %(open)s then not (incidents.body->>'ringing')::boolean end,
          case when %(open)s then incidents.danger end desc,
          case when %(open)s then incidents.opened_at end, incidents.t9 desc
@@ -32,8 +33,9 @@ where incidents.id = %(incident)s
   and (%(area)s::text is null or starts_with(homes.area, %(area)s)
        or incidents.danger and incidents.home is null
        or grouped_by is not null and incidents.home is null and exists (
-           select from alarms join homes own on own.id = alarms.home
-           where alarms.incident = incidents.id and starts_with(own.area, %(area)s)))
+           select from alarms left join homes own on own.id = alarms.home
+           where alarms.incident = incidents.id and (starts_with(own.area, %(area)s) or of_area(alarms)
+               and (starts_with(evidence->>'area', %(area)s) or starts_with(%(area)s, evidence->>'area')))))
 
 -- name: was_anybodys
 -- Whether it was everybody's to see until somebody said whose home it is: they look once more, and may see it no longer.
@@ -72,10 +74,27 @@ from alarms
 left join devices on devices.id = alarms.device
 left join homes on homes.id = alarms.home
 left join areas on areas.code = homes.area
-where incident = %(incident)s and alarms.kind = any(%(ending)s)
+where incident = %(incident)s and alarms.kind = any(%(ending)s) and not of_area(alarms)
   and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
 group by alarms.device, alarms.home, homes.address, areas.name, devices.kind, devices.model
 order by count(restored_at) = count(*), alarms.home, alarms.device limit %(rows)s
+
+-- name: unheard_homes
+-- The homes of an area that is not heard, those that have been silent for the longest first: its alarm names none.
+select null as device, homes.id as home, homes.address, areas.name as area_name, null as device_kind, null as model,
+       (select string_agg(name, '、' order by id) from people where people.home = homes.id) as person,
+       array[alarms.kind] as kinds, coalesce(last.at, alarms.at) as at,
+       coalesce(alarms.restored_at, case when last.at > alarms.at then last.at end) as restored_at
+from alarms
+join homes on starts_with(homes.area, alarms.evidence->>'area')
+join areas on areas.code = homes.area
+join lateral (
+    select max(device_heard.last_at) as at from devices left join device_heard on device_heard.device = devices.id
+    where devices.home = homes.id and devices.enabled having count(*) > 0
+) last on true
+where incident = %(incident)s and of_area(alarms) and (%(scope)s::text is null or starts_with(homes.area, %(scope)s))
+order by coalesce(alarms.restored_at, case when last.at > alarms.at then last.at end) is not null, last.at nulls first,
+         homes.id limit %(rows)s
 
 -- name: journal
 select number, at, event, decision, actor, detail from journal where incident = %(incident)s order by number

@@ -459,6 +459,11 @@ async def test_an_area_that_is_not_heard_is_one_incident_and_what_is_lost_there_
     [row] = await desks.board()
     assert (row["cause"], row["danger"], row["area_name"], row["home"]) == ("cannot_hear", False, "棠下镇", None)
     assert (row["group"]["of"], row["group"]["devices"], row["group"]["back"]) == ("440101", 2 * HOMES, 0)
+    assert len(await desks.board("44010102")) == len(await desks.board("44")) == 1
+    assert await desks.board("4402") == []
+    shown = await desks.one(row["id"], "44010102")
+    assert {one["home"][0] for one in shown["rows"]} == {"W"}, "each sees the homes that they may see alone"
+    assert ({one["area_name"] for one in shown["rows"]}, shown["rows"][0]["restored_at"]) == ({"西村"}, None)
     await desks.lost(["E1-hub", "W1-hub"])
     await desks.settle()
     [row] = await desks.board()
