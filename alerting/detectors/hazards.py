@@ -30,8 +30,8 @@ ROOM = (12.0, 32.0)
 """A sensor that was never within is in no room: it hangs in a fridge, or out of doors in winter."""
 PERSONAL_DEVICES = frozenset({"watch", "pendant", "tracker", "button"})
 """What a person wears measures the person."""
-FAHRENHEIT_MAX = 80.0
-"""A room that is hotter has burnt down: the sensor is broken."""
+POWER_ON_C = 85.0
+"""What a common thermometer (DS18B20) says until it has measured anything."""
 ROOM_TEMPERATURE = "room_temperature"
 """The kind under which somebody may set other limits for a home."""
 
@@ -175,7 +175,7 @@ class Hazards:
         if not isinstance(value, int | float) or type(value) is bool or not isfinite(value):
             return
         state, key = self._state, f"{heard.device}#{heard.sensor or ''}#{heard.kind}"
-        if heard.kind == "temperature" and (heard.device in state.personal or value >= FAHRENHEIT_MAX):
+        if heard.kind == "temperature" and (heard.device in state.personal or value == POWER_ON_C):
             return
         sensor = state.sensors.get(key)
         if sensor is None:
