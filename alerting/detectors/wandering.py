@@ -25,8 +25,7 @@ CAME_BACK = "came_back"
 NIGHT_FROM_HOUR = 23
 NIGHT_UNTIL_HOUR = 5
 RETURN_MS = 15 * MINUTE_MS
-"""Chosen on TIHM (25 homes of people with dementia): 21 such doors in 151 home-weeks.
-"""
+"""Chosen on TIHM (25 homes of people with dementia): 21 such doors in 151 home-weeks."""
 INSIDE = frozenset({"motion", "occupancy", "vibration", "bed"})
 """Kinds of reading by which somebody moves inside, when they are true."""
 DOORS = frozenset({"door", "contact"})
