@@ -18,7 +18,7 @@ from alerting.partition import Partition
 from alerting.watch import VERSION
 from pingan.clock import DrivenClock, SystemClock, from_ms
 from pingan.database import Database
-from pingan.log import Fenced, Record
+from pingan.log import PARTITIONS, Fenced, Record
 from pingan.messages import DeviceSettings, Message, Tick, decode, encode, partition_of
 from pingan.postgres_log import PostgresLog
 from tests import alerting_support as support
@@ -70,6 +70,35 @@ async def test_silence_becomes_an_alarm_and_the_checkpoint_holds_all_of_it(
     assert (time["heard_ms"], time["at_ms"], time["epoch"]) == (70 * 60_000, START_MS + 70 * 60_000, 1)
     [home] = await support.rows(database, "select * from detection_homes")
     assert (home["home"], home["partition"], home["version"]) == ("H1", HOME, VERSION)
+
+
+async def test_an_area_that_is_deaf_is_one_alarm_of_all_partitions_and_a_restart_forgets_it_not(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    log = PostgresLog("readings", database, driven)
+
+    async def tick(number: int, *deaf: str) -> None:
+        body = encode(Tick(START_MS + number * 1000, 1000, 1, deaf, {"35": (25, 0, 22.5, 10)} if deaf else {}))
+        await log.append([Record(partition, body) for partition in range(PARTITIONS)])
+
+    async def all_caught_up() -> bool:
+        return (await log.lag()).get("alerting") == 0
+
+    async with support.watching(database.url, driven, "first"):
+        await tick(1)
+        await tick(2, "35")
+        await until(all_caught_up)
+    [said] = await support.alarms(database)
+    assert (said["kind"], said["home"], said["evidence"]["area"]) == ("cannot_hear", None, "35")
+    kept = await support.rows(database, "select distinct deaf from detection_partitions")
+    assert kept == [{"deaf": {"35": START_MS + 2000}}]
+    async with support.watching(database.url, driven, "second"):
+        await tick(3, "35")
+        await tick(4)
+        await until(all_caught_up)
+    [again, over] = sorted(await support.alarms(database), key=lambda row: row["kind"])
+    assert (again["id"], over["kind"]) == (said["id"], "hearing_restored")
+    assert over["evidence"]["restores"] == str(said["id"])
 
 
 async def test_mutant_a_timer_in_memory_would_forget_this_silence(
