@@ -82,8 +82,7 @@ ABSURD = "absurd"
 """Ingest's word on a device's time that cannot be."""
 
 Reason = Literal["answered", "room_movement", "late_reading", "cannot_hear", "away", "not_watched"]
-REASONS: tuple[Reason, ...] = ("answered", "room_movement", "late_reading", "cannot_hear", "away", "not_watched")
-"""Why a suspicion or an alarm is over. Of several between two ticks the first in this order is said."""
+"""Why a suspicion or an alarm is over. `late_reading`: a movement or an answer of before, that came only now."""
 
 
 Movement = tuple[int, int, str, str, int]
@@ -109,6 +108,8 @@ class Over(msgspec.Struct, array_like=True):
     episode: str
     rule: str
     reason: Reason
+    said: int
+    """heard_ms at which it was suspected or raised."""
     at_ms: int
     movement: Movement | None = None
     after: Movement | None = None
@@ -148,6 +149,8 @@ class State(msgspec.Struct, array_like=True):
     asked: int | None = None
     asked_ms: int = 0
     raised: int | None = None
+    limit_ms: int | None = None
+    """Of this silence, by what was usual when it began; None: not looked up yet."""
     over: Over | None = None
     levels: dict[str, int] = {}
     movers: dict[str, int] = {}
@@ -192,7 +195,8 @@ class LearnedInactivity:
 
     def on_settings(self, settings: HomeSettings, now: Now) -> None:
         state = self._state
-        watched_before, zone_before = state.ceiling_hours is not None, state.zone
+        before = (state.ceiling_hours, state.floor_hours)
+        zone_before = state.zone
         state.ceiling_hours = settings.inactivity_hours
         floor = FLOOR_HOURS if settings.inactivity_floor_hours is None else settings.inactivity_floor_hours
         state.floor_hours = max(FLOOR_LEAST_HOURS, floor)
@@ -202,12 +206,14 @@ class LearnedInactivity:
         state.movers = {device: since for device, since in state.movers.items() if device in state.levels}
         if state.ceiling_hours is None:
             self._end("not_watched", now)
-        elif not watched_before:
+        elif before[0] is None:
             # Watching begins now, whatever was or was not heard before.
             self._begin(f"settings/{settings.revision}", now.at_ms)
         if state.today is None or zone_before != state.zone:
             state.today = self._day(now.at_ms)
-        self._set_limits()
+        if (state.ceiling_hours, state.floor_hours) != before:
+            state.limit_ms = None
+            self._set_limits()
         state.due = state.deadline = now.heard_ms
 
     def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
@@ -271,14 +277,14 @@ class LearnedInactivity:
         state = self._state
         moved = now.heard_ms + min(0, movement[0] - now.at_ms)
         pending, last, over = state.pending, state.last, state.over
-        asked = state.asked is not None or over is not None
-        if reason == "room_movement" and asked and movement[0] < state.asked_ms:
+        said = state.raised if state.raised is not None else state.asked
+        if over is not None:
+            said = over.said
+        if said is not None and moved < said:
             reason = "late_reading"
-        if over is not None and over.movement is not None and (over.after is None or movement > over.after):
-            # Between two ticks order has no meaning: of several the same one is named.
-            said = (REASONS.index(over.reason), over.movement)
-            if (REASONS.index(reason), movement) < said:
-                over.reason, over.movement = reason, movement
+        if over is not None and over.movement is not None and (over.after is None or over.after < movement):
+            # Between two ticks order has no meaning: of several the earliest is what ended the silence.
+            over.reason, over.movement = min((over.movement, over.reason), (movement, reason))[::-1]
         if last is not None and movement <= last:
             if pending is not None and pending.start < moved < pending.end:
                 pending.end, pending.end_ms = moved, movement[0]
@@ -290,7 +296,7 @@ class LearnedInactivity:
                 state.pending = Pending(state.since, moved, last[0], movement[0], state.place, state.raised)
         self._end(reason, now, movement)
         state.last, state.since_ms, state.begun_ms, state.episode = movement, movement[1], movement[0], ""
-        state.broken, state.asked, state.raised = False, None, None
+        state.broken, state.asked, state.raised, state.limit_ms = False, None, None, None
         state.since = moved if movement[0] < now.at_ms else None
         state.just_heard = state.just_heard or state.since is None
         if state.due is None:
@@ -417,9 +423,11 @@ class LearnedInactivity:
         state = self._state
         if state.ceiling_hours is None:
             return 0
-        limits = self._row()
-        hours = state.ceiling_hours if limits is None else limits[self._begin_hour()]
-        return max(int(hours * HOUR_MS), 2 * ASKING_MS)
+        if state.limit_ms is None:
+            limits = self._row()
+            hours = state.ceiling_hours if limits is None else limits[self._begin_hour()]
+            state.limit_ms = max(int(hours * HOUR_MS), 2 * ASKING_MS)
+        return state.limit_ms
 
     def _row(self) -> list[float] | None:
         """The limits of a silence after the last movement, by the hour at which it begins; None: nothing is known."""
@@ -499,7 +507,7 @@ class LearnedInactivity:
         elif not (unheard or deaf) and state.frozen is not None:
             stood_ms = now.heard_ms - max(state.frozen, state.since)
             state.since, state.begun_ms = state.since + stood_ms, state.begun_ms + stood_ms
-            state.broken, state.frozen = True, None
+            state.broken, state.frozen, state.limit_ms = True, None, None
             if state.raised is None:
                 # Whatever is said of it from now on is news.
                 state.episode = f"{self._last()}/heard/{now.heard_ms}"
@@ -516,15 +524,16 @@ class LearnedInactivity:
         state = self._state
         state.since, state.since_ms, state.begun_ms, state.last = None, at_ms, at_ms, None
         state.episode, state.place, state.sensor = episode, -1, ""
-        state.asked, state.raised, state.broken = None, None, True
+        state.asked, state.raised, state.limit_ms, state.broken = None, None, None, True
 
     def _end(self, reason: Reason, now: Now, movement: Movement | None = None) -> None:
         """What was suspected or raised is over."""
         state = self._state
-        if state.asked is None and state.raised is None:
+        said = state.asked if state.raised is None else state.raised
+        if said is None:
             return
         rule = SUSPECTED_RULE if state.raised is None else RULE
-        state.over = Over(self._last(), rule, reason, now.at_ms, movement, state.last)
+        state.over = Over(self._last(), rule, reason, said, now.at_ms, movement, state.last)
         state.asked, state.raised = None, None
         state.due = now.heard_ms
 

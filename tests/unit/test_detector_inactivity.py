@@ -28,6 +28,7 @@ def test_so_many_hours_without_a_movement() -> None:
     assert (alarm.kind, alarm.home, alarm.device, alarm.at_ms) == ("inactivity", "H1", None, line.at_ms)
     assert alarm.evidence == {
         "source": "derived",
+        "detector": "inactivity/fixed-1",
         "rule": "inactivity_fixed_hours",
         "threshold": 8.0,
         "value": 8.0,
