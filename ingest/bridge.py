@@ -15,6 +15,7 @@ from typing import Any
 
 from ingest import gateways
 from ingest.announce import keep_announcing
+from ingest.answers import Answers
 from ingest.covering import Covering
 from ingest.device_time import DeviceClocks
 from ingest.driven import SIMULATOR, DrivenSteps, FollowedSteps
@@ -200,8 +201,12 @@ class Bridge:
         client = f"ingest-{house.lane}-driven" if driven else f"ingest-{house.lane}"
         self._line = Line(self, client, topics if apart else [*topics, GATEWAYS])
         self._lines = [self._line]
+        self._answers: list[Mqtt] = []
+        answer: Callable[[str, bytes], None] = self._line.mqtt.send
         if apart:
             self._lines.append(Line(self, f"{client}-gateways", [GATEWAYS]))
+            answers = Answers(house.settings, client, self._line.mqtt.send)
+            self._answers, answer = list(answers.lines), answers.send
         for line in self._lines:
             self._troubles["broker"][line.name] = "connecting to the broker"
         self._settler = Settler(house.register.find, house.register.behind, house.clocks, driven=driven)
@@ -212,7 +217,7 @@ class Bridge:
             house.rejections,
             house.received,
             ack=self._line.mqtt.ack,
-            answer=self._line.mqtt.send,
+            answer=answer,
             covering=house.covering,
         )
         self._floods = Floods()
@@ -272,6 +277,7 @@ class Bridge:
         """Until cancelled. The broker keeps what was not acknowledged for whoever leads next."""
         house = self.house
         work = [part.run() for line in self._lines for part in (line.lane, line.mqtt)]
+        work += [line.run() for line in self._answers]
         if self._steps is not None:
             work.append(self._steps.run())
         if house.lane == ALARM:

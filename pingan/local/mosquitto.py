@@ -24,7 +24,12 @@ if TYPE_CHECKING:  # where nobody has a certificate, nobody holds their library 
 
 HOST = "127.0.0.1"
 SERVICE_USERS = ("ingest-alarm", "ingest-telemetry", "dispatch")
-NO_DEVICES = (*SERVICE_USERS, "ingest-alarm-gateways", "dispatch-devices")
+NO_DEVICES = (
+    *SERVICE_USERS,
+    "ingest-alarm-gateways",
+    *(f"ingest-alarm-answers-{number}" for number in range(1, 5)),
+    "dispatch-devices",
+)
 """Names by which the broker knows us, as users or as clients. A device's name is its client id where there is TLS: with
 one of these it would put us out, again and again."""
 
