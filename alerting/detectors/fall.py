@@ -8,6 +8,7 @@ What is said in the end depends on what was heard, not on the order: bursts, mov
 minutes late are judged as if they had come in time, and what they contradict is withdrawn with its reason.
 """
 
+import zlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
@@ -58,6 +59,9 @@ STREAMS_MAX = 4
 CANDIDATES_MAX = 24
 MOMENTS_MAX = 120
 CLOCK_AHEAD_MS = LATE_MS
+
+ZLIB = b"\x78"
+"""What compressed bytes begin with, and no packed state does."""
 
 NONE, SUSPECTED, CLEARED, RANG, TAKEN_BACK, RANG_AGAIN = range(6)
 """How far a candidate has come, as others were told."""
@@ -297,7 +301,7 @@ class Fall:
 
     def _got_up(self, worn: Worn, candidate: Candidate) -> bool:
         first, last = (candidate.slot + AFTER) // BLOCK + 1, (candidate.slot + LATE_MS // SLOT_MS) // BLOCK
-        return sum(first <= block <= last for block in worn.stream.walked) >= WALKED_BLOCKS
+        return worn.stream.walked_blocks(first, last) >= WALKED_BLOCKS
 
     def _said(self, candidate: Candidate) -> Said:
         state, impact_ms = self._state, candidate.impact_ms
@@ -408,10 +412,17 @@ class Fall:
                 self._deadline = sooner(self._deadline, due)
 
     def snapshot(self) -> bytes:
-        return msgspec.msgpack.encode(self._state)
+        packed = msgspec.msgpack.encode(self._state)
+        # Only what somebody wears makes it large, and a sensor at rest says nearly the same each time.
+        return zlib.compress(packed, 1) if self._state.worn else packed
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
+        if state[:1] == ZLIB:
+            try:
+                state = zlib.decompress(state)
+            except zlib.error as error:
+                raise msgspec.DecodeError(str(error)) from error
         return cls(msgspec.msgpack.decode(state, type=State))
 
 

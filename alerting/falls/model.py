@@ -60,12 +60,12 @@ class Model:
     def __init__(
         self, trees: Mapping[tuple[str, str], Trees], thresholds: Mapping[str, Thresholds], name: str = ""
     ) -> None:
-        self._trees = dict(trees)
+        self.trees = dict(trees)
         self._thresholds = dict(thresholds)
         self.name = name
 
     def score(self, position: str, look: str, features: Floats) -> Floats:
-        return self._trees[GROUPS[position], look].score(features)
+        return self.trees[GROUPS[position], look].score(features)
 
     def threshold(self, position: str, look: str = SECOND) -> float:
         """The score of the second look from which a fall rings; of the first, from which it is suspected."""
@@ -79,11 +79,11 @@ class Model:
         """The same with one threshold for all that rings: to draw curves."""
         lowered = {group: Thresholds(min(one.suspect, threshold), threshold, threshold) for group, one in
                    self._thresholds.items()}  # fmt: skip
-        return Model(self._trees, lowered, self.name)
+        return Model(self.trees, lowered, self.name)
 
     def dump(self) -> bytes:
         arrays: dict[str, NDArray[np.generic]] = {"format": np.array(FORMAT), "name": np.array(self.name)}
-        for (group, look), trees in self._trees.items():
+        for (group, look), trees in self.trees.items():
             for field, array in trees._asdict().items():
                 small = np.asarray(array, dtype=np.float32) if field == "value" else np.asarray(array)
                 arrays[f"{group}/{look}/{field}"] = small

@@ -28,6 +28,7 @@ SPANS_MAX = 32
 BLOCK = 4 * SLOTS_PER_SECOND
 """Walking is looked for in blocks of 4 s."""
 BLOCKS_KEPT = LATE_SLOTS // BLOCK * 2
+WORD = 60
 STEP_LAGS = range(8, 32)
 """Slots between two steps, or from one step to the next of the same foot: 0.32 to 1.24 s."""
 STEP_RHYTHM = 0.4
@@ -67,8 +68,8 @@ class Stream(msgspec.Struct, array_like=True):
     """In the order of time."""
     spans: list[tuple[int, int]] = []
     """What was heard in the last ten minutes, from slot to slot, whether or not it is still kept."""
-    walked: list[int] = []
-    """Blocks in which the person walked."""
+    walked: dict[int, int] = {}
+    """Blocks in which the person walked: a bit each, by words of `WORD` blocks."""
 
     @property
     def end(self) -> int:
@@ -81,7 +82,7 @@ class Stream(msgspec.Struct, array_like=True):
             if self.chunks and boot == self.chunks[-1].boot and seq < self.chunks[-1].seq:
                 return None
             # Younger by its number and much older by its time: the device's clock was put back.
-            self.chunks, self.spans, self.walked = [], [], []
+            self.chunks, self.spans, self.walked = [], [], {}
         vectors, peaks = slots.vectors.astype("<i2").tobytes(), slots.peaks.astype("<u2").tobytes()
         chunk = Chunk(slots.first, count, boot, seq, b"" if stuck else vectors, b"" if stuck else peaks)
         self.chunks.append(chunk)
@@ -121,8 +122,9 @@ class Stream(msgspec.Struct, array_like=True):
         kept = sum(one.count for one in self.chunks)
         while kept > SLOTS_MAX and len(self.chunks) > 1:
             kept -= self.chunks.pop(0).count
-        if self.walked:
-            self.walked = [block for block in self.walked if block > self.end // BLOCK - BLOCKS_KEPT]
+        oldest_word = (self.end // BLOCK - BLOCKS_KEPT) // WORD
+        if self.walked and min(self.walked) < oldest_word:
+            self.walked = {word: bits for word, bits in self.walked.items() if word >= oldest_word}
 
     def line(self, first: int, end: int) -> Line:
         """The slots from `first` to before `end`. Of bursts that overlap the later one counts."""
@@ -157,17 +159,23 @@ class Stream(msgspec.Struct, array_like=True):
         """Whether the sensor gave a constant anywhere between."""
         return any(not one.peaks and one.first < end and one.end > first for one in self.chunks)
 
-    def walk(self, chunk: Chunk) -> bool:
-        """Look at the blocks that `chunk` completes; whether the person walked in one of them."""
-        found = False
+    def walk(self, chunk: Chunk) -> None:
+        """Look at the blocks that `chunk` completes: whether the person walked in them."""
         for block in range(chunk.first // BLOCK, (chunk.end - 1) // BLOCK + 1):
-            if block not in self.walked and self.covered(block * BLOCK, (block + 1) * BLOCK):
-                line = self.line(block * BLOCK, (block + 1) * BLOCK)
-                if _walks(line):
-                    self.walked.append(block)
-                    self.walked.sort()
-                    found = True
-        return found
+            if self.covered(block * BLOCK, (block + 1) * BLOCK) and _walks(
+                self.line(block * BLOCK, (block + 1) * BLOCK)
+            ):
+                word, bit = divmod(block, WORD)
+                self.walked[word] = self.walked.get(word, 0) | 1 << bit
+
+    def walked_blocks(self, first: int, last: int) -> int:
+        """In how many of the blocks from `first` to `last` the person walked."""
+        return sum(
+            bits >> bit & 1
+            for word, bits in self.walked.items()
+            for bit in range(WORD)
+            if first <= word * WORD + bit <= last
+        )
 
 
 def _bridged(values: Floats) -> Floats:
