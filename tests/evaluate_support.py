@@ -31,6 +31,21 @@ def still(seconds: float, *, hit_g: float = 0.0, at: float = 0.0) -> NDArray[np.
     return samples
 
 
+def fallen() -> NDArray[np.int16]:
+    """Walks, falls for half a second, is hit, and lies on the side."""
+    chance = np.random.default_rng(5)
+    g = np.zeros((15 * RATE_HZ, 3))
+    at = np.arange(len(g)) / RATE_HZ
+    g[:, 2] = 1 + 0.25 * np.sin(2 * np.pi * 1.8 * at)
+    g[:, :2] = 0.1 * chance.standard_normal((len(g), 2))
+    g[250:275] = 0.15 * chance.standard_normal((25, 3))
+    g[275:290] = 3.5 * np.exp(-np.arange(15) / 4)[:, None] * chance.choice([-1, 1], (15, 3))
+    g[290:] = (0.98, 0.1, 0.1)
+    g[290:310] += 0.3 * chance.standard_normal((20, 3))
+    g[310:] += 0.005 * chance.standard_normal((len(g) - 310, 3))
+    return np.clip(g * 2000, -8000, 7999).astype(np.int16)
+
+
 def write_falls(
     folder: Path, trials: Sequence[tuple[dict[str, Any], NDArray[np.int16]]], columns: Sequence[str] = COLUMNS
 ) -> tuple[Path, Path]:

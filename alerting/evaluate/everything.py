@@ -12,7 +12,7 @@ from alerting.detectors.table import DETECTORS
 from alerting.evaluate import falls, homes, movements, report, training, trials
 from alerting.evaluate.homes import Plan, Silence
 from alerting.evaluate.movements import CHINA, Home
-from alerting.evaluate.training import Task, Test
+from alerting.evaluate.training import Task, Tested
 from alerting.evaluate.trials import BadRecording, Trial
 from alerting.evaluate.wearing import Sensor
 from alerting.evaluate.words import say
@@ -85,7 +85,7 @@ def every_part(data: Path, cover: Cover, jobs: int) -> Iterator[Part]:
 def over_folds(some: list[Trial], jobs: int) -> Iterator[Part]:
     """Cross-validated by person: all sets as recorded, and the waist as a poor sensor measures it."""
     waist = [trial for trial in some if trial.named.position == "waist"]
-    tests = [Test(some, AS_RECORDED), Test(waist, POOR)]
+    tests = [Tested(some, AS_RECORDED), Tested(waist, POOR)]
     tasks = training.by_folds(tests, some, FOLDS, SEED)
     judged = training.joined(training.run(tasks, some, jobs))
     for name, test, outcomes in zip(("over_folds", "over_folds_poor"), tests, judged, strict=True):
@@ -99,7 +99,7 @@ def across(some: list[Trial], jobs: int) -> Iterator[Part]:
     for taught, tested in (SETS, SETS[::-1]):
         rows = tuple(range(len(of[taught])))
         half = len(of[tested]) // 2
-        tasks = [Task(rows, (Test(part),), SEED) for part in (of[tested][:half], of[tested][half:])]
+        tasks = [Task(rows, (Tested(part),), SEED) for part in (of[tested][:half], of[tested][half:])]
         (found,) = training.joined(training.run(tasks, of[taught], jobs))
         outcomes += found
     yield _of_falls("across", outcomes, [say("trained_across")], AS_RECORDED)

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 
 from alerting.detectors import DAY_MS
@@ -34,7 +33,7 @@ from pingan.local.mosquitto_password import hash_password
 from pingan.tasks import end
 from tests import alerting_support
 from tests.conftest import Broker, Until
-from tests.evaluate_support import still, write_falls, write_homes
+from tests.evaluate_support import fallen, still, write_falls, write_homes
 from tests.integration.ingest_support import PASSWORD, SIMULATOR, running, settings
 from tests.stories.test_silence import archiving
 
@@ -70,21 +69,6 @@ def made(tmp_path: Path) -> Played:
     npz.rename(index.with_name("accel_50hz.npz"))
     names = [f"weda-wrist-U01-{activity}-R01" for activity in ("F01", "D01", "D02")]
     return Played(folder, ("a", "b"), 2, names)
-
-
-def fallen() -> np.ndarray:
-    """Walks, falls for half a second, is hit, and lies on the side."""
-    chance = np.random.default_rng(5)
-    g = np.zeros((15 * 50, 3))
-    at = np.arange(len(g)) / 50
-    g[:, 2] = 1 + 0.25 * np.sin(2 * np.pi * 1.8 * at)
-    g[:, :2] = 0.1 * chance.standard_normal((len(g), 2))
-    g[250:275] = 0.15 * chance.standard_normal((25, 3))
-    g[275:290] = 3.5 * np.exp(-np.arange(15) / 4)[:, None] * chance.choice([-1, 1], (15, 3))
-    g[290:] = (0.98, 0.1, 0.1)
-    g[290:310] += 0.3 * chance.standard_normal((20, 3))
-    g[310:] += 0.005 * chance.standard_normal((len(g) - 310, 3))
-    return np.clip(g * 2000, -8000, 7999).astype(np.int16)
 
 
 @asynccontextmanager

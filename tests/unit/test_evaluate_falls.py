@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alerting.evaluate import falls, trials, wearing
+from alerting.evaluate import falls, training, trials, wearing
 from alerting.evaluate.command import main
 from alerting.evaluate.playing import Placed, readings
+from alerting.evaluate.training import Tested
 from alerting.evaluate.trials import BadRecording, Trial
 from alerting.evaluate.wearing import BEGIN_MS, Sensor
-from tests.evaluate_support import COLUMNS, AnyHit, HardHit, still, with_fall, write_falls
+from alerting.evaluate.words import say
+from tests.evaluate_support import COLUMNS, AnyHit, HardHit, fallen, still, with_fall, write_falls
 
 HIT_AT = 4.3
 A_FALL = ({"fall": True, "activity": "F01"}, still(12, hit_g=8, at=HIT_AT))
@@ -115,6 +117,41 @@ def test_nobody_is_in_two_folds(tmp_path: Path) -> None:
     seen = [{falls.person(some[place]) for place in part} for part in parts]
     assert sum(len(part) for part in seen) == 7
     assert parts == falls.folds(some, 3)
+
+
+def test_no_model_is_taught_by_those_whom_it_judges(tmp_path: Path) -> None:
+    people = [({"subject": f"U{n % 7}", "trial": f"R{n}", "fall": n % 2 == 0}, still(1)) for n in range(28)]
+    worn = [({**named, "position": "waist"}, samples) for named, samples in people]
+    some = read(tmp_path, *people, *worn).trials
+    waist = [trial for trial in some if trial.named.position == "waist"]
+    tasks = training.by_folds([Tested(some), Tested(waist, Sensor(clip_g=2))], some, 3, seed=0)
+    assert len(tasks) == 3
+    recordings = trials.for_training(some)
+    for task in tasks:
+        taught = {recordings.trials[row].person for row in task.train or ()}
+        judged = {"/".join(falls.person(trial)) for test in task.tests for trial in test.trials}
+        assert taught | judged == {f"weda/U{n}" for n in range(7)}
+        assert not taught & judged
+        assert {falls.person(trial) for trial in task.tests[0].trials} == {
+            falls.person(trial) for trial in task.tests[1].trials
+        }
+    assert sum(len(task.tests[0].trials) for task in tasks) == len(some)
+    assert sum(len(task.tests[1].trials) for task in tasks) == len(waist)
+    assert (recordings.samples(3) == some[3].samples).all()
+
+
+def test_whoever_taught_the_shipped_model_is_told_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = ({"fall": True, "activity": "F01"}, fallen())
+    index, npz = write_falls(tmp_path, [known, ({"subject": "somebody", "activity": "D01"}, still(8))])
+    alarms = tmp_path / "alarms.json"
+    asked = ["falls", "--index", str(index), "--npz", str(npz), "--alarms", str(alarms)]
+    assert main(asked) == 0
+    printed = capsys.readouterr().out
+    assert say("seen", count=1) in printed
+    assert [one["kind"] for one in json.loads(alarms.read_text())] == ["fall_suspected", "fall"]
+    assert main([*asked, "--json", "--jobs", "2"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["sets"]
+    assert (row["se"], row["sp"]) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(

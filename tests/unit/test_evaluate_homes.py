@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerting.detectors import DAY_MS, HOUR_MS
+from alerting.detectors.table import DETECTORS
 from alerting.evaluate import homes, movements
 from alerting.evaluate.command import main
 from alerting.evaluate.homes import Plan, Silence, figures_of, walk
@@ -61,8 +62,11 @@ def test_a_collapse_is_found_after_the_hours_from_any_hour(two: list[Home]) -> N
     assert found["by_hour"][8]["count"] == 2
 
 
-def test_a_collapse_leaves_no_trace_in_the_home_that_goes_on(two: list[Home]) -> None:
-    with_them, without = (walk(two, replace(FIXED, collapses_an_hour=count)) for count in (1, 0))
+@pytest.mark.parametrize("version", DETECTORS["inactivity"])
+def test_a_collapse_leaves_no_trace_in_the_home_that_goes_on(two: list[Home], version: str) -> None:
+    plan = replace(FIXED, version=version)
+    with_them, without = (walk(two, replace(plan, collapses_an_hour=count)) for count in (1, 0))
+    assert len(with_them.collapses) == 32
     assert homes.listed(with_them) == homes.listed(without)
     assert not without.collapses
 
