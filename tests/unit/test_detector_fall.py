@@ -289,16 +289,16 @@ def test_a_restart_at_any_point_changes_nothing(number: int, seed: int, share: f
 
 
 def test_a_burst_that_comes_late_can_take_a_fall_back_and_says_so() -> None:
-    heard = waist(fall(walking(20)))
-    held = [one for one in heard if one.seq in (7, 8, 9, 10)]
+    heard = waist(fall(np.concatenate([walking(6), still(12)])))
+    held = [one for one in heard if one.seq in (7, 8, 9)]
     rest = [one for one in heard if one not in held]
     moved = [
         Reading(one.device, one.boot, one.seq, one.at_ms, one.received_ms + 60_000, "accel", one.value, "H1")
         for one in held
     ]
     found = play(doubtful(0.4), [*rest, *moved])
-    assert FALL in kinds(found)
-    assert reasons(found)[0] == (FALL, LATE_READING)
+    assert kinds(found).count(FALL) == 1
+    assert reasons(found) == [(FALL, LATE_READING)]
     assert standing(found) == standing(play(doubtful(0.4), heard)) == set()
 
 
