@@ -25,7 +25,7 @@ TABLE = {"inactivity": {"learned-1": LearnedInactivity}}
 
 
 def register(ceiling: float | None = 12, **more: Any) -> HomeSettings:
-    given = {"revision": 1, "devices": (HUB,), "area": "440703"} | more
+    given: dict[str, Any] = {"revision": 1, "devices": (HUB,), "area": "440703"} | more
     return HomeSettings(home="H1", inactivity_hours=ceiling, **given)
 
 
@@ -55,22 +55,22 @@ class Home:
         while self.line.at_ms < end_ms:
             self.line.tick(min(every, (end_ms - self.line.at_ms) / 1000))
 
-    def live(self, days: int, seed: int = 1, first: int = 0, **habits: Any) -> int:
+    def live(self, days: int, seed: int = 1, first: int = 0) -> int:
         for day in range(first, first + days):
-            for hour, sensor, kind in ordinary(day, seed, **habits):
+            for hour, sensor, kind in ordinary(day, seed):
                 self.until(hour, day)
                 self.move(sensor, kind)
         return first + days
 
 
-def ordinary(day: int, seed: int, *, walks: bool = True, rises: float = 7) -> Iterator[tuple[float, str, str]]:
+def ordinary(day: int, seed: int) -> Iterator[tuple[float, str, str]]:
     """Up at about seven, out for an hour and a half after noon, to bed at ten, and once to the bathroom at night."""
     chance = Random(seed * 1000 + day)
     yield 3 + chance.random() * 0.5, "bathroom", "motion"
     yield 3.6 + chance.random() * 0.1, "bedroom", "motion"
-    hour = rises + chance.random() * 0.5
+    hour = 7 + chance.random() * 0.5
     while hour < 22:
-        away = walks and 14 <= hour < 16
+        away = 14 <= hour < 16
         if away:
             yield hour, "front door", "door"
             hour += 1.5 + chance.random() * 0.3
