@@ -198,7 +198,7 @@ async def test_a_platform_that_cannot_hear_says_so_on_the_board_until_it_hears(
     house: Platform, sit: Sit, broker: Broker, postgres_url: str, until: Until
 ) -> None:
     seat = await sit(language="en")
-    deaf = seat.page.locator("[data-deaf=alarm]")
+    deaf, areas = (seat.page.locator(f"[data-deaf={what}]") for what in ("alarm", "areas"))
     async with AsyncExitStack() as stack:
         for lane in (ALARM, TELEMETRY):
             one = House(settings(broker, postgres_url, lane, lane), lane)
@@ -206,6 +206,13 @@ async def test_a_platform_that_cannot_hear_says_so_on_the_board_until_it_hears(
             await until(lambda one=one: one.hears)  # type: ignore[misc]
         await seat.live()
         await expect(deaf).to_be_hidden()
+        await expect(areas).to_be_hidden()
+        async with house.database.connection() as connection:
+            await connection.execute("insert into coverage values ('44', '{}', true, '2026-03-01Z')")
+            await expect(areas).to_be_visible()
+            await expect(areas).to_contain_text("Next to nothing is heard of a whole area")
+            await connection.execute("update coverage set deaf = false")
+        await expect(areas).to_be_hidden()
         broker.process.terminate()
         await asyncio.to_thread(broker.process.wait, 10)
         await expect(deaf).to_be_visible()
