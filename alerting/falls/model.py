@@ -111,7 +111,9 @@ class Model:
                     group, look, field = key.split("/")
                     parts.setdefault((group, look), {})[field] = array
             trees = {key: _trees(fields) for key, fields in parts.items()}
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except Damaged:
+            raise
+        except Exception as error:  # whatever a damaged archive makes its reader raise
             raise Damaged(str(error)) from error
         return cls(trees, thresholds, name)
 
