@@ -6,11 +6,11 @@ door. A version that is replaced goes on ringing for a day: a silence that it ha
 because its successor begins to count, or has already found it while nobody listened.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
-from zlib import crc32
 
 import msgspec
 
@@ -21,6 +21,10 @@ from pingan.messages import Alarm, HomeSettings, derived_alarm_id
 
 VERSION = 2
 """Of the frame in which the detectors' own snapshots stand; each of them has its own version."""
+COMPRESSION = 1
+RAW = -15
+"""Devices' names and boots stand in every detector's state: packed, a home is half as large, for 17 µs to write and
+6 µs to read. Without a header, and with zlib's least effort: more gains a hundredth."""
 BEFORE_LABELS = 1
 LABELS_BEFORE = {"supervision": "1", "inactivity": "fixed-1"}
 """In the frame before this one no labels stood: these were what ran."""
@@ -220,7 +224,7 @@ class Watch:
         """What is to be stored of what was learned. The detectors are asked once a day (heard), each home at a moment
         of its own: of a city's homes one a second and not all at midnight. Forget `unstored` once it is stored.
         """
-        day = (now.heard_ms + crc32(self.home.encode()) % DAY_MS) // DAY_MS
+        day = (now.heard_ms + zlib.crc32(self.home.encode()) % DAY_MS) // DAY_MS
         if day > self._routine_day:
             self._routine_day = day
             for run in self._runs:
@@ -317,7 +321,8 @@ class Watch:
             for run in self._runs
         ]
         sequence = (self._sequence.version, self._sequence.snapshot())
-        return msgspec.msgpack.encode(_Snapshot(self.settings, sequence, runs, self._routine_day))
+        frame = msgspec.msgpack.encode(_Snapshot(self.settings, sequence, runs, self._routine_day))
+        return zlib.compress(frame, COMPRESSION, wbits=RAW)
 
     @classmethod
     def restore(
@@ -397,8 +402,8 @@ def _read(version: int, state: bytes) -> _Snapshot:
         if version == BEFORE_LABELS:
             return msgspec.msgpack.decode(state, type=_Before).converted()
         if version == VERSION:
-            return msgspec.msgpack.decode(state, type=_Snapshot)
-    except msgspec.DecodeError as error:
+            return msgspec.msgpack.decode(zlib.decompress(state, wbits=RAW), type=_Snapshot)
+    except (msgspec.DecodeError, zlib.error) as error:
         raise Unreadable(str(error)) from error
     raise Unreadable(f"version {version}, and this is {VERSION}")
 

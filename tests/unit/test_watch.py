@@ -1,11 +1,13 @@
 """A partition's time and its watches: what moves them, what does not, and what a snapshot keeps."""
 
+import zlib
+
 import msgspec
 import pytest
 
 from alerting.detectors import Now
 from alerting.partition import Partition, Time
-from alerting.watch import VERSION, Unreadable, Watch
+from alerting.watch import RAW, VERSION, Unreadable, Watch
 from pingan.messages import Tick, derived_alarm_id
 from tests.alerting_support import event, reading, status
 from tests.timeline import HUB, START_MS, Timeline, kinds, restarted, settings
@@ -120,11 +122,12 @@ def test_a_detector_whose_state_cannot_be_read_begins_anew_alone() -> None:
     line.hear(settings(HUB, hours=1), status(1), reading(2))
     line.tick(1)
     line.ticks(1800, every=60)
-    known, sequence, runs, day = msgspec.msgpack.decode(line.partition.watches["H1"].snapshot())
+    packed = line.partition.watches["H1"].snapshot()
+    known, sequence, runs, day = msgspec.msgpack.decode(zlib.decompress(packed, wbits=RAW))
     for run in runs:
         if run[0] == "supervision":
             run[2] = 99
-    state = msgspec.msgpack.encode((known, sequence, runs, day))
+    state = zlib.compress(msgspec.msgpack.encode((known, sequence, runs, day)), wbits=RAW)
     watch = Watch.restore("H1", VERSION, state, line.partition.now)
     assert watch.fresh == ("supervision/1",)
     line.partition = Partition(line.partition.time, {"H1": watch})
