@@ -35,6 +35,7 @@ class Covering:
         self._coverage = Coverage()
         self._deaf: tuple[str, ...] = ()
         self._unkept: dict[str, Usual] = {}
+        self._placed: tuple[list[Member], set[str]] = [], set()
 
     async def begin(self) -> None:
         """Take up what is known, whoever knew it. Raises one of LOST when the database is away."""
@@ -46,8 +47,12 @@ class Covering:
                 known[row["area"]] = msgspec.convert(row["known"], Usual)
             except msgspec.ValidationError as error:
                 log.error("what is usual in area %s cannot be read and is learned anew: %s", row["area"], error)
-        members, codes = await self._register()
-        self._coverage, self._unkept, self._deaf = Coverage(members, codes, known), {}, ()
+        self._placed = members, codes = await self._register()
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(sql.last_heard)).fetchall()
+        last = {row["device"]: to_ms(row["last_at"]) for row in rows}
+        before = (one._replace(last_ms=last.get(one.device)) for one in members)
+        self._coverage, self._unkept, self._deaf = Coverage(before, codes, known), {}, ()
 
     def heard(self, readings: Iterable[Reading]) -> None:
         for reading in readings:
@@ -103,7 +108,9 @@ class Covering:
             await self._bell.wait(6 * RENEW_SECONDS)
             try:
                 members, codes = await self._register()
-                self._coverage.place(members, codes)
+                if (members, codes) != self._placed:  # it takes a second with a hundred thousand homes
+                    self._coverage.place(members, codes)
+                    self._placed = members, codes
             except LOST as error:
                 log.debug("the register cannot be read: %s", error)
             await asyncio.sleep(0 if self._clock.driven else RENEW_SECONDS)
@@ -112,14 +119,5 @@ class Covering:
         async with self._database.connection() as connection:
             rows = await (await connection.execute(sql.members)).fetchall()
             areas = await (await connection.execute(sql.areas)).fetchall()
-        members = [
-            Member(
-                row["device"],
-                row["home"],
-                row["area"],
-                row["heartbeat_seconds"],
-                to_ms(row["last_at"]) if row["last_at"] else None,
-            )
-            for row in rows
-        ]
+        members = [Member(row["device"], row["home"], row["area"], row["heartbeat_seconds"]) for row in rows]
         return members, {row["code"] for row in areas}

@@ -1,8 +1,12 @@
 -- name: members
--- Whose device it is, where, how often it speaks, and when it was last heard before we began.
-select devices.id as device, devices.home, homes.area, devices.heartbeat_seconds, device_heard.last_at
-from devices join homes on homes.id = devices.home left join device_heard on device_heard.device = devices.id
-where devices.enabled
+-- Whose device it is, where, and how often it speaks.
+select devices.id as device, devices.home, homes.area, devices.heartbeat_seconds
+from devices join homes on homes.id = devices.home
+where devices.enabled order by devices.id
+
+-- name: last_heard
+-- When each was last heard, before we began.
+select device, last_at from device_heard join devices on devices.id = device
 
 -- name: areas
 select code from areas
