@@ -263,8 +263,15 @@ class Drift:
 
 
 def _no_marks() -> Marks:
-    size = (SLOTS + 7) // 8
-    return Marks(bytearray(size), bytearray(size), bytearray(size))
+    return Marks(bytearray(), bytearray(), bytearray())
+
+
+def _set(marks: bytearray, slot: int) -> None:
+    """Marks reach as far as the day has come."""
+    place = slot >> 3
+    if place >= len(marks):
+        marks.extend(bytes(place + 1 - len(marks)))
+    marks[place] |= 1 << (slot & 7)
 
 
 @lru_cache(4096)
@@ -278,18 +285,19 @@ def _leads_out(sensor: str) -> bool:
 
 
 def _mark(heard: Reading, marks: Marks, slot: int) -> None:
-    sensor, bit = heard.sensor or heard.device, 1 << (slot & 7)
-    marks.moved[slot >> 3] |= bit
+    sensor = heard.sensor or heard.device
+    _set(marks.moved, slot)
     if heard.kind in DOORS:
         if _leads_out(sensor):
-            marks.door[slot >> 3] |= bit
+            _set(marks.door, slot)
     elif _is_bathroom(sensor):
-        marks.bathroom[slot >> 3] |= bit
+        _set(marks.bathroom, slot)
     marks.newest = max(marks.newest, (heard.at_ms, heard.device, heard.boot, heard.seq))
 
 
 def _slots(marks: bytearray) -> list[bool]:
-    return [bool(marks[slot >> 3] >> (slot & 7) & 1) for slot in range(SLOTS)]
+    whole = int.from_bytes(marks, "little")
+    return [bool(whole >> slot & 1) for slot in range(SLOTS)]
 
 
 def _day(number: int, marks: Marks, away: bool) -> Day:

@@ -72,11 +72,9 @@ class Motion(msgspec.Struct, array_like=True):
     """Slots in a row, up to the last, with an impossible rate."""
     row: int = 0
     """Slots in a row, up to the last, with a movement."""
-    since_ms: int = 0
-    """When that row began."""
     newest: tuple[str, int] = ("", 0)
-    told: str = ""
-    rule: str = ""
+    told: tuple[str, str] | None = None
+    """Rule and episode of what was raised and is not restored yet."""
     told_at: int | None = None
 
 
@@ -151,8 +149,6 @@ class Stuck:
         slot = now.heard_ms // SLOT_MS
         if slot != motion.slot:
             self._turn(motion, slot)
-            if motion.row == 0:
-                motion.since_ms = now.at_ms
         motion.count += 1
         motion.newest = max(motion.newest, (heard.boot, heard.seq))
         if motion.busy + 1 >= RATE_SLOTS or motion.row + 1 >= ALWAYS_SLOTS or motion.told:
@@ -210,29 +206,30 @@ class Stuck:
         device, _, sensor = key.partition("#")
         slot = now.heard_ms // SLOT_MS
         if motion.told:
-            count_over = motion.busy == 0 if motion.rule == MOTION_RATE else motion.row == 0
-            if count_over or slot > motion.slot + 1:
-                told, motion.told = motion.told, ""
-                return [_restored(motion.rule, told, device)]
+            rule, episode = motion.told
+            is_over = motion.busy == 0 if rule == MOTION_RATE else motion.row == 0
+            if is_over or slot > motion.slot + 1:
+                motion.told = None
+                return [_restored(rule, episode, device)]
             self._state.deadline = sooner(self._state.deadline, (motion.slot + 2) * SLOT_MS)
             return []
         rate = motion.busy + (motion.count >= RATE_PER_SLOT) >= RATE_SLOTS
         always = motion.row + 1 >= ALWAYS_SLOTS
         if not (rate or always) or (motion.told_at is not None and now.heard_ms - motion.told_at < LIMIT_MS):
             return []
-        motion.rule = MOTION_RATE if rate else MOTION_ALWAYS
-        motion.told, motion.told_at = reading_id(device, *motion.newest), now.heard_ms
+        rule, episode = MOTION_RATE if rate else MOTION_ALWAYS, reading_id(device, *motion.newest)
+        motion.told, motion.told_at = (rule, episode), now.heard_ms
         self._state.deadline = sooner(self._state.deadline, (motion.slot + 2) * SLOT_MS)
         evidence: dict[str, Any] = {
             "threshold": RATE_PER_SLOT if rate else ALWAYS_SLOTS * SLOT_MS / HOUR_MS,
             "value": motion.count if rate else (motion.row + 1) * SLOT_MS / HOUR_MS,
             "unit": "movements in five minutes" if rate else "hours without five minutes of rest",
-            "since_ms": motion.since_ms,
-            "readings": [motion.told],
+            "since_ms": now.at_ms - (motion.busy if rate else motion.row) * SLOT_MS,
+            "readings": [episode],
         }
         if sensor:
             evidence["sensor"] = sensor
-        return [Finding(kind=FAULT, rule=motion.rule, episode=motion.told, device=device, evidence=evidence)]
+        return [Finding(kind=FAULT, rule=rule, episode=episode, device=device, evidence=evidence)]
 
     def snapshot(self) -> bytes:
         return msgspec.msgpack.encode(self._state)

@@ -93,7 +93,9 @@ class Source(msgspec.Struct, array_like=True):
     low: Track | None = None
     high: Track | None = None
     day: int = -1
-    """The day that is not closed yet."""
+    """The day that is not closed yet; it lasts from `begins_ms` until `ends_ms`."""
+    begins_ms: int = 0
+    ends_ms: int = 0
     slots: dict[int, tuple[int, str, int, float]] = {}
     """Of each two hours the first reading: its at_ms, boot, seq and value."""
     later: dict[int, tuple[int, str, int, float]] = {}
@@ -116,8 +118,8 @@ class State(msgspec.Struct, array_like=True):
     deadline: int | None = None
     limits: tuple[Limit, ...] = ()
     timezone: str = "Asia/Shanghai"
-    kinds: dict[str, str] = {}
-    """Of each device, as the register says."""
+    rooms: tuple[str, ...] = ()
+    """Devices of which a temperature is the room's."""
     tail: dict[str, list[Day]] = {}
     """Days that were closed since what was learned was given away last."""
 
@@ -140,25 +142,27 @@ class Vitals:
 
     def on_settings(self, settings: HomeSettings, now: Now) -> None:
         state = self._state
-        kinds = {device.id: device.kind for device in settings.devices}
-        if (settings.limits, settings.timezone, kinds) == (state.limits, state.timezone, state.kinds):
-            return
+        mine = {device.id for device in settings.devices}
+        rooms = tuple(device.id for device in settings.devices if device.kind in ROOM_DEVICES)
         for source, known in list(state.sources.items()):
             device, _, measure = source.rpartition(":")
-            if device not in kinds:
+            if device not in mine:
                 del state.sources[source]
                 self._history.pop(source, None)
                 state.tail.pop(source, None)
             elif _limit(settings.limits, measure) != _limit(state.limits, measure):
                 # What was beyond the old limit says nothing of the new one.
                 known.low = known.high = None
-        state.limits, state.timezone, state.kinds = settings.limits, settings.timezone, kinds
+            elif settings.timezone != state.timezone:
+                # The day was counted from another noon.
+                known.day, known.slots, known.later = -1, {}, {}
+        state.limits, state.timezone, state.rooms = settings.limits, settings.timezone, rooms
         self._limits = {limit.kind: limit for limit in settings.limits}
 
     def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
         if heard.kind not in KINDS or type(heard) is not Reading:
             return ()
-        for measure, value in _measured(heard, self._state.kinds.get(heard.device, "")):
+        for measure, value in _measured(heard, self._state.rooms):
             self._take(heard, measure, value, now)
         return ()
 
@@ -189,19 +193,20 @@ class Vitals:
             return
         if source.day < 0:
             # The day that a tick belongs to, less what may be late: no reading's own time decides which day is open.
-            source.day = local_day(now.at_ms - LATE_MS, state.timezone, DAY_BEGINS_MS)
-        begins_ms = day_begins_ms(source.day, state.timezone, DAY_BEGINS_MS)
-        ends_ms = day_begins_ms(source.day + 1, state.timezone, DAY_BEGINS_MS)
-        if begins_ms <= at_ms < ends_ms:
-            slots = source.slots
-        elif ends_ms <= at_ms:
-            slots = source.later
-        else:
+            self._open(source, local_day(now.at_ms - LATE_MS, state.timezone, DAY_BEGINS_MS))
+            ends_in_ms = source.ends_ms + LATE_MS - now.at_ms
+            state.deadline = sooner(state.deadline, now.heard_ms + max(0, ends_in_ms))
+        if at_ms < source.begins_ms:
             return
-        state.deadline = sooner(state.deadline, now.heard_ms + max(0, ends_ms + LATE_MS - now.at_ms))
+        slots = source.slots if at_ms < source.ends_ms else source.later
         slot = at_ms // SLOT_MS
         if slot not in slots or (*reading, value) < slots[slot]:
             slots[slot] = (*reading, value)
+
+    def _open(self, source: Source, day: int) -> None:
+        source.day = day
+        source.begins_ms = day_begins_ms(day, self._state.timezone, DAY_BEGINS_MS)
+        source.ends_ms = day_begins_ms(day + 1, self._state.timezone, DAY_BEGINS_MS)
 
     def on_deadline(self, now: Now) -> list[Finding]:
         state, findings = self._state, []
@@ -222,19 +227,18 @@ class Vitals:
         """Close the days that are over, and everything late of them."""
         state = self._state
         while source.day >= 0:
-            ends_ms = day_begins_ms(source.day + 1, state.timezone, DAY_BEGINS_MS)
-            if ends_ms + LATE_MS > now.at_ms:
-                if source.slots or source.later:
-                    state.deadline = sooner(state.deadline, now.heard_ms + ends_ms + LATE_MS - now.at_ms)
+            if source.ends_ms + LATE_MS > now.at_ms:
+                state.deadline = sooner(state.deadline, now.heard_ms + source.ends_ms + LATE_MS - now.at_ms)
                 return
             if source.slots:
                 day = _day(source.day, source.slots)
                 yield from self._judge(name, source, day)
                 self._keep(name, day)
-            today = local_day(now.at_ms - LATE_MS, state.timezone, DAY_BEGINS_MS)
-            source.day = source.day + 1 if source.later else max(today, source.day + 1)
             source.slots, source.later = source.later, {}
-            if not source.slots:
+            if source.slots:
+                self._open(source, source.day + 1)
+            else:
+                # Nothing was measured since: the day begins with the next that is.
                 source.day = -1
 
     def _keep(self, name: str, day: Day) -> None:
@@ -297,13 +301,13 @@ def _limit(limits: tuple[Limit, ...], measure: str) -> Limit | None:
     return next((limit for limit in limits if limit.kind == measure), None)
 
 
-def _measured(heard: Reading, device_kind: str) -> Iterator[tuple[str, float]]:
+def _measured(heard: Reading, rooms: tuple[str, ...]) -> Iterator[tuple[str, float]]:
     """What a reading measures of a person; nothing where it cannot be true."""
     if heard.kind == "blood_pressure":
         parts = heard.value if isinstance(heard.value, dict) else {}
         named = [(measure, parts.get(part)) for part, measure in BLOOD_PRESSURE.items()]
     elif heard.kind == "temperature":
-        named = [] if device_kind in ROOM_DEVICES else [("body_temperature", heard.value)]
+        named = [] if heard.device in rooms else [("body_temperature", heard.value)]
     else:
         named = [(heard.kind, heard.value)]
     for measure, value in named:
