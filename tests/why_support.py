@@ -48,7 +48,7 @@ def fall_evidence(at: datetime, **more: Any) -> dict[str, Any]:
         "source": "derived", "detector": "fall/wrist-1", "rule": "fall_confirmed", "threshold": 0.6, "value": 0.87,
         "unit": "score", "since_ms": ms(at), "confidence": 0.87,
         "readings": [f"H001-watch/b/{n}" for n in range(40, 48)],
-        "supports": [{"what": "stillness", "at_ms": ms(at) + 4000, "value": 4.6}, {"what": "no_room_movement"}],
+        "supports": [{"what": "stillness", "at_ms": ms(at) + 4000, "value": 0.95}, {"what": "no_room_movement"}],
         "opposes": [{"what": "movement", "at_ms": ms(at) + 20_000, "value": "客厅"}],
         "trace": {"rate_hz": rate, "start_ms": ms(at) - 2480, "range_g": range_g, "position": "wrist",
                   "g": samples(rate_hz=rate, range_g=range_g, peak_g=peak)},

@@ -32,6 +32,8 @@ MOVERS = frozenset({"motion", "door", "bed", "vibration"})
 SILENCES = frozenset({"inactivity", "inactivity_suspected"})
 FALLS = frozenset({"fall", "fall_suspected"})
 SCORES = frozenset({"score", "confidence", "probability"})
+SHARES = frozenset({"stillness", "moving"})
+"""Signs whose number is a share of the time after the impact."""
 METRES = frozenset({"m", "metre", "metres", "meters"})
 
 EXPLAINED = frozenset({
@@ -283,12 +285,7 @@ class _Teller:
         if isinstance(sign.value, str) and sign.value:
             what = self._t("pair", name=what, value=sign.value[: read.TEXT_MAX])
         elif (value := read.number({"value": sign.value}, "value")) is not None:
-            key = f"signed.{sign.what}"
-            shown = (
-                self._t(key, n=_short(value), share=_whole_percent(value))
-                if known(self._language, key)
-                else _short(value)
-            )
+            shown = self._signed(sign.what, value)
             what = self._t("pair", name=what, value=shown) if shown else what
         if sign.at is None:
             return what
@@ -297,6 +294,13 @@ class _Teller:
             before = self._lasting((since - sign.at).total_seconds())
             return self._t("why.at_before", what=what, at=at, before=before)
         return self._t("why.at", what=what, at=at)
+
+    def _signed(self, what: str, value: float) -> str:
+        """A sign's number in its own unit, where its code has one; empty where nobody at the desk needs it."""
+        key = f"signed.{what}"
+        if not known(self._language, key) or (what in SHARES and not 0 <= value <= 1):
+            return _short(value)
+        return self._t(key, n=_short(value), share=_whole_percent(value))
 
     # In figures.
 
@@ -322,7 +326,8 @@ class _Teller:
         if ids:
             more = f" … ({len(ids)})" if len(ids) > READINGS else ""
             found.append(("readings", t("comma").join(ids[:READINGS]) + more))
-        found += read.plain(evidence, EXPLAINED - read.unread(evidence))
+        drawn_too = {"peak_g"} if picture is not None else set()
+        found += read.plain(evidence, (EXPLAINED | drawn_too) - read.unread(evidence))
         said = {"True": t("yes"), "False": t("no"), "None": t("none")}
         return [Fact(named(self._language, "fact", name), said.get(value, value)) for name, value in found if value]
 
@@ -426,7 +431,7 @@ class _Teller:
         """The newest movements of each lane, by the minute."""
         rows = []
         for lane in day.lanes if day else ():
-            told = [self._minute(at) for at in lane.times[-TOLD:]]
+            told = [self._times.hour(at) for at in lane.times[-TOLD:]]
             if len(lane.times) > TOLD:
                 told.append(self._t("why.more", n=len(lane.times) - TOLD))
             rows.append((self._lane(lane), self._t("comma").join(told)))

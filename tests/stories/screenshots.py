@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import psycopg
 from playwright.async_api import Browser, Page, async_playwright
@@ -28,6 +29,7 @@ from pingan.local.postgres import Postgres
 from pingan.migrate import migrate
 from tests.figures_support import month, put
 from tests.stories.support import ARGUMENTS, CHROMIUM, NARROW, WIDE, Seat, Web, seat
+from tests.why_support import fall_evidence, heard, lived, silence_evidence
 
 FANG, LIN = ("operator", "王芳"), ("supervisor", "林志强")
 
@@ -40,9 +42,10 @@ class Night:
         self._clock = SystemClock()
         self._desk = Desk(database, self._clock)
 
-    async def press(self, home: str, kind: str = "sos", battery: int = 81) -> int:
+    async def press(self, home: str, kind: str = "sos", battery: int = 81, found: dict[str, Any] | None = None) -> int:
+        """`found`: the evidence of a detector, where no device pressed."""
         now, alarm = self._clock.now(), uuid4()
-        evidence = {"event_id": str(alarm), "battery_percent": battery}
+        evidence = found or {"event_id": str(alarm), "battery_percent": battery}
         async with self._database.connection() as connection:
             await connection.execute(
                 "insert into alarms (id, kind, home, device, at, received_at, raised_at, test, evidence)"
@@ -67,19 +70,29 @@ class Night:
         for event in events:
             await self._desk.act(incident, event)
 
-    async def happen(self) -> tuple[int, int]:
-        """The number of a ringing incident, and of one that somebody is on the way to."""
+    async def found(self) -> tuple[int, int]:
+        """The numbers of a fall and a silence that detection has found."""
+        now = self._clock.now()
+        since = now - timedelta(hours=3, minutes=40)
+        async with self._database.connection() as connection:
+            await heard(connection, lived(since, ZoneInfo("Asia/Shanghai")), home="H006")
+        fall = await self.press("H004", "fall", found=fall_evidence(now - timedelta(seconds=22)))
+        return fall, await self.press("H006", "inactivity", found=silence_evidence(since, 3.667))
+
+    async def happen(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The numbers of a ringing incident, and of one that somebody is on the way to; then those that were found."""
         talked = await self.press("H008")
         close = core.Close(*FANG, "sos", "wanted_to_talk", 99)
         await self.act(talked, core.Answer(*FANG), core.Contact(*FANG), core.Safe("王芳"), close)
         moving = await self.press("H005")
         helper = await self.contact("H005", 12)
         await self.act(moving, core.Answer(*LIN), core.NoContact(*LIN), core.Accept(helper), core.Moving(helper))
-        await self.act(await self.press("H004", "fall"), core.Answer(*FANG), core.Contact(*FANG))
-        await self.act(await self.press("H006", "inactivity"), core.Answer(*LIN))
+        fall, silence = await self.found()
+        await self.act(fall, core.Answer(*FANG), core.Contact(*FANG))
+        await self.act(silence, core.Answer(*LIN))
         await self.press("H009", "battery_low", 9)
         ringing = await self.press("H001")
-        return ringing, moving
+        return (ringing, moving), (fall, silence)
 
 
 async def figures(browser: Browser, web: Web, password: str, folder: Path) -> None:
@@ -118,6 +131,20 @@ async def photograph(browser: Browser, web: Web, password: str, folder: Path, nu
                 await _still(one.page)
                 await one.page.screenshot(path=folder / f"{name}-{language}-{shape}.png")
             await _close(one)
+
+
+async def why(browser: Browser, web: Web, password: str, folder: Path, numbers: tuple[int, int]) -> None:
+    """What the page says of a fall and of a silence."""
+    for language in ("zh", "en"):
+        one = await seat(browser, web, language=language, viewport={"width": 1366, "height": 1180})
+        await one.sign_in("operator", password)
+        for name, number in zip(("fall", "silence"), numbers, strict=True):
+            await one.open(f"/incidents/{number}")
+            await one.live()
+            await one.sound_on()
+            await _still(one.page)
+            await one.page.locator("[data-part=why]").screenshot(path=folder / f"why-{name}-{language}.png")
+        await _close(one)
 
 
 async def _live_a_month(database: Database) -> None:
@@ -166,10 +193,11 @@ async def _pictures(url: str, data: Path, passwords: dict[str, str], folder: Pat
     web = Web(url, data)
     try:
         await web.ready()
-        numbers = await Night(database).happen()
+        numbers, found = await Night(database).happen()
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
             await photograph(browser, web, passwords["operator"], folder, numbers)
+            await why(browser, web, passwords["operator"], folder, found)
             await _live_a_month(database)
             await figures(browser, web, passwords["supervisor"], folder)
             await browser.close()

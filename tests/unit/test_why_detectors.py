@@ -4,7 +4,7 @@ import math
 import random
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,7 +23,7 @@ from tests.timeline import START_MS, Timeline
 ZONE = ZoneInfo("Asia/Shanghai")
 REASONS = {
     UNNAMED, beyond.LATE_READING, hazards.CLEARED, vitals.WITHIN_LIMITS, vitals.BACK_TO_USUAL, wandering.CAME_BACK,
-    *fall.REASONS, *inactivity_learned.REASONS,
+    *fall.REASONS, *get_args(inactivity_learned.Reason),
 }  # fmt: skip
 
 
