@@ -193,6 +193,7 @@ async def test_recordings_raise_the_same_alarms_evaluated_and_replayed(
     assert not any(home == made.trials[1] for _, home in raised)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not RECORDED.exists(), reason=f"the recordings are not here: {RECORDED}")
 async def test_recordings_of_real_people_raise_the_same_alarms_evaluated_and_replayed(
     database: Database, broker: Broker, postgres_url: str, until: Until
