@@ -63,8 +63,9 @@ LEVELS = (
 )  # fmt: skip
 """CO: EN 50291-1 (a detector alarms at 30 ppm after 120 min, at 50 ppm within 60 to 90, at 100 ppm within 10 to 40, at
 300 ppm within 3). Gas: EN 50194-1 (at 20 % of the lower explosive limit at the latest). 57 °C: where common fixed heat
-detectors answer (EN 54-5, class A1: 54 to 65). 35 °C: a room in which a fan no longer cools (World Health Organization,
-heat and health). 9 °C: below it an old body cools within two hours (K. J. Collins, Age and Ageing 1986). WHO's 18 °C is
+detectors answer (EN 54-5, class A1: 54 to 65). 35 °C: the skin's own temperature, above which
+a body cools by sweat alone; WHO has rooms below 32 °C by day. 9 °C: in it an old body cools down within two hours or
+more (K. J. Collins, Age and Ageing 1986). WHO's 18 °C is
 the least for health, and a winter in Guangdong without heating is below it for weeks: drift notes it for the visit."""
 GAS_PERCENT_MAX = 100.0
 """What ever measured more measures in another unit, and is not judged."""
