@@ -299,8 +299,8 @@ class LearnedInactivity:
         state.broken, state.asked, state.raised, state.limit_ms = False, None, None, None
         state.since = moved if movement[0] < now.at_ms else None
         state.just_heard = state.just_heard or state.since is None
-        if state.due is None:
-            state.due = now.heard_ms
+        # Its own limit is looked up at the soonest moment at which any can matter: most silences end long before.
+        state.due = sooner(state.due, moved + self._least_ms)
         return True
 
     def _new_place(self, name: str, kind: str, counts_ms: int) -> int:
@@ -468,6 +468,8 @@ class LearnedInactivity:
         state = self._state
         limits = None if state.ceiling_hours is None else self._silence.limits(state.floor_hours, state.ceiling_hours)
         self._limits: list[list[float]] | None = None if limits is None else limits.tolist()
+        least_hours = state.ceiling_hours if limits is None else float(limits.min())
+        self._least_ms = max(0, int((least_hours or 0) * HOUR_MS) - ASKING_MS)
 
     def routine(self) -> bytes | None:
         if not self._unstored:

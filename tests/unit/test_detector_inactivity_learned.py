@@ -378,3 +378,15 @@ def test_alarms_are_named_by_the_reading_before_the_silence() -> None:
     assert [alarm.id for alarm in home.alarms] == [
         derived_alarm_id("H1", rule, episode) for rule in ("inactivity_learned:suspected", "inactivity_learned")
     ]
+
+
+def test_a_shorter_limit_counts_although_a_longer_one_was_waited_for(learned: Home) -> None:
+    home = next_day(learned, 22.2)
+    home.move("bedroom")
+    home.until(22.5, 21)
+    in_bed = hours_until(copied(home), "inactivity", home.line.at_ms)
+    home = next_day(learned, 10)
+    home.move("front door", "door")
+    home.until(10.4, 21)
+    home.move("kitchen")
+    assert hours_until(home, "inactivity", home.line.at_ms) <= 4 < in_bed
