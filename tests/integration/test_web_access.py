@@ -22,7 +22,7 @@ FIGURES = re.compile(r"(/api/v1)?/(figures|metrics)\b")
 EXAMPLES = {
     "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
     "away_from": "2026-01-01T00:00:00Z", "name": "console", "device": "H001-button",
-    "state": "silent",
+    "state": "silent", "detector": "inactivity", "label": "fixed-1", "note": "0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11",
 }  # fmt: skip
 
 
@@ -192,9 +192,18 @@ insert into alarms (id, kind, home, device, at, received_at, raised_at, test, ev
 insert into rejected (received_at, device, topic, reason, detail, payload, payload_bytes)
     select %(now)s, device, 'pingan/v1/H001-button/up', 'not_json', 'H001', 'H001', 4
     from unnest(array['H001-button', 'H001-hub/0x01', 'stray', null]) device;
+insert into alarms (id, kind, home, at, received_at, raised_at, test, evidence, taken_at) values
+    ('0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11', 'routine_drift', 'H001', %(now)s, %(now)s, %(now)s, false, '{}', %(now)s);
+insert into visit_notes values ('0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11', 'routine_drift', 'H001', %(now)s);
+insert into askings (alarm, kind, home, begun_at, until)
+    values (gen_random_uuid(), 'fall_suspected', 'H001', %(now)s, %(now)s + interval '1 hour');
+insert into suggestion_decisions (rule, home, decision, decided_at, decided_by, was, proposed, evidence)
+    values ('inactivity_floor_hours', 'H001', 'declined', %(now)s, '陈秀英', '2', '3',
+            '{"days": 30, "false": 5, "of": 5, "incidents": []}');
 insert into test_windows (device, home, opened_by, opened_at, until, state, finished_at)
     values ('H001-button', 'H001', 'H001', %(now)s, %(now)s + interval '1 minute', 'passed', %(now)s);
 """
+ASKED = ("/asking", "/api/v1/askings", "/api/v1/notes")
 OF_A_HOME = re.compile("H001|陈秀英|李梅|晚晴路|13800000141|stray")
 WISHES = [{"device": device, "id": "mine", "home": "H003", "kind": "door"} for device in ("H001-hub/0x01", "stray")]
 WRITES: dict[str, list[dict[str, Any]]] = {
@@ -205,6 +214,8 @@ WRITES: dict[str, list[dict[str, Any]]] = {
     "/devices/{device}/config": [{"data": {"heartbeat_seconds": "900", "volume": "3"}}],
     "/api/v1/devices/{device}/config": [{"json": {"heartbeat_seconds": 900, "volume": 3}}],
     "/devices/{device}/self-test": [{}],
+    "/notes/{note}/acknowledge": [{}],
+    "/api/v1/notes/{note}/acknowledge": [{}],
     "/api/v1/devices/{device}/self-test": [{}],
 }  # fmt: skip
 
@@ -219,12 +230,20 @@ async def test_whoever_is_of_another_area_reads_and_changes_nothing_of_a_home(we
     here = await web.signed_in("operator", "440703")
     async with here:
         await here.post("/open", data={"home": "H001", "cause": "sos"})
-        for page in ("/devices", "/devices/H001-button", "/devices/rejected", "/api/v1/devices", "/api/v1/adoption"):
+        for page in (
+            "/devices",
+            "/devices/H001-button",
+            "/devices/rejected",
+            "/api/v1/devices",
+            "/api/v1/adoption",
+            *ASKED,
+        ):
             assert OF_A_HOME.search((await here.get(page)).text), page
 
     async def as_it_is() -> list[Any]:
         async with database.connection() as connection:
-            tables = ("devices", "device_configs", "test_windows", "homes", "incidents", "journal", "device_heard")
+            tables = ("devices", "device_configs", "test_windows", "homes", "incidents", "journal", "device_heard",
+                      "visit_notes", "suggestion_decisions")  # fmt: skip
             query = "select to_jsonb(t) as row from {} t order by t::text"
             return [await (await connection.execute(query.format(table))).fetchall() for table in tables]
 
