@@ -63,9 +63,13 @@ where alarm.raised_at >= %(first)s and alarm.raised_at <= %(until)s
 order by alarm.raised_at, alarm.id
 
 -- name: incidents
+-- What a closing means is said in one place, for this and for what is learned from closures.
 -- Also those that had begun before, or are still open: what rings while they are is about them.
 select incident.id, incident.home, home.area, incident.opened_at, incident.t9 as closed_at,
-       incident.body->'closing'->>'cause' as cause, incident.body->'closing'->>'outcome' as outcome
+       incident.body->'closing'->>'cause' as cause,
+       case when incident.t9 is not null then closure_verdict(
+           case when %(detector)s in ('fall', 'inactivity') then %(detector)s else incident.body->'closing'->>'cause' end,
+           incident.body->'closing'->>'cause', incident.body->'closing'->>'outcome') end as closure
 from incidents incident join homes home on home.id = incident.home
 where incident.danger and not incident.test and incident.opened_at <= %(until)s
   and (incident.t9 is null or incident.t9 >= %(first)s)

@@ -17,10 +17,6 @@ from typing import Any, Literal, NamedTuple
 from alerting import exact
 from pingan.messages import NOTES, SUSPICIONS, WITHDRAWN
 
-REAL = frozenset({"ambulance", "fire", "police", "responder_attended", "family_attended", "found_deceased"})
-UNCLEAR = frozenset({"resolved_by_voice", "advice", "no_contact_visited", "duplicate"})
-"""Outcomes that do not say whether there was what detection looks for. All others say that there was not."""
-
 BEFORE = {"fall": timedelta(hours=1)}
 BEFORE_OTHERWISE = timedelta(hours=24)
 """So long before an incident opens a version may have found what it is about: a collapse is silent for hours."""
@@ -29,6 +25,9 @@ FEW_EVENTS = 10
 WEEK = timedelta(weeks=1)
 
 Verdict = Literal["real", "undecided", "false"]
+_VERDICTS: Mapping[str, Verdict] = {"true": "real", "false": "false"}
+"""Of a talk or a test nobody can say whether an alarm was right."""
+
 Span = tuple[datetime, datetime]
 
 
@@ -67,13 +66,12 @@ class Incident(NamedTuple):
     opened_at: datetime
     closed_at: datetime | None
     cause: str | None
-    outcome: str | None
+    closure: str | None
+    """What its closing says of an alarm of this detector (`closure_verdict`); None: it is open."""
 
     @property
     def verdict(self) -> Verdict:
-        if self.closed_at is None or self.outcome in UNCLEAR:
-            return "undecided"
-        return "real" if self.outcome in REAL else "false"
+        return _VERDICTS.get(self.closure or "", "undecided")
 
 
 class Watched(NamedTuple):

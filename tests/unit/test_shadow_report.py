@@ -25,10 +25,10 @@ def found(day: float, home: str = "H1", kind: str = "inactivity", **more: Any) -
     return Found(id=f"{home}/{day}/{kind}", home=home, kind=kind, at=at, **(given | more))
 
 
-def incident(number: int, day: float, outcome: str | None, home: str = "H1", cause: str = "inactivity") -> Incident:
+def incident(number: int, day: float, closure: str | None, home: str = "H1", cause: str = "inactivity") -> Incident:
     opened = FIRST + day * DAY
-    closed = None if outcome is None else opened + timedelta(hours=2)
-    return Incident(number, home, "440703", opened, closed, cause, outcome)
+    closed = None if closure is None else opened + timedelta(hours=2)
+    return Incident(number, home, "440703", opened, closed, cause, closure)
 
 
 def made(live: list[Found], shadow: list[Found], incidents: list[Incident], acts: list[Act] = ACTS) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_both_are_counted_over_the_homes_in_which_the_shadow_ran() -> None:
 
 def test_an_alarm_is_real_false_or_undecided_as_people_have_closed_it() -> None:
     incidents = [
-        incident(1, 1, "ambulance"), incident(2, 3, "accidental"), incident(3, 20, None), incident(4, 7, "advice")
+        incident(1, 1, "true"), incident(2, 3, "false"), incident(3, 20, None), incident(4, 7, "neither")
     ]  # fmt: skip
     live = [found(1, incident=1), found(3, incident=2), found(20, incident=3), found(7, incident=4)]
     shadow = [found(0.9), found(3), found(7.01), found(9), found(9.5, kind="inactivity_suspected")]
@@ -64,7 +64,7 @@ def test_an_alarm_is_real_false_or_undecided_as_people_have_closed_it() -> None:
 
 
 def test_what_a_button_brought_counts_for_both_when_its_cause_is_theirs() -> None:
-    one = made([], [found(1)], [incident(1, 1.1, "ambulance"), incident(2, 8, "ambulance", "H2", cause="sos")])
+    one = made([], [found(1)], [incident(1, 1.1, "true"), incident(2, 8, "true", "H2", cause="sos")])
     assert one["events"] == 1
     assert one["live"]["sensitivity"]["value"] == 0
     assert one["shadow"]["sensitivity"]["value"] == 1
@@ -73,7 +73,7 @@ def test_what_a_button_brought_counts_for_both_when_its_cause_is_theirs() -> Non
 
 def test_a_fall_before_its_incident_by_a_day_is_another_fall() -> None:
     asked = ASKED._replace(detector="fall")
-    fall = [incident(1, 2, "ambulance", cause="fall")]
+    fall = [incident(1, 2, "true", cause="fall")]
     one = report(asked, ACTS, WATCHED, [], [found(1.5, kind="fall"), found(1.99, kind="fall")], fall)
     assert (one["shadow"]["real"], one["shadow"]["false"]) == (1, 1)
 
@@ -85,7 +85,7 @@ def test_it_says_that_it_has_never_run() -> None:
 
 
 def test_every_doubt_has_its_sentence_in_both_languages() -> None:
-    incidents = [incident(1, 1, "ambulance"), incident(3, 5, None)]
+    incidents = [incident(1, 1, "true"), incident(3, 5, None)]
     one = made([found(1, incident=1), found(5)], [found(9), found(9.5, kind="inactivity_suspected")], incidents)
     for what in one["cannot_know"] + made([], [], [], acts=[])["cannot_know"]:
         for text in WORDS[what["what"]]:
