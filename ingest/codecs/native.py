@@ -83,6 +83,8 @@ _NUMBERS = {
     "heart_rate": (0.0, 350.0),
     "spo2": (0.0, 100.0),
     "temperature": (-60.0, 100.0),
+    "body_temperature": (20.0, 50.0),
+    "weight": (0.0, 500.0),
 }
 """Kinds whose value is a number, and between what it must lie."""
 
