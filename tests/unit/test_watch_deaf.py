@@ -1,9 +1,13 @@
 """What detection makes of areas that are not heard."""
 
+import random
+
 import msgspec
+import pytest
 
 from alerting import partition
 from alerting.detectors import Now, is_deaf
+from alerting.detectors.table import DETECTORS
 from alerting.partition import Partition
 from ingest import coverage
 from pingan.messages import DeviceSettings, HomeSettings, Message, Reading, Tick
@@ -85,6 +89,30 @@ def test_supervision_goes_on() -> None:
     messages = [home(), tick(0), moved(1, 1), *hours(1, 74, "110")]
     assert ("heartbeat_lost", "H1") not in fed(messages)
     assert ("heartbeat_lost", "H1") in fed([*messages, *hours(74, 77, "110")])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_look_too_early_changes_nothing(seed: int) -> None:
+    """Every detector of the table bears being woken before it has asked for it: an area's change wakes them all."""
+    chance = random.Random(seed)
+    labels = {name: tuple(versions)[1:] for name, versions in DETECTORS.items()}
+    told: list[Message] = [msgspec.structs.replace(home(), shadow=labels), tick(0)]
+    values = {"motion": True, "door": True, "heart_rate": 55.0, "spo2": 88.0, "water": True, "bed": False, "status": {}}
+    for minute in range(1, 2000):
+        if chance.random() < (0.3 if minute % 700 < 300 else 0.002):
+            kind = chance.choice(sorted(values))
+            told.append(msgspec.structs.replace(moved(minute * 60 - 1, minute), kind=kind, value=values[kind]))
+        told.append(tick(minute * 60, heard=60))
+    plain, looked = Partition(), Partition()
+    found: list[list[tuple[object, str]]] = [[], []]
+    for message in told:
+        found[0] += [(alarm.id, alarm.kind) for alarm in plain.feed(message)]
+        found[1] += [(alarm.id, alarm.kind) for alarm in looked.feed(message)]
+        if isinstance(message, Tick) and chance.random() < 0.2:
+            found[1] += [(alarm.id, alarm.kind) for alarm in looked.watches["H1"].look_again(looked.now)]
+    assert found[0] == found[1]
+    assert found[0], "else this says nothing"
+    assert [one.id for one in plain.shadows] == [one.id for one in looked.shadows]
 
 
 def test_areas_lie_in_those_that_their_codes_begin_with() -> None:
