@@ -128,7 +128,7 @@ class Teller:
         if decision == "recorded":
             return f"journal.{one['event']}"
         if decision == "opened" and one["detail"].get("by"):
-            return "journal.opened_group"
+            return "journal.opened_homes" if one["detail"].get("kind") == "cannot_hear" else "journal.opened_group"
         if decision == "on_scene" and one["detail"].get("reported_by") is None:
             return "journal.on_scene_shown"
         if decision in ("opened", "rang_again") and one["detail"].get("caller"):
