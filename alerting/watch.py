@@ -137,7 +137,8 @@ class Watch:
         "settings", "shadows", "unstored",
     )  # fmt: skip
 
-    def __init__(self, home: str, table: Table = DETECTORS) -> None:
+    def __init__(self, home: str, table: Table = DETECTORS, runs: list[Run] | None = None) -> None:
+        """`runs`: what is at work in it; else the first version of each detector of `table`, anew."""
         self.home = home
         self.settings: HomeSettings | None = None
         self.fresh: tuple[str, ...] = ()
@@ -151,7 +152,7 @@ class Watch:
         self._table = table
         self._routine_day = 0
         self._sequence = Sequence()
-        self._take([Run(name, label, kind(), rings=True) for name, label, kind in _first(table)])
+        self._take([Run(*first, rings=True) for first in _first(table)] if runs is None else runs)
 
     def set(self, settings: HomeSettings, now: Now) -> None:
         # What ran before anybody had said what should has nothing to hand over.
@@ -339,7 +340,7 @@ class Watch:
         `routines`: what was learned, by detector and label.
         """
         snapshot = _read(version, state)
-        watch = cls(home, table)
+        watch = cls(home, table, [])
         watch.settings = snapshot.settings
         watch._routine_day = snapshot.routine_day
         if (sequence := _restored(Sequence, *snapshot.sequence)) is None:
@@ -376,10 +377,10 @@ class Watch:
                     self.fresh += (f"{run.version} routine",)
 
 
-def _first(table: Table) -> Iterable[tuple[str, str, type[Detector]]]:
+def _first(table: Table) -> Iterable[tuple[str, str, Detector]]:
     for name, versions in table.items():
         label = next(iter(versions))
-        yield name, label, versions[label]
+        yield name, label, versions[label]()
 
 
 def _wanted(
