@@ -352,6 +352,20 @@ where name = %(name)s and partition = %(partition)s
         ("tests/unit/test_incident_named.py"
          "::test_named_after_the_steps_ran_with_nobody_to_ask_the_first_contact_is_asked_at_once",),
     ),
+    Mutant(
+        "asking: a device's own word is quiet, too",
+        "dispatch/asking.py",
+        'alarm["evidence"].get("source") == DERIVED and alarm["home"] is not None',
+        'alarm["home"] is not None',
+        (f"{INTEGRATION}/test_asking.py::test_only_detection_may_be_quiet_from_a_device_every_kind_rings",),
+    ),
+    Mutant(
+        "asking: what detection takes back falls silent",
+        "dispatch/incident.py",
+        'return Decision("withdrawn", _replace(incident, withdrawn=event.reason))',
+        'return Decision("withdrawn", _replace(incident, withdrawn=event.reason, ringing=False))',
+        (f"{INTEGRATION}/test_asking.py::test_what_is_taken_back_after_it_rang_is_told_and_closes_nothing",),
+    ),
 )  # fmt: skip
 
 
