@@ -88,7 +88,7 @@ def _falls(arguments: argparse.Namespace) -> Evaluated:
     test = _only(tested.trials, arguments.only)[:: arguments.every]
     said = list(tested.said)
     sensor = Sensor(arguments.clip_g, arguments.rate_hz)
-    tests, teaching = training.Tested(test, sensor), list[Trial]()
+    tests, teaching = training.Exam(test, sensor), list[Trial]()
     if arguments.folds is not None:
         teaching = _only(tested.trials, arguments.train_only)
         tasks = training.by_folds([tests], teaching, arguments.folds, arguments.seed)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from alerting.evaluate import falls, homes, movements, report, training, trials
 from alerting.evaluate.homes import Plan, Silence
 from alerting.evaluate.movements import CHINA, Home
-from alerting.evaluate.training import Task, Tested
+from alerting.evaluate.training import Exam, Task
 from alerting.evaluate.trials import BadRecording, Trial
 from alerting.evaluate.wearing import Sensor
 from alerting.evaluate.words import say
@@ -50,7 +50,7 @@ def main(argv: list[str], cover: Cover) -> int:
     parser.add_argument("--jobs", type=int, default=2, help=say("jobs"))
     arguments = parser.parse_args(argv)
     try:
-        page = _Page(arguments.page)
+        page = Page(arguments.page)
         parts = []
         for part in every_part(arguments.data, cover, arguments.jobs):
             parts.append(part)
@@ -87,7 +87,7 @@ def every_part(data: Path, cover: Cover, jobs: int) -> Iterator[Part]:
 def over_folds(some: list[Trial], jobs: int) -> Iterator[Part]:
     """Cross-validated by person: all sets as recorded, and the waist as a poor sensor measures it."""
     waist = [trial for trial in some if trial.named.position == "waist"]
-    tests = [Tested(some, AS_RECORDED), Tested(waist, POOR)]
+    tests = [Exam(some, AS_RECORDED), Exam(waist, POOR)]
     tasks = training.by_folds(tests, some, FOLDS, SEED)
     judged = training.joined(training.run(tasks, some, jobs))
     for name, test, outcomes in zip(("over_folds", "over_folds_poor"), tests, judged, strict=True):
@@ -101,7 +101,7 @@ def across(some: list[Trial], jobs: int) -> Iterator[Part]:
     for taught, tested in (SETS, SETS[::-1]):
         rows = tuple(range(len(of[taught])))
         half = len(of[tested]) // 2
-        tasks = [Task(rows, (Tested(part),), SEED) for part in (of[tested][:half], of[tested][half:])]
+        tasks = [Task(rows, (Exam(part),), SEED) for part in (of[tested][:half], of[tested][half:])]
         (found,) = training.joined(training.run(tasks, of[taught], jobs))
         outcomes += found
     yield _of_falls("across", outcomes, [say("trained_across")], AS_RECORDED)
@@ -120,7 +120,7 @@ def silent(name: str, some: list[Home], plan: Plan, cover: Cover) -> Part:
     return Part(name, found, report.homes(found, plan), f"{plan.version}, {plan.ceiling_hours:g} h")
 
 
-class _Page:
+class Page:
     """The page whose table is written anew between two marks. BadRecording when it has none."""
 
     def __init__(self, path: Path) -> None:

@@ -63,7 +63,7 @@ def homes(found: Row, plan: Plan) -> list[str]:
                 later=_kinds(together["after"]),
             )
         )
-    return [*lines, "", *_table(say("home_heads"), [_home_cells(found)]), "", *_hours(found["collapses"])]
+    return [*lines, "", *_table(say("home_heads"), [_home_cells(found)]), *_hours(found["collapses"])]
 
 
 def _kinds(counts: dict[str, int]) -> str:
@@ -93,7 +93,7 @@ def _hours(fell: Row) -> list[str]:
         [f"{int(hour):02d}", str(one["count"]), *(_number(one[name], 1) for name in ("median", "mean", "p90"))]
         for hour, one in fell.get("by_hour", {}).items()
     ]
-    return _table(say("hour_heads"), rows) if rows else []
+    return ["", *_table(say("hour_heads"), rows)] if rows else []
 
 
 def _number(value: float | None, digits: int) -> str:

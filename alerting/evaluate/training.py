@@ -24,7 +24,7 @@ TAUGHT = {
 """Whose recordings the shipped model was trained on, by set."""
 
 
-class Tested(NamedTuple):
+class Exam(NamedTuple):
     """Trials, as a sensor would have measured them."""
 
     trials: list[Trial]
@@ -35,7 +35,7 @@ class Task(NamedTuple):
     """One model and what it is tested on. `train`: rows of the training's recordings; None: the shipped model."""
 
     train: tuple[int, ...] | None
-    tests: tuple[Tested, ...]
+    tests: tuple[Exam, ...]
     seed: int
 
 
@@ -68,21 +68,21 @@ def _trained(recordings: Recordings, task: Task) -> Model:
     return train(recordings, task.train or (), seed=task.seed)
 
 
-def by_folds(tests: Sequence[Tested], teaching: Sequence[Trial], folds: int, seed: int) -> list[Task]:
+def by_folds(tests: Sequence[Exam], teaching: Sequence[Trial], folds: int, seed: int) -> list[Task]:
     """A task for each fold of the people of `tests`, taught by those of `teaching` that are of other people."""
     every = [trial for test in tests for trial in test.trials]
     tasks = []
     for fold in falls.folds(every, folds, seed):
         people = {falls.person(every[place]) for place in fold}
         train = tuple(row for row, trial in enumerate(teaching) if falls.person(trial) not in people)
-        chosen = [Tested([trial for trial in one.trials if falls.person(trial) in people], one.sensor) for one in tests]
+        chosen = [Exam([trial for trial in one.trials if falls.person(trial) in people], one.sensor) for one in tests]
         tasks.append(Task(train, tuple(chosen), seed))
     return tasks
 
 
-def in_parts(test: Tested, parts: int) -> list[Task]:
+def in_parts(test: Exam, parts: int) -> list[Task]:
     """The same trials for several processes, by the shipped model."""
-    return [Task(None, (Tested(test.trials[part::parts], test.sensor),), 0) for part in range(parts)]
+    return [Task(None, (Exam(test.trials[part::parts], test.sensor),), 0) for part in range(parts)]
 
 
 def run(tasks: Sequence[Task], teaching: Sequence[Trial], jobs: int) -> Iterator[Judged]:

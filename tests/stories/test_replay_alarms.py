@@ -189,7 +189,8 @@ async def test_recordings_raise_the_same_alarms_evaluated_and_replayed(
     raised = await same_alarms(made, database, broker, postgres_url, until)
     assert ("inactivity", "a") in raised
     assert ("inactivity", "b") in raised
-    assert ("fall", made.trials[0]) in raised
+    # The model may be trained anew; that it asks after so plain a fall is the least.
+    assert ("fall_suspected", made.trials[0]) in raised
     assert not any(home == made.trials[1] for _, home in raised)
 
 

@@ -12,7 +12,7 @@ import pytest
 from alerting.evaluate import falls, training, trials, wearing
 from alerting.evaluate.command import main
 from alerting.evaluate.playing import Placed, readings
-from alerting.evaluate.training import Tested
+from alerting.evaluate.training import Exam
 from alerting.evaluate.trials import BadRecording, Trial
 from alerting.evaluate.wearing import BEGIN_MS, Sensor
 from alerting.evaluate.words import say
@@ -124,7 +124,7 @@ def test_no_model_is_taught_by_those_whom_it_judges(tmp_path: Path) -> None:
     worn = [({**named, "position": "waist"}, samples) for named, samples in people]
     some = read(tmp_path, *people, *worn).trials
     waist = [trial for trial in some if trial.named.position == "waist"]
-    tasks = training.by_folds([Tested(some), Tested(waist, Sensor(clip_g=2))], some, 3, seed=0)
+    tasks = training.by_folds([Exam(some), Exam(waist, Sensor(clip_g=2))], some, 3, seed=0)
     assert len(tasks) == 3
     recordings = trials.for_training(some)
     for task in tasks:
@@ -148,10 +148,12 @@ def test_whoever_taught_the_shipped_model_is_told_loudly(tmp_path: Path, capsys:
     assert main(asked) == 0
     printed = capsys.readouterr().out
     assert say("seen", count=1) in printed
-    assert [one["kind"] for one in json.loads(alarms.read_text())] == ["fall_suspected", "fall"]
+    listed = json.loads(alarms.read_text())
     assert main([*asked, "--json", "--jobs", "2"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["sets"]
-    assert (row["se"], row["sp"]) == (1.0, 1.0)
+    assert (row["subjects"], row["falls"], row["daily"], row["sp"]) == (2, 1, 1, 1.0)
+    assert row["se"] == ("fall" in {one["kind"] for one in listed})
+    assert json.loads(alarms.read_text()) == listed, "by two processes as by one"
 
 
 @pytest.mark.parametrize(

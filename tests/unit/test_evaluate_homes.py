@@ -11,7 +11,7 @@ import pytest
 
 from alerting.detectors import DAY_MS, HOUR_MS
 from alerting.detectors.table import DETECTORS
-from alerting.evaluate import homes, movements
+from alerting.evaluate import everything, homes, movements
 from alerting.evaluate.command import main
 from alerting.evaluate.homes import Plan, Silence, figures_of, walk
 from alerting.evaluate.movements import CHINA, BadRecording, Home
@@ -198,3 +198,25 @@ def test_the_command_prints_figures_and_lists_alarms(tmp_path: Path, capsys: pyt
     assert main([*asked, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == found
     assert main(["homes", "--activity", str(path), "--homes", "zzz"]) == 1
+
+
+def test_the_table_is_written_between_its_marks_and_nowhere_else(tmp_path: Path, two: list[Home]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Above\n\n{everything.BEGIN}\nof before\n{everything.END}\n\nbelow\n")
+    part = everything.silent("tihm", two, replace(FIXED, collapses_an_hour=0), lambda some: Ears())
+    everything.Page(page).write([part])
+    text = page.read_text()
+    assert text.startswith(f"# Above\n\n{everything.BEGIN}\n\n### ")
+    assert text.endswith(f"|\n\n{everything.END}\n\nbelow\n")
+    assert "of before" not in text
+    assert json.loads((tmp_path / "page.json").read_text())["tihm/fixed-1, 10 h"]["homes"] == 2
+    everything.Page(page).write([part])
+    assert page.read_text() == text, "written again it is the same"
+
+
+def test_a_page_without_a_place_is_said_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "page.md").write_text("# Above\n")
+    assert everything.main([str(tmp_path), "--page", str(tmp_path / "page.md")], lambda some: Ears()) == 1
+    assert everything.BEGIN in capsys.readouterr().err
