@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from alerting.detectors import beyond, fall, hazards, inactivity_learned, vitals, wandering
+from alerting.detectors.table import DETECTORS
+from alerting.partition import Partition
 from dashboards.console import why
 from dashboards.console.language import LANGUAGES, say, words
 from dashboards.console.times import Times
@@ -84,7 +86,10 @@ def burst(seq: int, at_ms: int, samples: list[tuple[float, float, float]]) -> Re
 
 
 def falling(at_ms: int = START_MS) -> list[Alarm]:
-    """Walking, half a second of falling, an impact at second 20, and lying still on another side."""
+    """Walking, half a second of falling, an impact at second 20, and lying still on another side.
+
+    The detector is the real one, at a low threshold: which made-up fall a model believes is another test's matter.
+    """
     drawn = random.Random(1)
 
     def sample(t: float) -> tuple[float, float, float]:
@@ -99,7 +104,8 @@ def falling(at_ms: int = START_MS) -> list[Alarm]:
         shaken = fading * math.sin(47 * t) if t < 21.2 else 0
         return x / 10 + 0.98 + 2 * shaken, y / 10 + 0.15 + 1.5 * shaken, z / 10 + 0.1 + shaken
 
-    line = Timeline(at_ms=at_ms)
+    sensitive = {"trees-1": fall.with_model(fall.Fall.model.at(threshold=0.001))}
+    line = Timeline(Partition(table={**DETECTORS, "fall": sensitive}), at_ms=at_ms)
     line.hear(home())
     line.tick(1)
     begin = line.at_ms
