@@ -34,7 +34,8 @@ async def connection(database: Database) -> AsyncIterator[Connection]:
 
 
 async def home_of(connection: Connection, **values: Any) -> Any:
-    return replace(await register.one(connection, HOMES, "H001"), **values)
+    home: Any = await register.one(connection, HOMES, "H001")
+    return replace(home, **values)
 
 
 async def test_what_is_set_for_a_home_is_announced_to_detection(database: Database, connection: Connection) -> None:
@@ -73,7 +74,7 @@ async def test_who_set_a_limit_is_recorded_and_only_of_what_changed(connection: 
 
 
 async def test_what_detection_could_not_go_by_is_refused(connection: Connection) -> None:
-    refused = {
+    refused: dict[str, tuple[dict[str, Any], str]] = {
         "timezone": ({"timezone": "Asia/Pengjiang"}, "no_zone"),
         "limits": ({"limits": "pulse 50–"}, "no_limits"),
         "fence_m": ({"fence_m": 300, "latitude": None, "longitude": None, "coordinates": None}, "fence_without_place"),
