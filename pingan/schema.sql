@@ -16,6 +16,27 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.asking_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform pg_notify('asking', '');
+    return null;
+end $$;
+
+CREATE FUNCTION public.closure_verdict(kind text, cause text, outcome text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((cause = 'test'::text) OR (outcome = 'test_confirmed'::text)) THEN 'neither'::text WHEN (outcome = 'wanted_to_talk'::text) THEN 'neither'::text WHEN (outcome = ANY (ARRAY['accidental'::text, 'cancelled_by_person'::text])) THEN 'false'::text WHEN (cause = 'technical'::text) THEN 'false'::text WHEN (outcome = ANY (ARRAY['ambulance'::text, 'fire'::text, 'police'::text, 'found_deceased'::text])) THEN 'true'::text WHEN ((outcome = ANY (ARRAY['responder_attended'::text, 'family_attended'::text])) AND (cause = kind)) THEN 'true'::text WHEN ((outcome = ANY (ARRAY['resolved_by_voice'::text, 'advice'::text])) AND (kind = 'inactivity'::text)) THEN 'false'::text ELSE 'unknown'::text END;
+
+COMMENT ON FUNCTION public.closure_verdict(kind text, cause text, outcome text) IS 'true: help was needed. false: it was not. neither: nobody can blame the alarm (a talk, a test). unknown: the closure does not say.';
+
+CREATE FUNCTION public.detector_promotions_is_append_only() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'an act is not changed: it is followed by another';
+end $$;
+
 CREATE FUNCTION public.device_config_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -125,6 +146,35 @@ CREATE FUNCTION public.moves(kind text, value double precision, detail jsonb) RE
     RETURN ((kind = ANY (ARRAY['door'::text, 'contact'::text, 'bed'::text])) OR ((kind = ANY (ARRAY['motion'::text, 'occupancy'::text, 'vibration'::text])) AND COALESCE((value <> (0)::double precision), (detail <> ALL (ARRAY['false'::jsonb, '""'::jsonb, '{}'::jsonb, '[]'::jsonb])), false)));
 
 COMMENT ON FUNCTION public.moves(kind text, value double precision, detail jsonb) IS 'Whether only somebody''s moving makes such a reading: as in the detector of inactivity, and a test holds the two equal.';
+
+CREATE TABLE public.alarms (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    home text,
+    device text,
+    at timestamp with time zone NOT NULL,
+    device_at timestamp with time zone,
+    clock text,
+    received_at timestamp with time zone NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    test boolean NOT NULL,
+    evidence jsonb NOT NULL,
+    incident bigint,
+    taken_at timestamp with time zone,
+    restored_at timestamp with time zone,
+    alone boolean DEFAULT false NOT NULL,
+    CONSTRAINT alarms_check CHECK (((incident IS NULL) OR (taken_at IS NOT NULL)))
+);
+
+COMMENT ON COLUMN public.alarms.restored_at IS 'When what it says was over, by the alarm that restores it.';
+
+COMMENT ON COLUMN public.alarms.alone IS 'It was held to be grouped, belongs to nothing, and goes to an incident of its own home.';
+
+CREATE FUNCTION public.of_area(alarm public.alarms) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((alarm).home IS NULL) AND ((alarm).device IS NULL) AND (((alarm).evidence ->> 'rule'::text) = 'area_deaf'::text));
+
+COMMENT ON FUNCTION public.of_area(alarm public.alarms) IS 'Whether an alarm says that a whole area is not heard: it names neither a device nor a home.';
 
 CREATE FUNCTION public.readings_arrived() RETURNS trigger
     LANGUAGE plpgsql
@@ -280,6 +330,24 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.versions_in(the_area text) RETURNS TABLE(detector text, label text, state text, since timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+    -- Of two that were promoted the later one rings. A version that is put into shadow is quiet from then on, and the
+    -- one that was promoted before it rings again.
+    with newest as (
+        select distinct on (act.detector, act.label) act.*
+        from detector_promotions act where act.scope is null or starts_with(the_area, act.scope)
+        order by act.detector, act.label, act.id desc
+    )
+    (select distinct on (newest.detector) newest.detector, newest.label, newest.state, newest.at
+     from newest where newest.state = 'live' order by newest.detector, newest.id desc)
+    union all
+    select newest.detector, newest.label, newest.state, newest.at from newest where newest.state = 'shadow'
+$$;
+
+COMMENT ON FUNCTION public.versions_in(the_area text) IS 'What the acts say of homes in an area: at most one live version of each detector (none: the first of its table), and those in shadow.';
+
 CREATE FUNCTION public.vitals_daily(time_zone text, first_day date, last_day date) RETURNS TABLE(day date, home text, device text, kind text, count bigint, min double precision, avg double precision, max double precision)
     LANGUAGE sql STABLE
     AS $$
@@ -395,29 +463,6 @@ COMMENT ON COLUMN public.alarm_transmitters.faults IS 'What it has reported as w
 
 COMMENT ON COLUMN public.alarm_transmitters.pings_since IS 'Since when its heartbeats are counted, so that too many can be told.';
 
-CREATE TABLE public.alarms (
-    id uuid NOT NULL,
-    kind text NOT NULL,
-    home text,
-    device text,
-    at timestamp with time zone NOT NULL,
-    device_at timestamp with time zone,
-    clock text,
-    received_at timestamp with time zone NOT NULL,
-    raised_at timestamp with time zone NOT NULL,
-    test boolean NOT NULL,
-    evidence jsonb NOT NULL,
-    incident bigint,
-    taken_at timestamp with time zone,
-    restored_at timestamp with time zone,
-    alone boolean DEFAULT false NOT NULL,
-    CONSTRAINT alarms_check CHECK (((incident IS NULL) OR (taken_at IS NOT NULL)))
-);
-
-COMMENT ON COLUMN public.alarms.restored_at IS 'When what it says was over, by the alarm that restores it.';
-
-COMMENT ON COLUMN public.alarms.alone IS 'It was held to be grouped, belongs to nothing, and goes to an incident of its own home.';
-
 CREATE TABLE public.areas (
     code text NOT NULL,
     name text NOT NULL,
@@ -429,6 +474,38 @@ CREATE TABLE public.areas (
 );
 
 COMMENT ON TABLE public.areas IS '市 — 县/区 — 乡/镇/街道 — 村/社区. A code begins with its parent''s code, so that a scope is a prefix.';
+
+CREATE TABLE public.askings (
+    alarm uuid NOT NULL,
+    kind text NOT NULL,
+    home text NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    devices text[] DEFAULT '{}'::text[] NOT NULL,
+    not_asked text,
+    asked_at timestamp with time zone,
+    answered_at timestamp with time zone,
+    answer text,
+    answered_by text,
+    ended_at timestamp with time zone,
+    reason text,
+    danger uuid,
+    taken_back_at timestamp with time zone,
+    CONSTRAINT askings_check CHECK (((ended_at IS NULL) = (reason IS NULL))),
+    CONSTRAINT askings_check1 CHECK (((answered_at IS NULL) = (answer IS NULL)))
+);
+
+COMMENT ON TABLE public.askings IS 'One row for each suspicion: the resident was asked on these devices whether they are all right. An answer closes nothing; detection ends it, by taking the suspicion back or by the danger that follows.';
+
+COMMENT ON COLUMN public.askings.not_asked IS 'Why nobody could be asked; null: somebody was, or is about to be.';
+
+COMMENT ON COLUMN public.askings.asked_at IS 'When the broker had the question; null: it never had it in time.';
+
+COMMENT ON COLUMN public.askings.answer IS 'The kind of the answer: ok, cancel, or that of a press.';
+
+COMMENT ON COLUMN public.askings.reason IS 'Why it ended: confirmed (the danger that followed is `danger`), or what detection said when it took it back.';
+
+COMMENT ON COLUMN public.askings.taken_back_at IS 'When the broker had it that the question is over.';
 
 CREATE TABLE public.away (
     id bigint NOT NULL,
@@ -484,6 +561,15 @@ CREATE TABLE public.contacts (
     CONSTRAINT contacts_role_check CHECK ((role = ANY (ARRAY['family'::text, 'neighbour'::text, 'friend'::text, 'property'::text, 'carer'::text])))
 );
 
+CREATE TABLE public.coverage (
+    area text NOT NULL,
+    known jsonb NOT NULL,
+    deaf boolean NOT NULL,
+    kept_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.coverage IS 'What share of an area''s homes is usually heard, by window and hour of the day, and whether it is deaf now: written by the telemetry lane when an area changes, and once an hour.';
+
 CREATE TABLE public.detection_homes (
     home text NOT NULL,
     partition integer NOT NULL,
@@ -496,12 +582,43 @@ CREATE TABLE public.detection_partitions (
     heard_ms bigint NOT NULL,
     at_ms bigint NOT NULL,
     epoch bigint NOT NULL,
-    tick_ms bigint DEFAULT 0 NOT NULL
+    tick_ms bigint DEFAULT 0 NOT NULL,
+    deaf jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 COMMENT ON TABLE public.detection_partitions IS 'A watch''s time at its checkpoint, one row a partition. The position stands in leases.';
 
 COMMENT ON COLUMN public.detection_partitions.tick_ms IS 'The last tick''s own time; behind at_ms where a new source''s clock is behind the old one''s.';
+
+COMMENT ON COLUMN public.detection_partitions.deaf IS 'Areas of which nearly nothing is heard, and since which tick''s time (ms).';
+
+CREATE TABLE public.detector_promotions (
+    id bigint NOT NULL,
+    detector text NOT NULL,
+    label text NOT NULL,
+    scope text,
+    state text NOT NULL,
+    by text NOT NULL,
+    reason text NOT NULL,
+    report jsonb,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT detector_promotions_by_check CHECK ((by <> ''::text)),
+    CONSTRAINT detector_promotions_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT detector_promotions_state_check CHECK ((state = ANY (ARRAY['live'::text, 'shadow'::text, 'off'::text])))
+);
+
+COMMENT ON TABLE public.detector_promotions IS 'Who let which version of a detector ring, run in shadow or rest, where and why. Append-only: of each version the newest act that covers a home holds there.';
+
+COMMENT ON COLUMN public.detector_promotions.report IS 'What was known of the version when it was promoted.';
+
+ALTER TABLE public.detector_promotions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.detector_promotions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.device_certificates (
     serial text NOT NULL,
@@ -543,7 +660,9 @@ CREATE TABLE public.device_configs (
     published_revision bigint,
     published_number bigint,
     published_at timestamp with time zone,
+    hold_seconds integer DEFAULT 0 NOT NULL,
     CONSTRAINT device_configs_check CHECK (((reminder_weekday IS NULL) = (reminder_hour IS NULL))),
+    CONSTRAINT device_configs_hold_seconds_check CHECK (((hold_seconds >= 0) AND (hold_seconds <= 5))),
     CONSTRAINT device_configs_reminder_hour_check CHECK (((reminder_hour >= 0) AND (reminder_hour <= 23))),
     CONSTRAINT device_configs_reminder_weekday_check CHECK (((reminder_weekday >= 1) AND (reminder_weekday <= 7))),
     CONSTRAINT device_configs_volume_check CHECK (((volume >= 0) AND (volume <= 10)))
@@ -552,6 +671,8 @@ CREATE TABLE public.device_configs (
 COMMENT ON TABLE public.device_configs IS 'One row for each device that speaks for itself; the heartbeat level stands in devices. `revision` counts changes, `published_revision` is what the broker keeps. It outlives its device until the broker has been told to forget it (not wanted).';
 
 COMMENT ON COLUMN public.device_configs.published_number IS 'The how-manieth publication it was. The broker keeps the last number as a mark: of a store that comes back older, all beyond its mark is published again.';
+
+COMMENT ON COLUMN public.device_configs.hold_seconds IS 'How long a button must be held before it is a press; 0: a touch is.';
 
 CREATE TABLE public.device_heard (
     device text NOT NULL,
@@ -741,14 +862,25 @@ CREATE TABLE public.homes (
     policy text,
     revision bigint DEFAULT 1 NOT NULL,
     announced bigint DEFAULT 0 NOT NULL,
+    inactivity_floor_hours double precision,
+    timezone text,
+    fence_m double precision,
     CONSTRAINT homes_check CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude IS NULL) = (coordinates IS NULL)))),
     CONSTRAINT homes_coordinates_check CHECK ((coordinates = ANY (ARRAY['WGS-84'::text, 'GCJ-02'::text]))),
+    CONSTRAINT homes_fence_m_check CHECK ((fence_m > (0)::double precision)),
+    CONSTRAINT homes_inactivity_floor_hours_check CHECK ((inactivity_floor_hours > (0)::double precision)),
     CONSTRAINT homes_inactivity_hours_check CHECK ((inactivity_hours > (0)::double precision)),
     CONSTRAINT homes_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
     CONSTRAINT homes_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))
 );
 
 COMMENT ON COLUMN public.homes.revision IS 'Raised by every change that detection must know of; ingest announces it into the home''s partition and sets announced.';
+
+COMMENT ON COLUMN public.homes.inactivity_floor_hours IS 'Silence is never told sooner than after so many hours; null: the detector''s own least.';
+
+COMMENT ON COLUMN public.homes.timezone IS 'IANA name; null: the centre''s.';
+
+COMMENT ON COLUMN public.homes.fence_m IS 'The radius, around the home''s own place, within which whoever wears a tracker is at home; null: no fence.';
 
 CREATE TABLE public.incidents (
     id bigint NOT NULL,
@@ -811,6 +943,27 @@ CREATE TABLE public.journal (
 );
 
 COMMENT ON TABLE public.journal IS 'Append-only: each hash covers the one before it, so that a changed or missing entry shows.';
+
+CREATE VIEW public.labelled_alarms AS
+ SELECT alarms.id AS alarm,
+    alarms.kind,
+    alarms.home,
+    alarms.device,
+    alarms.raised_at,
+    alarms.restored_at,
+    split_part((alarms.evidence ->> 'detector'::text), '/'::text, 1) AS detector,
+    NULLIF(split_part((alarms.evidence ->> 'detector'::text), '/'::text, 2), ''::text) AS version,
+    (alarms.evidence ->> 'rule'::text) AS rule,
+    incidents.id AS incident,
+    ((incidents.body -> 'closing'::text) ->> 'cause'::text) AS cause,
+    ((incidents.body -> 'closing'::text) ->> 'outcome'::text) AS outcome,
+    incidents.t9 AS closed_at,
+    public.closure_verdict(alarms.kind, ((incidents.body -> 'closing'::text) ->> 'cause'::text), ((incidents.body -> 'closing'::text) ->> 'outcome'::text)) AS verdict
+   FROM (public.alarms
+     JOIN public.incidents ON ((incidents.id = alarms.incident)))
+  WHERE ((incidents.state = 'closed'::text) AND incidents.danger AND (NOT incidents.test) AND (NOT alarms.test) AND (alarms.kind <> ALL (ARRAY['fall_suspected'::text, 'inactivity_suspected'::text, 'withdrawn'::text, 'ok'::text, 'cancel'::text])));
+
+COMMENT ON VIEW public.labelled_alarms IS 'The alarms of closed calls, each with the verdict that its closure gives: true, false, neither or unknown.';
 
 CREATE TABLE public.lease_members (
     name text NOT NULL,
@@ -894,6 +1047,21 @@ CREATE TABLE public.people (
     CONSTRAINT people_sex_check CHECK ((sex = ANY (ARRAY['female'::text, 'male'::text])))
 );
 
+CREATE TABLE public.person_limits (
+    home text NOT NULL,
+    kind text NOT NULL,
+    low double precision,
+    high double precision,
+    set_by text,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT person_limits_check CHECK (((low IS NOT NULL) OR (high IS NOT NULL))),
+    CONSTRAINT person_limits_check1 CHECK ((low < high))
+);
+
+COMMENT ON TABLE public.person_limits IS 'Vital signs beyond which somebody is to be rung, as they were set for the people of a home, and by whom.';
+
+COMMENT ON COLUMN public.person_limits.set_by IS 'The account; null: a file that was imported on the machine itself.';
+
 CREATE TABLE public.readings (
     at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -963,6 +1131,18 @@ CREATE TABLE public.responders (
     CONSTRAINT responders_role_check CHECK ((role = ANY (ARRAY['volunteer'::text, 'grid_worker'::text, 'social_worker'::text, 'property'::text, 'station'::text, 'medical'::text])))
 );
 
+CREATE TABLE public.routines (
+    home text NOT NULL,
+    detector text NOT NULL,
+    label text NOT NULL,
+    partition integer NOT NULL,
+    state bytea NOT NULL,
+    written_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY public.routines ALTER COLUMN state SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.routines IS 'What a detector has learned of a home. Written beside the checkpoint, and at most once a day for a home.';
+
 CREATE TABLE public.sends (
     id bigint NOT NULL,
     incident bigint NOT NULL,
@@ -1003,6 +1183,25 @@ CREATE TABLE public.sessions (
     expires_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.shadow_alarms (
+    id uuid NOT NULL,
+    home text NOT NULL,
+    detector text NOT NULL,
+    label text NOT NULL,
+    kind text NOT NULL,
+    rule text NOT NULL,
+    device text,
+    at timestamp with time zone NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    restores uuid,
+    follows uuid,
+    evidence jsonb NOT NULL
+);
+
+COMMENT ON TABLE public.shadow_alarms IS 'What a version in shadow found. It rang nobody: it stands here to be compared with what the live one raised.';
+
+COMMENT ON COLUMN public.shadow_alarms.restores IS 'The shadow alarm that this one says is over, or withdraws.';
+
 CREATE TABLE public.sign_in_failures (
     id bigint NOT NULL,
     account text NOT NULL,
@@ -1013,6 +1212,32 @@ COMMENT ON TABLE public.sign_in_failures IS 'Attempts of the last minute, writte
 
 ALTER TABLE public.sign_in_failures ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.sign_in_failures_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.suggestion_decisions (
+    id bigint NOT NULL,
+    rule text NOT NULL,
+    home text,
+    device text,
+    decision text NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    decided_by text NOT NULL,
+    account text,
+    was jsonb NOT NULL,
+    proposed jsonb NOT NULL,
+    evidence jsonb NOT NULL,
+    CONSTRAINT suggestion_decisions_decision_check CHECK ((decision = ANY (ARRAY['accepted'::text, 'declined'::text])))
+);
+
+COMMENT ON TABLE public.suggestion_decisions IS 'Who accepted or declined what the closures suggested, and what spoke for it then. Nothing is changed without a row here.';
+
+ALTER TABLE public.suggestion_decisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.suggestion_decisions_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1063,6 +1288,18 @@ CREATE TABLE public.tokens (
 );
 
 COMMENT ON TABLE public.tokens IS 'Bearer tokens for machines. Only the SHA-256 of a token is kept.';
+
+CREATE TABLE public.visit_notes (
+    alarm uuid NOT NULL,
+    kind text NOT NULL,
+    home text NOT NULL,
+    noted_at timestamp with time zone NOT NULL,
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    CONSTRAINT visit_notes_check CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL)))
+);
+
+COMMENT ON TABLE public.visit_notes IS 'What detection notes for the next visit. It rings nobody; a named person takes note of it.';
 
 CREATE TABLE public.vitals_stored (
     hour timestamp with time zone NOT NULL,
@@ -1132,6 +1369,9 @@ ALTER TABLE ONLY public.alarms
 ALTER TABLE ONLY public.areas
     ADD CONSTRAINT areas_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY public.askings
+    ADD CONSTRAINT askings_pkey PRIMARY KEY (alarm);
+
 ALTER TABLE ONLY public.away
     ADD CONSTRAINT away_home_away_from_key UNIQUE (home, away_from);
 
@@ -1152,11 +1392,17 @@ COMMENT ON CONSTRAINT contacts_home_rank_key ON public.contacts IS 'Deferred, so
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.coverage
+    ADD CONSTRAINT coverage_pkey PRIMARY KEY (area);
+
 ALTER TABLE ONLY public.detection_homes
     ADD CONSTRAINT detection_homes_pkey PRIMARY KEY (home);
 
 ALTER TABLE ONLY public.detection_partitions
     ADD CONSTRAINT detection_partitions_pkey PRIMARY KEY (partition);
+
+ALTER TABLE ONLY public.detector_promotions
+    ADD CONSTRAINT detector_promotions_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.device_certificates
     ADD CONSTRAINT device_certificates_pkey PRIMARY KEY (serial);
@@ -1221,6 +1467,9 @@ ALTER TABLE ONLY public.parked
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.person_limits
+    ADD CONSTRAINT person_limits_pkey PRIMARY KEY (home, kind);
+
 ALTER TABLE ONLY public.readings_kept
     ADD CONSTRAINT readings_kept_pkey PRIMARY KEY (singleton);
 
@@ -1236,6 +1485,9 @@ ALTER TABLE ONLY public.responders
 ALTER TABLE ONLY public.rollups_due
     ADD CONSTRAINT rollups_due_pkey PRIMARY KEY (home, hour);
 
+ALTER TABLE ONLY public.routines
+    ADD CONSTRAINT routines_pkey PRIMARY KEY (home, detector, label);
+
 ALTER TABLE ONLY public.sends
     ADD CONSTRAINT sends_incident_step_repeat_purpose_channel_recipient_key UNIQUE (incident, step, repeat, purpose, channel, recipient);
 
@@ -1245,8 +1497,14 @@ ALTER TABLE ONLY public.sends
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
 
+ALTER TABLE ONLY public.shadow_alarms
+    ADD CONSTRAINT shadow_alarms_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.sign_in_failures
     ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.suggestion_decisions
+    ADD CONSTRAINT suggestion_decisions_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.test_windows
     ADD CONSTRAINT test_windows_pkey PRIMARY KEY (id);
@@ -1260,6 +1518,9 @@ ALTER TABLE ONLY public.tokens
 ALTER TABLE ONLY public.tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (token_hash);
 
+ALTER TABLE ONLY public.visit_notes
+    ADD CONSTRAINT visit_notes_pkey PRIMARY KEY (alarm);
+
 ALTER TABLE ONLY public.vitals_stored
     ADD CONSTRAINT vitals_stored_pkey PRIMARY KEY (home, hour, device, kind);
 
@@ -1272,6 +1533,16 @@ CREATE INDEX alarms_by_incident ON public.alarms USING btree (incident);
 CREATE INDEX alarms_by_time ON public.alarms USING btree (raised_at);
 
 CREATE INDEX alarms_waiting ON public.alarms USING btree (raised_at) WHERE (taken_at IS NULL);
+
+CREATE INDEX alarms_withdrawn ON public.alarms USING btree (((evidence ->> 'restores'::text))) WHERE (kind = 'withdrawn'::text);
+
+CREATE INDEX askings_by_danger ON public.askings USING btree (danger) WHERE (danger IS NOT NULL);
+
+CREATE INDEX askings_by_home ON public.askings USING btree (home, begun_at);
+
+CREATE INDEX askings_open ON public.askings USING btree (until) WHERE (ended_at IS NULL);
+
+CREATE INDEX askings_to_tell ON public.askings USING btree (until) WHERE ((not_asked IS NULL) AND (taken_back_at IS NULL));
 
 CREATE INDEX contacts_by_phone ON public.contacts USING btree (phone);
 
@@ -1335,6 +1606,8 @@ CREATE INDEX responders_by_phone ON public.responders USING btree (phone);
 
 CREATE INDEX rollups_due_by_hour ON public.rollups_due USING btree (hour);
 
+CREATE INDEX routines_by_partition ON public.routines USING btree (partition);
+
 CREATE INDEX sends_by_incident ON public.sends USING btree (incident);
 
 CREATE UNIQUE INDEX sends_by_provider ON public.sends USING btree (provider_id) WHERE (provider_id IS NOT NULL);
@@ -1343,7 +1616,15 @@ CREATE INDEX sends_due ON public.sends USING btree (due_at) WHERE (state = ANY (
 
 CREATE INDEX sessions_by_account ON public.sessions USING btree (account);
 
+CREATE INDEX shadow_alarms_by_home ON public.shadow_alarms USING btree (home, raised_at);
+
+CREATE INDEX shadow_alarms_by_version ON public.shadow_alarms USING btree (detector, label, raised_at);
+
+CREATE INDEX shadow_alarms_over ON public.shadow_alarms USING btree (restores) WHERE (restores IS NOT NULL);
+
 CREATE INDEX sign_in_failures_by_account ON public.sign_in_failures USING btree (account, at);
+
+CREATE INDEX suggestion_decisions_by_subject ON public.suggestion_decisions USING btree (rule, home, device, decided_at);
 
 CREATE INDEX test_windows_by_device ON public.test_windows USING btree (device, id);
 
@@ -1351,7 +1632,15 @@ CREATE INDEX test_windows_by_incident ON public.test_windows USING btree (incide
 
 CREATE INDEX test_windows_open ON public.test_windows USING btree (until) WHERE (state = 'open'::text);
 
+CREATE INDEX visit_notes_by_home ON public.visit_notes USING btree (home, noted_at);
+
+CREATE INDEX visit_notes_open ON public.visit_notes USING btree (noted_at) WHERE (acknowledged_at IS NULL);
+
 CREATE TRIGGER alarm_raised AFTER INSERT ON public.alarms FOR EACH STATEMENT EXECUTE FUNCTION public.alarm_raised();
+
+CREATE TRIGGER asking_changed AFTER INSERT OR UPDATE OF answered_at, ended_at ON public.askings FOR EACH ROW EXECUTE FUNCTION public.asking_changed();
+
+CREATE TRIGGER detector_promotions_is_append_only BEFORE DELETE OR UPDATE ON public.detector_promotions FOR EACH ROW EXECUTE FUNCTION public.detector_promotions_is_append_only();
 
 CREATE TRIGGER device_certificates_changed AFTER INSERT OR DELETE OR UPDATE ON public.device_certificates FOR EACH STATEMENT EXECUTE FUNCTION public.register_changed();
 
@@ -1404,6 +1693,9 @@ ALTER TABLE ONLY public.consoles
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
 
+ALTER TABLE ONLY public.detector_promotions
+    ADD CONSTRAINT detector_promotions_scope_fkey FOREIGN KEY (scope) REFERENCES public.areas(code);
+
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.devices(id);
 
@@ -1427,6 +1719,9 @@ ALTER TABLE ONLY public.journal
 
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
+
+ALTER TABLE ONLY public.person_limits
+    ADD CONSTRAINT person_limits_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.responders
     ADD CONSTRAINT responders_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
