@@ -54,9 +54,9 @@ LEARNING_DAYS = 7
 """With fewer days nothing is known yet, and the ceiling is the limit."""
 HALF_DAYS = 20.0
 """A day counts half after so many."""
-ALARM_COST_HOURS = 4.0
-"""So many hours of waiting after one collapse a day are worth one alarm a day spared: the one dial between delay and
-false alarms. docs/detection.md has the curve."""
+ALARM_COST_HOURS = 7.0
+"""So many hours of waiting after one collapse a day are worth one alarm a day spared: the dial between delay and
+false alarms. docs/detection-silence.md has the curve."""
 START_HOURS = 1.0
 """Over so much (standard deviation) of the time of day silences are smoothed."""
 WALL_SHARE = 0.25
@@ -69,8 +69,11 @@ SHARED = 0.2
 SHARE_LEAST = 0.02
 DOOR_WEIGHT = 0.3
 POPULATION_DAYS = 8.0
+STRAIN = 0.5
 STRAIN_HALF_DAYS = 7.0
 STRAIN_MOST = 6.0
+"""What an alarm costs more for each silence that rang: half as much again, half of that a week later, sixfold at most.
+"""
 
 TAUS: Floats = np.concatenate([np.arange(0.5, 6, 0.25), np.arange(6, 12, 0.5), np.arange(12, 24.5, 1)])
 """Limits that are chosen from, in hours."""
@@ -222,7 +225,7 @@ class Silence:
     def _strain(self) -> float:
         rang = self._gaps[self._gaps["place"] >= _RANG]
         recent = 0.5 ** ((self.through - rang["day"].astype(float)) / STRAIN_HALF_DAYS)
-        return min(1 + float(recent.sum()), STRAIN_MOST)
+        return min(1 + STRAIN * float(recent.sum()), STRAIN_MOST)
 
     def encode(self) -> bytes:
         kept = _Kept(
