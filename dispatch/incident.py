@@ -43,8 +43,8 @@ class State(StrEnum):
 STAMPS = tuple(f"t{number}" for number in range(10))
 
 CAUSES = (
-    "sos", "fall", "inactivity", "smoke", "gas", "water", "co", "wandering", "vitals", "missed_visit", "technical",
-    "test", "unknown",
+    "sos", "fall", "inactivity", "smoke", "gas", "water", "co", "wandering", "vitals",
+    "home_heat", "home_cold", "missed_visit", "technical", "test", "unknown",
 )  # fmt: skip
 OUTCOMES = (
     "ambulance", "fire", "police", "responder_attended", "family_attended", "resolved_by_voice", "advice",

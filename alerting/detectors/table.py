@@ -19,7 +19,7 @@ Table = Mapping[str, Mapping[str, type[Detector]]]
 
 DETECTORS: dict[str, dict[str, type[Detector]]] = {
     "supervision": {"1": Supervision},
-    "inactivity": {"fixed-1": Inactivity, "learned-1": LearnedInactivity},
+    "inactivity": {"learned-1": LearnedInactivity, "fixed-1": Inactivity},
     "fall": {"trees-1": Fall},
     "hazards": {"1": Hazards},
     "vitals": {"1": Vitals},
