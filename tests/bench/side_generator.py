@@ -2,7 +2,8 @@
 
 So many messages a second from 50 devices over QoS 1, 208 bytes each, every twentieth an SOS. A message is due when the
 schedule says so, and the answer to an SOS is timed from then, however late it could be sent. A fourth argument is how
-many devices more are connected and say nothing, a fifth which message is an SOS, if not the twentieth. Prints JSON.
+many devices more are connected and say nothing, a fifth which message is an SOS, if not the twentieth (0: none), a
+sixth with which device it begins. Prints JSON.
 """
 
 import asyncio
@@ -72,10 +73,10 @@ class Sender:
 
 
 async def generate(
-    path: Path, rate: float, seconds: float, crowd: int = 0, sos_every: int = SOS_EVERY
+    path: Path, rate: float, seconds: float, crowd: int = 0, sos_every: int = SOS_EVERY, first: int = 0
 ) -> dict[str, object]:
     access = read_access(path)
-    hubs = [device for device in access.devices if device.kind == "hub"][:DEVICES]
+    hubs = [device for device in access.devices if device.kind == "hub"][first : first + DEVICES]
     answered: dict[str, float] = {}
     due: dict[str, float] = {}
     senders = [Sender(access, hub, answered) for hub in hubs]
@@ -102,7 +103,7 @@ async def generate(
             sender = senders[number % len(senders)]
             late_max = max(late_max, now - intended)
             # Each device's share of alarms is the same: the count of devices and the twentieth have a common factor.
-            if (number // len(senders) + number) % sos_every == 0:
+            if sos_every and (number // len(senders) + number) % sos_every == 0:
                 due[sender.alarm(stamp)] = intended
             elif sender.full:
                 skipped += 1
