@@ -29,8 +29,9 @@ PACKETS_AT_ONCE = 100
 TURN_BYTES = 262_144
 """And how many bytes: a message of so many takes tens of milliseconds to understand."""
 INFLIGHT_MAX = 0
-"""No bound: with one, paho goes through all that is under way at each of the broker's answers, and twenty thousand answers
-to presses took ten seconds of its processor. A 65,536th beside all others is refused by paho, and stays unanswered."""
+"""No bound: with one, paho goes through all that is under way at each of the broker's answers, and twenty thousand
+answers to presses took ten seconds of its processor. A 65,536th beside all others is refused by paho, and stays
+unanswered."""
 
 
 class _Client(Client):
