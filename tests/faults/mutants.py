@@ -96,7 +96,7 @@ MUTANTS = (
     Mutant(
         "alerting: the checkpoint passes alarms that are not committed",
         "alerting/checkpoint.py",
-        "        return self.position > self.stored and not self.unwritten\n",
+        "        return self.position > self.stored and not self.unwritten and not self.shadows\n",
         "        return self.position > self.stored\n",
         (f"{INTEGRATION}/test_alerting_runner.py::test_mutant_position_before_the_effect_would_lose_this_alarm",),
     ),
