@@ -32,6 +32,7 @@ TEST_STAMPS = ("prompted_at", "pressed_at", "durable_at", "shown_at", "told_at")
 """What a self-test is told by, in its order."""
 DEFAULT_DATA = Path("../shared/data")
 HABITS = ("manual", "accept", "decline", "voicemail", "busy", "no_answer", "failed", "invalid")
+MEASURED = ("heart_rate", "spo2", "bp_systolic", "bp_diastolic", "temperature", "weight")
 PHONE_ACTS = ("answer", "press", "hangup", "habit", "show", "call", "text")
 
 OK = 200
@@ -100,6 +101,18 @@ def add_commands(subparsers: Subparsers) -> None:
     answer.add_argument("--home", required=True, help=say("home"))
     answer.add_argument("act", choices=("ok", "cancel", "nobody"), help=say("ok_or_nobody"))
     answer.add_argument("--after", type=float, default=0.0, help=say("answer_after"))
+    fall = _command(subparsers, "fall", _fall)
+    fall.add_argument("--home", required=True, help=say("home"))
+    fall.add_argument("--gets-up", action="store_true", help=say("gets_up"))
+    measure = _command(subparsers, "measure", _measure)
+    measure.add_argument("--home", required=True, help=say("home"))
+    measure.add_argument("what", choices=MEASURED, help=say("measured_what"))
+    measure.add_argument("value", type=float, help=say("measured_value"))
+    for name in ("silence", "out"):
+        quiet = _command(subparsers, name, _quiet)
+        quiet.add_argument("--home", required=True, help=say("home"))
+        quiet.add_argument("--hours", type=float, default=6.0, help=say("hours"))
+        quiet.set_defaults(path="leave_home" if name == "out" else "silence")
     power = _command(subparsers, "power", _power)
     power.add_argument("act", choices=("cut", "restore"), help=say("cut_or_restore"))
     power.add_argument("--homes", metavar="ID,ID", help=say("power_homes"))
@@ -295,6 +308,25 @@ def _answer(arguments: argparse.Namespace) -> None:
     path = f"/sim/homes/{arguments.home}/answers"
     done = client.post(path, answer=arguments.act, after_seconds=arguments.after)
     _tell(say("answers_so", home=done["home"], answer=done["answer"]))
+
+
+def _fall(arguments: argparse.Namespace) -> None:
+    client = SimulatorClient(access_of(arguments).simulator)
+    done = client.post(f"/sim/homes/{arguments.home}/fall", gets_up=arguments.gets_up)
+    _tell(say("falls_and_rises" if done["gets_up"] else "falls_and_lies", home=done["home"], device=done["device"]))
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    client = SimulatorClient(access_of(arguments).simulator)
+    done = client.post(f"/sim/homes/{arguments.home}/measure", kind=arguments.what, value=arguments.value)
+    _tell(say("measured", device=done["device"], kind=done["kind"], value=f"{done['value']:g}"))
+
+
+def _quiet(arguments: argparse.Namespace) -> None:
+    client = SimulatorClient(access_of(arguments).simulator)
+    client.post(f"/sim/homes/{arguments.home}/{arguments.path}", seconds=arguments.hours * 3600)
+    word = "is_out" if arguments.path == "leave_home" else "is_silent"
+    _tell(say(word, home=arguments.home, hours=f"{arguments.hours:g}"))
 
 
 def _power(arguments: argparse.Namespace) -> None:

@@ -11,12 +11,14 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
+from device_sim.household.tumble import UP_AGAIN_SECONDS
 from device_sim.phone.call import Call
 from device_sim.phone.network import Faults, is_number
 from device_sim.phone.people import KEYS, Habit, Phone
 from device_sim.wire import protocol
 from device_sim.wire.button import Button
 from device_sim.wire.press import Press
+from device_sim.wire.watch import Watch
 
 if TYPE_CHECKING:
     from device_sim.neighbourhood import Neighbourhood, SimulatedHome
@@ -35,6 +37,15 @@ class PressBody(msgspec.Struct, forbid_unknown_fields=True):
 
 class LengthBody(msgspec.Struct, forbid_unknown_fields=True):
     seconds: float = DEFAULT_SILENCE_SECONDS
+
+
+class FallBody(msgspec.Struct, forbid_unknown_fields=True):
+    gets_up: bool = False
+
+
+class MeasureBody(msgspec.Struct, forbid_unknown_fields=True):
+    kind: Literal["heart_rate", "spo2", "bp_systolic", "bp_diastolic", "temperature", "weight"]
+    value: float
 
 
 class AnswersBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -126,6 +137,12 @@ def _add_homes(router: APIRouter, running: Neighbourhood) -> None:
             raise HTTPException(404, f"there is no home {home_id}")
         return running.homes[home_id]
 
+    def watch_of(home: SimulatedHome) -> Watch:
+        if not home.watches:
+            worn = ", ".join(one.id for one in running.homes.values() if one.watches)
+            raise HTTPException(409, f"nobody in {home.id} wears a watch; somebody does in: {worn or 'no home'}")
+        return home.watches[0]
+
     @router.get("/sim/homes")
     async def homes() -> list[dict[str, Any]]:
         return [_home_json(home) for home in running.homes.values()]
@@ -181,14 +198,22 @@ def _add_homes(router: APIRouter, running: Neighbourhood) -> None:
         return {"home": home_id, "away_seconds": body.seconds}
 
     @router.post("/sim/homes/{home_id}/fall")
-    async def fall(home_id: str) -> dict[str, Any]:
-        """The wearer falls and lies still."""
-        home = home_of(home_id)
-        for watch in home.watches:
-            watch.fall()
+    async def fall(home_id: str, request: Request) -> dict[str, Any]:
+        """The wearer falls and lies still, or gets up again."""
+        body, home = await _body(request, FallBody), home_of(home_id)
+        watch = watch_of(home)
+        if not watch.fall(body.gets_up):
+            raise HTTPException(409, f"whoever wears {watch.id} is falling already")
         for hub in home.hubs:
-            hub.fall_silent(DEFAULT_SILENCE_SECONDS)
-        return {"home": home_id, "watches": len(home.watches)}
+            hub.fall_silent(UP_AGAIN_SECONDS if body.gets_up else DEFAULT_SILENCE_SECONDS)
+        return {"home": home_id, "device": watch.id, "gets_up": body.gets_up}
+
+    @router.post("/sim/homes/{home_id}/measure")
+    async def measure(home_id: str, request: Request) -> dict[str, Any]:
+        """The watch measures this once, whatever its wearer's life would give."""
+        body, watch = await _body(request, MeasureBody), watch_of(home_of(home_id))
+        watch.send_reading(body.kind, body.value)
+        return {"home": home_id, "device": watch.id, "kind": body.kind, "value": body.value}
 
     @router.post("/sim/homes/{home_id}/cable")
     async def cable(home_id: str, request: Request) -> dict[str, Any]:
@@ -349,6 +374,7 @@ def _home_json(home: SimulatedHome) -> dict[str, Any]:
         "id": home.id,
         "person": home.person,
         "language": home.language,
+        "watch": home.watches[0].id if home.watches else None,
         "devices": [
             {
                 "id": device.id,

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,11 @@ async def test_the_command_line_presses_and_pulls(tmp_path: Path) -> None:
         assert (await command(tmp_path, "press", "--home", "H999"))[0] == 1
 
 
+def worn(platform: Platform) -> list[dict[str, Any]]:
+    """What a wearer's movement has become."""
+    return [reading for reading in platform.on("reading", "H002-watch") if reading["kind"] == "accel"]
+
+
 async def test_things_happen_in_homes(tmp_path: Path) -> None:
     async with broker(tmp_path) as server, Platform(server) as platform, simulator(tmp_path, server) as client:
         assert "模拟社区" in (await client.get("/")).text
@@ -136,9 +142,16 @@ async def test_things_happen_in_homes(tmp_path: Path) -> None:
         await until(lambda: len(platform.on("reading", "H002-hub")) >= 2, "the entrance")
         assert [r["value"] for r in platform.on("reading", "H002-hub") if r["kind"] == "door"][:2] == ["open", "closed"]
         assert (await client.post("/sim/homes/H002/fall")).is_success
-        await until(lambda: len(platform.on("reading", "H002-watch")) >= 2, "the fall")
-        burst = platform.on("reading", "H002-watch")[0]
-        assert (burst["kind"], burst["rate_hz"], burst["position"]) == ("accel", 50, "wrist")
+        assert (await client.post("/sim/homes/H002/fall")).status_code == 409
+        await until(lambda: len(worn(platform)) >= 2, "the fall")
+        first, second = worn(platform)[:2]
+        assert (first["kind"], first["rate_hz"], first["position"]) == ("accel", 50, "wrist")
+        lasts = datetime.fromisoformat(second["at"]) - datetime.fromisoformat(first["at"])
+        assert lasts == timedelta(seconds=1), "a stream has neither holes nor two bursts at once"
+        assert (await command(tmp_path, "measure", "--home", "H001", "spo2", "84"))[0] == 0
+        await until(
+            lambda: [r for r in platform.on("reading", "H001-watch") if r.get("value") == 84], "the measurement"
+        )
         for path, body, status in (
             ("/sim/homes/H999/press", {}, 404),
             ("/sim/homes/H001/press", {"knd": "sos"}, 400),

@@ -7,7 +7,14 @@ import pytest
 
 SIM = Path(__file__).parents[2] / "device_sim"
 OURS = {"pingan", "ingest", "alerting", "dispatch", "care", "dashboards"}
-PURE = ("household/life.py", "household/sensors.py", "weather.py", "wire/press.py", "wire/protocol.py")
+PURE = (
+    "household/life.py",
+    "household/sensors.py",
+    "household/tumble.py",
+    "weather.py",
+    "wire/press.py",
+    "wire/protocol.py",
+)
 PURE += ("phone/twiml.py", "phone/signature.py", "phone/errors.py")
 IMPURE = {
     "asyncio",
