@@ -45,7 +45,7 @@ class Watch(Device):
         await super().close()
 
     def fall(self, gets_up: bool = False) -> bool:
-        """The wearer falls, and the watch streams until they have lain for a while or walked on; false while it does."""
+        """The wearer falls, and the watch streams until they have lain a while or walked on; false while it does."""
         if self._streaming is not None and not self._streaming.done():
             return False
         self._streaming = asyncio.create_task(self._stream(fall(self._random, gets_up)))
