@@ -668,7 +668,9 @@ def _presses(alarms: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 def _pressed_again(before: dict[str, Any], alarm: dict[str, Any]) -> bool:
     same = all(before[name] == alarm[name] for name in ("home", "device", "kind", "test", "restored_at"))
     plain = alarm["kind"] in RINGING and not alarm["test"] and alarm["restored_at"] is None
-    return same and plain and alarm["device"] is not None and "caller" not in alarm["evidence"]
+    # Detection's own finding may end a question, or have been taken back already: that is asked of each.
+    said = alarm["evidence"].get("source") != asking.DERIVED and "caller" not in alarm["evidence"]
+    return same and plain and said and alarm["device"] is not None
 
 
 def _detail(event: Event) -> dict[str, Any]:

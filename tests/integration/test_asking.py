@@ -137,6 +137,24 @@ async def test_a_suspicion_asks_the_devices_that_can_ask_and_rings_nobody(room: 
     assert await room.under_way() == [], "its time is up"
 
 
+async def test_a_fall_that_detection_confirms_is_not_merged_with_the_watchs_own_word(room: Room) -> None:
+    """Both wait in one turn, of one device and of one kind. The second ends a question, and the first knows of none."""
+    suspicion = await room.found("fall_suspected", "blow", until_ms=to_ms(room.clock.now() + timedelta(seconds=MINUTES)))
+    await room.take()
+    await room.withdraw("fell", "motion")
+    await room.take()
+    await room.press("fall")
+    room.later(1)
+    confirmed = derived_alarm_id("H001", "fell", EPISODE)
+    await room.insert(confirmed, "fall", BUTTON, {"source": "derived", "rule": "fell", "follows": str(suspicion)})
+    await room.rows("update alarms set raised_at = %s where kind = 'withdrawn'", room.clock.now())
+    await room.take()
+    one = await room.asking()
+    assert (one["reason"], one["danger"]) == ("confirmed", confirmed)
+    events = [event for event, _ in told(await room.incident(confirmed))]
+    assert events == ["opened", "raised", "resident_asked", "withdrawn"]
+
+
 async def test_an_answer_is_recorded_ends_nothing_and_what_detection_takes_back_ends_it(room: Room) -> None:
     suspicion = await room.suspect()
     await room.take()
