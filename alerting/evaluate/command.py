@@ -8,22 +8,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from alerting.detectors.table import DETECTORS
 from alerting.evaluate import falls, homes, movements, report, training, trials
 from alerting.evaluate.movements import CHINA, Home, Homes
 from alerting.evaluate.playing import Said
 from alerting.evaluate.trials import BadRecording, Trial, Trials
 from alerting.evaluate.wearing import Sensor
 from alerting.evaluate.words import say
+from alerting.falls.signal import RANGE_MAX_G, RANGE_MIN_G, RATE_MAX_HZ, RATE_MIN_HZ
 from pingan.clock import to_ms
 
 Cover = Callable[[Sequence[Home]], homes.Coverage]
 DAY_MS = 86_400_000
+LEAST_FOLDS = 2
 
 
 def main(argv: list[str], cover: Cover | None = None) -> int:
     """0: done. 1: what was given cannot be evaluated, with the reason on standard error. 2: not understood."""
     arguments = _parser().parse_args(argv)
     try:
+        for path in filter(None, (arguments.out, arguments.alarms)):
+            _writable(path)
         found, lines, alarms = _falls(arguments) if arguments.what == "falls" else _homes(arguments, cover)
         if arguments.out:
             _write(arguments.out, found)
@@ -48,14 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     fall.add_argument("--timestamps", type=Path, metavar="CSV", help=say("timestamps"))
     how = fall.add_mutually_exclusive_group()
     how.add_argument("--train-index", type=Path, metavar="CSV", help=say("train_index"))
-    how.add_argument("--folds", type=_count, metavar="N", help=say("folds"))
+    how.add_argument("--folds", type=_folds, metavar="N", help=say("folds"))
     fall.add_argument("--train-npz", type=Path, metavar="FILE", help=say("train_npz"))
     fall.add_argument("--only", type=_names, default=(), metavar="SET-POSITION,…", help=say("only"))
     fall.add_argument("--train-only", type=_names, default=(), metavar="SET-POSITION,…", help=say("train_only"))
-    fall.add_argument("--clip-g", type=_positive, metavar="G", help=say("clip_g"))
-    fall.add_argument("--rate-hz", type=_positive, metavar="HZ", help=say("rate_hz"))
+    fall.add_argument("--clip-g", type=_within(RANGE_MIN_G, RANGE_MAX_G), metavar="G", help=say("clip_g"))
+    fall.add_argument("--rate-hz", type=_within(RATE_MIN_HZ, RATE_MAX_HZ), metavar="HZ", help=say("rate_hz"))
     fall.add_argument("--every", type=_count, default=1, metavar="N", help=say("every"))
-    fall.add_argument("--seed", type=int, default=0, help=say("seed"))
+    fall.add_argument("--seed", type=_natural, default=0, help=say("seed"))
     fall.add_argument("--jobs", type=_count, default=1, metavar="N", help=say("jobs"))
     home = commands.add_parser("homes", help=say("homes"), description=say("homes"))
     source = home.add_mutually_exclusive_group(required=True)
@@ -64,14 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--casas", type=Path, metavar="FILE", help=say("casas"))
     home.add_argument("--ceiling-hours", type=_positive, default=homes.CEILING_HOURS, metavar="H", help=say("ceiling"))
     home.add_argument("--floor-hours", type=_positive, metavar="H", help=say("floor"))
-    home.add_argument("--detector", metavar="LABEL", help=say("version"))
-    home.add_argument("--tick-seconds", type=_positive, default=homes.TICK_MS / 1000, metavar="S", help=say("tick"))
-    home.add_argument("--collapses-an-hour", type=int, default=1, metavar="N", help=say("per_hour"))
+    home.add_argument("--detector", choices=list(DETECTORS[homes.INACTIVITY]), help=say("version"))
+    home.add_argument(
+        "--tick-seconds", type=_within(1, 3600), default=homes.TICK_MS / 1000, metavar="S", help=say("tick")
+    )
+    home.add_argument("--collapses-an-hour", type=_natural, default=1, metavar="N", help=say("per_hour"))
     home.add_argument("--homes", type=_names, default=(), metavar="ID,…", help=say("ids"))
     home.add_argument("--days", type=_count, metavar="N", help=say("days"))
     home.add_argument("--silence-all-hours", type=_positive, metavar="H", help=say("silence"))
     home.add_argument("--at", type=_time, metavar="TIME", help=say("at"))
-    home.add_argument("--seed", type=int, default=homes.Plan.seed, help=say("seed"))
+    home.add_argument("--seed", type=_natural, default=homes.Plan.seed, help=say("seed"))
     for one in (fall, home):
         one.add_argument("--json", action="store_true", help=say("json"))
         one.add_argument("--out", type=Path, metavar="FILE", help=say("out"))
@@ -138,6 +145,8 @@ def _homes(arguments: argparse.Namespace, cover: Cover | None) -> Evaluated:
         if arguments.at is None:
             raise BadRecording("--silence-all-hours needs --at")
         silence = homes.Silence(arguments.at, arguments.silence_all_hours)
+        if not any(silence.covers(said.at_ms) for home in some for said in home.movements):
+            raise BadRecording("nothing is recorded in the time that --silence-all-hours and --at name")
     plan = homes.Plan(
         ceiling_hours=arguments.ceiling_hours,
         floor_hours=arguments.floor_hours,
@@ -147,7 +156,9 @@ def _homes(arguments: argparse.Namespace, cover: Cover | None) -> Evaluated:
         silence=silence,
         seed=arguments.seed,
     )
-    walked = homes.walk(some, plan, coverage=cover(some) if cover is not None else None)
+    walked = homes.Walked()
+    for part in homes.together(some):
+        walked.add(homes.walk(part, plan, coverage=cover(part) if cover is not None else None))
     found = {"command": "homes", "said": read.said, **homes.figures_of(some, walked, plan)}
     if silence is not None:
         found["silent_together"] = homes.silent_together(walked, silence)
@@ -168,6 +179,12 @@ def _first_days(home: Home, days: int | None) -> Home:
     until_ms = home.begin_ms + days * DAY_MS
     kept: tuple[Said, ...] = tuple(said for said in home.movements if said.at_ms < until_ms)
     return Home(home.name, kept, until_ms)
+
+
+def _writable(path: Path) -> None:
+    """Said before anything is computed."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise BadRecording(f"{path} cannot be written: no such folder, or a folder itself")
 
 
 def _write(path: Path, value: Any) -> None:
@@ -191,6 +208,30 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def _folds(text: str) -> int:
+    number = int(text)
+    if number < LEAST_FOLDS:
+        raise argparse.ArgumentTypeError(f"{text} is less than {LEAST_FOLDS}: nobody would be left to teach")
+    return number
+
+
+def _within(least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        number = float(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not within {least:g} and {most:g}")
+        return number
+
+    return read
 
 
 def _positive(text: str) -> float:

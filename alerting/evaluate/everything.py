@@ -113,7 +113,9 @@ def _of_falls(name: str, outcomes: list[falls.Outcome], said: list[str], sensor:
 
 
 def silent(name: str, some: list[Home], plan: Plan, cover: Cover) -> Part:
-    walked = homes.walk(some, plan, coverage=cover(some))
+    walked = homes.Walked()
+    for part in homes.together(some):
+        walked.add(homes.walk(part, plan, coverage=cover(part)))
     found: dict[str, Any] = {"said": [], **homes.figures_of(some, walked, plan)}
     if plan.silence is not None:
         found["silent_together"] = homes.silent_together(walked, plan.silence)

@@ -117,10 +117,11 @@ def table_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """The figures of each set, position and age group that has trials."""
     of = {outcome.trial.row: outcome for outcome in outcomes}
     rows = []
-    for dataset, position, members in by_set([outcome.trial for outcome in outcomes]):
+    # In the order of the file, so that the draws of the intervals are the same however the work was parted.
+    for dataset, position, members in by_set([of[row].trial for row in sorted(of)]):
         for age, belongs in AGES.items():
             chosen = [of[trial.row] for trial in members if belongs(trial)]
-            if chosen and (age == "all" or len(chosen) < len(members)):
+            if chosen:
                 rows.append({"dataset": dataset, "position": position, "age": age, **figures_of(chosen)})
     return rows
 
@@ -137,7 +138,7 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     rates, curve = tally.rates(), tally.curve()
     spoken = [(spoke.raised_ms - impact_ms(one.trial)) / 1000 for one in falls if (spoke := one.spoke) is not None]
     settled = [(done.raised_ms - impact_ms(one.trial)) / 1000 for one in falls if (done := one.settled) is not None]
-    per_hour = rates["fa_per_hour"]
+    per_hour, poisson = rates["fa_per_hour"], _per_hour(tally.alarms, tally.hours)
     return {
         "subjects": tally.people,
         "falls": len(falls),
@@ -146,8 +147,9 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         **rates,
         "intervals": {name: None if one is None else list(one) for name, one in tally.intervals().items()},
         "false_alarms": tally.alarms,
-        "fa_per_hour_poisson": _per_hour(tally.alarms, tally.hours),
+        "fa_per_hour_poisson": poisson,
         "fa_per_person_week": None if per_hour is None else per_hour * HOURS_A_WEEK,
+        "fa_per_person_week_poisson": None if poisson is None else [bound * HOURS_A_WEEK for bound in poisson],
         "fa_per_hour_at_se_98": figures.fa_per_hour_at(curve, SE_ASKED),
         "se_suspected": len(spoken) / len(falls) if falls else None,
         "asked_in_vain": sum(one.spoke is not None and one.spoke.alarm.kind == SUSPECTED for one in daily),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
@@ -27,6 +28,8 @@ from pingan.messages import NOTES, WITHDRAWN, DeviceSettings, HomeSettings, Read
 INACTIVITY, SUSPECTED = "inactivity", "inactivity_suspected"
 LEARNING_DAYS = 14
 MONTH_DAYS = 365.25 / 12
+GAP_DAYS = 14
+"""Of a longer silence no more counts as watched."""
 PATIENCE_HOURS = 48
 HEARTBEAT_SECONDS = 90_000
 BEAT_MS = 12 * HOUR_MS
@@ -94,6 +97,11 @@ class Walked:
     raised: list[Raised] = field(default_factory=list)
     collapses: list[Collapse] = field(default_factory=list)
     deaf_ms: int = 0
+
+    def add(self, other: "Walked") -> None:
+        self.raised += other.raised
+        self.collapses += other.collapses
+        self.deaf_ms += other.deaf_ms
 
 
 def device_of(home: str) -> str:
@@ -248,15 +256,35 @@ def _until_alarm(partition: Partition, home: Home, last: Reading, plan: Plan) ->
     return suspected, None
 
 
+def together(homes: Sequence[Home]) -> list[list[Home]]:
+    """The homes that were recorded at one time, and so live on one clock: years in which nobody was are not walked."""
+    parts: list[list[Home]] = []
+    until_ms = 0
+    for home in sorted(homes, key=lambda one: one.begin_ms):
+        if not parts or home.begin_ms > until_ms:
+            parts.append([])
+        parts[-1].append(home)
+        until_ms = max(until_ms, home.until_ms or home.end_ms)
+    return [sorted(part, key=lambda one: one.name) for part in parts]
+
+
 def walk(homes: Sequence[Home], plan: Plan, table: Table = DETECTORS, coverage: Coverage | None = None) -> Walked:
     return _Walk(homes, plan, table, coverage).go()
+
+
+def watched_ms(home: Home) -> int:
+    """How long false alerts are counted in it. What is silent for longer was not recorded, and must not thin them."""
+    times = [home.begin_ms + LEARNING_DAYS * DAY_MS]
+    times += [said.at_ms for said in home.movements if said.at_ms > times[0]]
+    return sum(min(later - earlier, GAP_DAYS * DAY_MS) for earlier, later in pairwise(times))
 
 
 def figures_of(homes: Sequence[Home], walked: Walked, plan: Plan) -> dict[str, Any]:
     """False alerts a home-month, and hours from a collapse to its alarm."""
     spans = {home.name: (home.begin_ms + LEARNING_DAYS * DAY_MS, home.end_ms) for home in homes}
     names = [name for name, (first, last) in spans.items() if last > first]
-    months = [(spans[name][1] - spans[name][0]) / DAY_MS / MONTH_DAYS for name in names]
+    watched = {home.name: watched_ms(home) for home in homes}
+    months = [watched[name] / DAY_MS / MONTH_DAYS for name in names]
     counted = {kind: dict.fromkeys(names, 0) for kind in (INACTIVITY, SUSPECTED)}
     kinds: dict[str, int] = {}
     for one in walked.raised:
@@ -278,6 +306,7 @@ def figures_of(homes: Sequence[Home], walked: Walked, plan: Plan) -> dict[str, A
         "fa_per_home_month_by_home": None if interval is None else list(interval),
         "asked_per_home_month": sum(asked) / total if total else None,
         "by_home": dict(zip(names, false, strict=True)),
+        "months_by_home": dict(zip(names, months, strict=True)),
         "alarms": kinds,
         "deaf_hours": walked.deaf_ms / HOUR_MS,
         "collapses": _collapses(walked.collapses),
@@ -345,13 +374,16 @@ def _intervals(collapses: Sequence[Collapse]) -> dict[str, list[float] | None]:
     homes: dict[str, int] = {}
     whose = np.array([homes.setdefault(one.home, len(homes)) for one in collapses])
     if len(homes) < 2:
-        return dict.fromkeys(("median", "mean", "p90"))
+        return dict.fromkeys(("median", "mean", "p90", "never_raised"))
     hours = np.array([_hours(one) for one in collapses])
-    drawn = [np.repeat(hours, counts[whose]) for counts in figures.drawn(len(homes))]
+    never = np.array([one.hours is None for one in collapses])
+    draws = figures.drawn(len(homes))
+    drawn = [np.repeat(hours, counts[whose]) for counts in draws]
     found = {
         "median": figures.middle_of(np.array([np.median(one) for one in drawn])),
         "mean": figures.middle_of(np.array([one.mean() for one in drawn])),
         "p90": figures.middle_of(np.array([np.quantile(one, 0.9) for one in drawn])),
+        "never_raised": figures.middle_of(np.array([never @ counts[whose] / counts[whose].sum() for counts in draws])),
     }
     return {name: None if interval is None else list(interval) for name, interval in found.items()}
 

@@ -3,16 +3,15 @@
 The times are the home's own, taken as China's, so that a night stays a night on the platform's clock.
 """
 
-import csv
-import gzip
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import count, pairwise
 from pathlib import Path
 
 from alerting.evaluate.playing import Said
-from alerting.evaluate.trials import BadRecording
+from alerting.evaluate.trials import UNREADABLE, BadRecording, opened, table_of
 from pingan.clock import to_ms
 
 CHINA = timezone(timedelta(hours=8))
@@ -21,6 +20,10 @@ COLUMNS = ("id", "t", "location")
 BED_WORDS = ("bed mat", "press bed", "mat bed")
 DOOR_WORDS = ("door", "fridge", "refrigerator", "freezer", "cupboard", "cabinet", "drawer", "reed", "kwik", "window")
 ENTRANCE_WORDS = ("front", "back", "outside", "entrance", "entry")
+YEARS = range(1990, 2100)
+"""In others no home was recorded: a clock that was never set, or a field of something else."""
+APART_MS = 365 * 86_400_000
+"""What is further from the rest of its home's movements is of a clock that was wrong, or of another recording."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +60,31 @@ def activity(path: Path) -> Homes:
     """A table of TIHM's shape: id, t, location; events only. BadRecording when it cannot be read, or has none."""
     found: dict[str, list[Said]] = {}
     left_out: Counter[str] = Counter()
+    with_zone = 0
     try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines)
+        with opened(path) as lines:
+            table = table_of(lines)
             columns = table.fieldnames or []
             if missing := [name for name in COLUMNS if name not in columns]:
                 raise BadRecording(f"{path} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}")
             for row in table:
                 try:
-                    home, event = (row["id"] or "").strip(), _event(row["t"], row["location"])
+                    home, (event, zoned) = (row["id"] or "").strip(), _event(row["t"], row["location"])
                     if not home:
                         raise ValueError("no home's id")
                 except ValueError as error:
                     left_out[str(error)] += 1
                 else:
                     found.setdefault(home, []).append(event)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+                    with_zone += zoned
+    except UNREADABLE as error:
         raise BadRecording(f"{path} cannot be read: {error}") from None
-    said = [f"{count} rows left out: {reason}" for reason, count in sorted(left_out.items())]
+    said = [f"{rows} rows left out: {reason}" for reason, rows in sorted(left_out.items())]
+    if with_zone:
+        said.append(f"{with_zone} times have a zone: the hour is taken as it is written, as on the home's own wall")
     if not found:
         raise BadRecording(f"{path}: no movement can be read" + (f" ({said[-1]})" if said else ""))
-    return Homes([_home(name, movements) for name, movements in sorted(found.items())], said)
+    return Homes(_homes(found, said), said)
 
 
 def single_residents(folder: Path) -> Homes:
@@ -86,19 +92,24 @@ def single_residents(folder: Path) -> Homes:
     paths = sorted(folder.glob("house*.sensors"))
     if not paths:
         raise BadRecording(f"{folder} has no house*.sensors")
-    homes = []
+    found: dict[str, list[Said]] = {}
     for path in paths:
         try:
-            names = {row[0]: row[1] for row in _columns(path.with_suffix(".sensor_names"), 2)}
+            names = {number: name for number, name in _columns(path.with_suffix(".sensor_names"), 2)}
             movements: list[Said] = []
             for start, seconds, sensor in _columns(path, 3):
                 at_ms = (int(start) - 8 * 3600) * 1000
+                if datetime.fromtimestamp(at_ms / 1000, CHINA).year not in YEARS:
+                    raise ValueError(f"{start} is no time")
                 movements += _switched(at_ms, int(seconds) * 1000, names.get(sensor, sensor).strip())
-        except (OSError, UnicodeDecodeError, ValueError) as error:
+        except (OSError, UnicodeDecodeError, ValueError, OverflowError) as error:
             raise BadRecording(f"{path} cannot be read: {error}") from None
         if movements:
-            homes.append(_home(path.stem, movements))
-    return Homes(homes)
+            found[path.stem] = movements
+    if not found:
+        raise BadRecording(f"{folder}: no movement can be read")
+    said: list[str] = []
+    return Homes(_homes(found, said), said)
 
 
 def casas(path: Path) -> Homes:
@@ -113,24 +124,29 @@ def casas(path: Path) -> Homes:
                     movements.append(Said(at_ms, at_ms, "door", "open" if state == "ON" else "closed", sensor))
                 elif state == "ON":
                     movements.append(Said(at_ms, at_ms, "motion", True, sensor))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, ValueError, OverflowError) as error:
         raise BadRecording(f"{path} cannot be read: {error}") from None
     if not movements:
         raise BadRecording(f"{path}: no movement can be read")
-    return Homes([_home("casas", movements)])
+    said: list[str] = []
+    return Homes(_homes({"casas": movements}, said), said)
 
 
-def _event(when: str | None, where: str | None) -> Said:
+def _event(when: str | None, where: str | None) -> tuple[Said, bool]:
+    """What was said, and whether its time had a zone. An hour of the night stays one, whatever the zone is called."""
     try:
         at = datetime.fromisoformat(when or "")
     except ValueError:
         raise ValueError("t is no time") from None
+    if at.year not in YEARS:
+        raise ValueError(f"t is not within {YEARS.start} and {YEARS.stop - 1}")
     location = (where or "").strip()
     if not location:
         raise ValueError("no location")
-    at_ms = to_ms(at if at.tzinfo else at.replace(tzinfo=CHINA))
+    at_ms = to_ms(at.replace(tzinfo=CHINA))
     door = any(word in location.lower() for word in DOOR_WORDS)
-    return Said(at_ms, at_ms, "door" if door else "motion", "open" if door else True, location)
+    said = Said(at_ms, at_ms, "door" if door else "motion", "open" if door else True, location)
+    return said, at.tzinfo is not None
 
 
 def _switched(at_ms: int, lasts_ms: int, name: str) -> Iterator[Said]:
@@ -147,9 +163,32 @@ def _switched(at_ms: int, lasts_ms: int, name: str) -> Iterator[Said]:
         yield Said(at_ms, at_ms, "motion", True, name)
 
 
-def _home(name: str, movements: Iterable[Said]) -> Home:
-    safe = "".join(one if one.isascii() and (one.isalnum() or one in "-_") else "-" for one in name)
-    return Home(safe, tuple(sorted(movements, key=lambda said: said.at_ms)))
+def _homes(found: Mapping[str, Iterable[Said]], said: list[str]) -> list[Home]:
+    """Each home under a name of its own, with what lies together in time."""
+    homes: dict[str, Home] = {}
+    for name, movements in sorted(found.items()):
+        ordered = sorted(movements, key=lambda one: one.at_ms)
+        kept = _together(ordered)
+        if left := len(ordered) - len(kept):
+            said.append(f"{name}: {left} rows left out: more than {APART_MS // 86_400_000} days from the others")
+        safe = _safe(name, homes)
+        homes[safe] = Home(safe, tuple(kept))
+    return list(homes.values())
+
+
+def _safe(name: str, taken: Mapping[str, Home]) -> str:
+    """As it stands in a topic; two that look alike there (all Chinese names do) are told apart by a number."""
+    plain = "".join(one if one.isascii() and (one.isalnum() or one in "-_") else "-" for one in name)
+    if plain not in taken:
+        return plain
+    return next(one for one in (f"{plain}-{number}" for number in count(2)) if one not in taken)
+
+
+def _together(ordered: list[Said]) -> list[Said]:
+    """The longest stretch without a gap of more than APART_MS."""
+    ends = [place for place in range(1, len(ordered)) if ordered[place].at_ms - ordered[place - 1].at_ms > APART_MS]
+    stretches = [ordered[first:last] for first, last in pairwise([0, *ends, len(ordered)])]
+    return max(stretches, key=len)
 
 
 def _columns(path: Path, count: int) -> Iterator[tuple[str, ...]]:

@@ -16,7 +16,14 @@ Row = dict[str, Any]
 
 def falls(table: Sequence[Row], said: Sequence[str], sensor: Sensor) -> list[str]:
     lines = [say("how_falls", rate=sensor.rate_hz or FILE_RATE_HZ, after=AFTER_SECONDS), *said, ""]
-    return lines + _table(say("fall_heads"), [_fall_cells(row) for row in table])
+    # An age that is the only one of its set would be the same line twice.
+    whole = {(row["dataset"], row["position"], row["falls"], row["daily"]) for row in table if row["age"] == "all"}
+    rows = [
+        row
+        for row in table
+        if row["age"] == "all" or (row["dataset"], row["position"], row["falls"], row["daily"]) not in whole
+    ]
+    return lines + _table(say("fall_heads"), [_fall_cells(row) for row in rows])
 
 
 def _fall_cells(row: Row) -> list[str]:

@@ -9,7 +9,7 @@ from alerting.detectors.fall import Fall, with_model
 from alerting.detectors.table import DETECTORS, Table
 from alerting.evaluate import falls
 from alerting.evaluate.falls import Outcome
-from alerting.evaluate.trials import Trial, for_training
+from alerting.evaluate.trials import BadRecording, Trial, for_training
 from alerting.evaluate.wearing import Sensor
 from alerting.falls.model import Model
 from alerting.falls.recordings import Recordings
@@ -87,6 +87,9 @@ def in_parts(test: Exam, parts: int) -> list[Task]:
 
 def run(tasks: Sequence[Task], teaching: Sequence[Trial], jobs: int) -> Iterator[Judged]:
     """What came of each task, in their order."""
+    for task in tasks:
+        if task.train is not None and {teaching[row].fall for row in task.train} != {True, False}:
+            raise BadRecording("a model needs falls and other trials, of people other than those whom it judges")
     recordings = for_training(list(teaching)) if teaching else None
     if jobs <= 1 or len(tasks) <= 1:
         yield from (judged(task, recordings) for task in tasks)

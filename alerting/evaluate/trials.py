@@ -4,27 +4,34 @@ A set's own words are kept. What a file leaves out is said, and taken as what pr
 """
 
 import csv
+import gzip
+import math
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerting.falls import recordings
 from alerting.falls.recordings import COUNTS_PER_G, FALL_TIMES, RANGES_G, RANGES_KNOWN_G, RATE_HZ, Recordings
+from alerting.falls.signal import POSITIONS, RANGE_MAX_G, RANGE_MIN_G
 
 FILE_RATE_HZ = round(RATE_HZ)
 """Every file of this format has been brought to it; `native_hz` says what the sensor measured."""
 SAMPLES_KEY = "acc"
 NEEDED = ("fall", "offset", "n")
 OPTIONAL = ("dataset", "position", "subject", "activity", "trial", "older", "native_hz")
-POSITIONS = frozenset({"wrist", "waist", "pendant", "pocket", "unknown"})
 BEYOND_SHARE = 1e-4
 """Where a set is not known, its sensor measures the least that holds nearly all of its samples."""
-TRUE, FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+TRUE, FALSE = frozenset({"true", "t", "yes", "y", "1", "1.0"}), frozenset({"false", "f", "no", "n", "0", "0.0"})
+GZIP = b"\x1f\x8b"
+"""What compressed files begin with, whatever they are called."""
+UNREADABLE = (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error)
+"""What reading a table fails with."""
 
 Samples = NDArray[np.int16]
 
@@ -103,6 +110,7 @@ def read(index: Path, npz: Path, timestamps: Path | None = None) -> Trials:
     said += [f"{count} rows left out: {reason}" for reason, count in sorted(left_out.items())]
     if not taken:
         raise BadRecording(f"{index}: no trial can be read" + (f" ({said[-1]})" if left_out else ""))
+    said += _unusual({(named.dataset, named.position) for _, named, _, _ in taken})
     ranges = _ranges(taken, said)
     trials = [
         Trial(
@@ -111,7 +119,7 @@ def read(index: Path, npz: Path, timestamps: Path | None = None) -> Trials:
             _flag(row["fall"]),
             _older(row),
             float(row.get("native_hz") or FILE_RATE_HZ),
-            ranges[named.dataset, named.position],
+            given if (given := _given_range(row)) is not None else ranges[named.dataset, named.position],
             cut,
             fell.get((named.dataset, f"{named.activity}/{named.subject}_{named.trial}")),
         )
@@ -126,13 +134,29 @@ def beside(index: Path) -> Path | None:
     return path if path.is_file() else None
 
 
+def opened(path: Path) -> TextIO:
+    """A table's lines, compressed or not."""
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+    if packed:
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def table_of(lines: TextIO) -> "csv.DictReader[str]":
+    """Its rows, by the names of the columns in small letters."""
+    table = csv.DictReader(lines)
+    table.fieldnames = [name.strip().lower() for name in table.fieldnames or []]
+    return table
+
+
 def _rows(index: Path) -> tuple[list[dict[str, str]], list[str]]:
     try:
-        with index.open(encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines)
+        with opened(index) as lines:
+            table = table_of(lines)
             columns = table.fieldnames or []
             rows = list(table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UNREADABLE as error:
         raise BadRecording(f"{index} cannot be read: {error}") from None
     if missing := [name for name in NEEDED if name not in columns]:
         raise BadRecording(f"{index} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}")
@@ -154,29 +178,58 @@ def _instead(name: str) -> str:
 
 
 def _name(row: Mapping[str, str | None], number: int, index: Path) -> Named:
-    position = (row.get("position") or "unknown").strip().lower()
     return Named(
         (row.get("dataset") or index.stem).strip().lower(),
-        position if position in POSITIONS else "unknown",
+        (row.get("position") or "unknown").strip().lower(),
         (row.get("subject") or f"row{number}").strip(),
         (row.get("activity") or "unnamed").strip(),
         (row.get("trial") or f"row{number}").strip(),
     )
 
 
+def _unusual(sets: set[tuple[str, str]]) -> list[str]:
+    """A place that the protocol does not know keeps its name in the figures, and is judged as any."""
+    return [
+        f"{dataset} {position}: no position of the protocol; judged as unknown"
+        for dataset, position in sorted(sets)
+        if position not in POSITIONS
+    ]
+
+
 def _cut(row: Mapping[str, str | None], samples: Samples) -> Samples:
     """Its samples; ValueError with the reason when there are none, or what it says makes no sense."""
     _flag(row.get("fall"))
     try:
-        offset, count = int(row["offset"] or ""), int(row["n"] or "")
+        offset, count = _whole(row["offset"]), _whole(row["n"])
         native_hz = float(row.get("native_hz") or FILE_RATE_HZ)
     except ValueError:
         raise ValueError("offset, n or native_hz is no number") from None
+    _given_range(row)
     if not 0 < native_hz < 100_000:
         raise ValueError("native_hz makes no sense")
     if offset < 0 or count <= 0 or offset + count > len(samples):
         raise ValueError("its samples lie outside of the file")
     return samples[offset : offset + count]
+
+
+def _whole(text: str | None) -> int:
+    """A table that had gaps writes its whole numbers as 12.0."""
+    number = float(text or "")
+    if not number.is_integer():
+        raise ValueError(text)
+    return int(number)
+
+
+def _given_range(row: Mapping[str, str | None]) -> float | None:
+    """How far the row says that its sensor measures, g."""
+    given = (row.get("range_g") or "").strip()
+    try:
+        range_g = float(given) if given else None
+    except ValueError:
+        range_g = math.nan
+    if range_g is not None and not RANGE_MIN_G <= range_g <= RANGE_MAX_G:
+        raise ValueError(f"range_g is not within {RANGE_MIN_G:g} and {RANGE_MAX_G:g}")
+    return range_g
 
 
 def _flag(text: str | None) -> bool:
@@ -214,31 +267,32 @@ def _samples(npz: Path) -> Samples:
 
 def _timestamps(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return {
-                ("weda", row["filename"]): (float(row["start_time"]), float(row["end_time"]))
-                for row in csv.DictReader(lines)
-            }
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        with opened(path) as lines:
+            return {("weda", row["filename"]): _between(row["start_time"], row["end_time"]) for row in table_of(lines)}
+    except (*UNREADABLE, KeyError, TypeError, ValueError) as error:
         raise BadRecording(f"{path} cannot be read: {error!r}") from None
+
+
+def _between(begin: str, end: str) -> tuple[float, float]:
+    begin_s, end_s = float(begin), float(end)
+    if not 0 <= begin_s <= end_s < math.inf:
+        raise ValueError(f"a fall from {begin} to {end} s")
+    return begin_s, end_s
 
 
 def _ranges(
     taken: list[tuple[int, Named, Mapping[str, str], Samples]], said: list[str]
 ) -> dict[tuple[str, str], float]:
-    """How far the sensor of each set and position measures: as published, as the index says, or as its samples show."""
+    """How far the sensor of each set and position measures, where its rows do not say: as published, or as its samples
+    show."""
     ranges: dict[tuple[str, str], float] = {}
     groups: dict[tuple[str, str], list[tuple[Mapping[str, str], Samples]]] = {}
     for _, named, row, cut in taken:
         groups.setdefault((named.dataset, named.position), []).append((row, cut))
     for (dataset, position), members in sorted(groups.items()):
-        given = (members[0][0].get("range_g") or "").strip()
-        if given:
-            try:
-                ranges[dataset, position] = float(given)
-            except ValueError:
-                raise BadRecording(f"range_g {given!r} of {dataset} is no number") from None
-        elif dataset in RANGES_G:
+        if all(_given_range(row) is not None for row, _ in members):
+            continue
+        if dataset in RANGES_G:
             ranges[dataset, position] = RANGES_G[dataset]
         else:
             ranges[dataset, position] = _seen_range([cut for _, cut in members])

@@ -1,6 +1,7 @@
 """Fall trials through the production contract, and what is said of files that are not what they should be."""
 
 import base64
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from alerting.evaluate.training import Exam
 from alerting.evaluate.trials import BadRecording, Trial
 from alerting.evaluate.wearing import BEGIN_MS, Sensor
 from alerting.evaluate.words import say
+from alerting.falls import signal
 from tests.evaluate_support import COLUMNS, AnyHit, HardHit, fallen, still, with_fall, write_falls
 
 HIT_AT = 4.3
@@ -150,7 +152,9 @@ def test_whoever_taught_the_shipped_model_is_told_loudly(tmp_path: Path, capsys:
     assert say("seen", count=1) in printed
     listed = json.loads(alarms.read_text())
     assert main([*asked, "--json", "--jobs", "2"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)["sets"]
+    row, younger = json.loads(capsys.readouterr().out)["sets"]
+    assert younger == row | {"age": "younger"}, "the only age has a row of its own for programs"
+    assert printed.count("| weda | wrist |") == 1, "and none for people, who see the same above"
     assert (row["subjects"], row["falls"], row["daily"], row["sp"]) == (2, 1, 1, 1.0)
     assert row["se"] == ("fall" in {one["kind"] for one in listed})
     assert json.loads(alarms.read_text()) == listed, "by two processes as by one"
@@ -185,14 +189,98 @@ def test_a_set_that_is_not_known_measures_what_its_samples_show(tmp_path: Path) 
         ({"n": 10**9}, "outside of the file"),
         ({"offset": "x"}, "is no number"),
         ({"native_hz": "nan"}, "makes no sense"),
+        ({"offset": "0.5"}, "is no number"),
+        ({"n": "inf"}, "is no number"),
+        ({"n": ""}, "is no number"),
+        ({"range_g": "nan"}, "range_g is not within"),
+        ({"range_g": "-4"}, "range_g is not within"),
     ],
 )
 def test_a_bad_row_is_left_out_with_its_reason(tmp_path: Path, named: dict[str, Any], reason: str) -> None:
-    found = read(tmp_path, (named, still(2)), WALK)
+    columns = (*COLUMNS, "range_g")
+    found = read(tmp_path, (named, still(2)), WALK, columns=columns)
     assert len(found.trials) == 1
     assert any(one.startswith("1 rows left out") and reason in one for one in found.said)
     with pytest.raises(BadRecording, match="no trial can be read"):
-        read(tmp_path, (named, still(2)))
+        read(tmp_path, (named, still(2)), columns=columns)
+
+
+@pytest.mark.parametrize("yes", ["True", "true", "1", "yes", "1.0", " T "])
+def test_what_other_tools_write_is_read(tmp_path: Path, yes: str) -> None:
+    """True in their words, whole numbers of a column that had gaps, the names of the columns, compressed."""
+    index, npz = write_falls(tmp_path, [({"fall": yes, "offset": "0.0", "n": "100.0"}, still(2))])
+    index.write_bytes(gzip.compress(index.read_bytes().replace(b"fall,", b" Fall ,")))
+    (trial,) = trials.read(index, npz).trials
+    assert (trial.fall, len(trial.samples)) == (True, 100)
+
+
+def test_a_place_that_the_protocol_does_not_know_keeps_its_name(tmp_path: Path) -> None:
+    found = read(tmp_path, ({"position": "Thigh"}, still(2)), ({"position": "chest"}, still(2)), WALK)
+    assert [trial.named.position for trial in found.trials] == ["thigh", "chest", "wrist"]
+    assert sum("judged as unknown" in one for one in found.said) == 2
+    rows = falls.table_of(falls.assess(found.trials, Sensor(), with_fall(HardHit), None))
+    assert {row["position"]: row["daily"] for row in rows} == {"thigh": 1, "chest": 1, "wrist": 1}
+    burst = next(one.reading for one in said(found.trials[0]) if one.reading.kind == "accel")
+    assert signal.decode(burst.value).position == "unknown"
+
+
+def test_a_row_may_say_how_far_its_sensor_measures(tmp_path: Path) -> None:
+    found = read(tmp_path, ({"range_g": 16}, still(2)), ({"range_g": 2}, still(2)), WALK, columns=(*COLUMNS, "range_g"))
+    assert [trial.range_g for trial in found.trials] == [16, 2, 4]
+
+
+def test_times_of_a_fall_that_make_no_sense_are_said(tmp_path: Path) -> None:
+    index, npz = write_falls(tmp_path, [A_FALL])
+    times = tmp_path / "times.csv"
+    for begin, end in (("nan", "3"), ("3", "inf"), ("4", "2"), ("", "2")):
+        times.write_text(f"filename,start_time,end_time\nF01/U01_R01,{begin},{end}\n")
+        with pytest.raises(BadRecording, match=r"times\.csv cannot be read"):
+            trials.read(index, npz, times)
+
+
+def test_the_figures_do_not_hang_on_how_the_work_was_parted(tmp_path: Path) -> None:
+    chance = np.random.default_rng(1)
+    some = [
+        ({"fall": bool(number % 2), "subject": f"U{number // 3}"}, still(4, hit_g=chance.uniform(1, 6), at=1))
+        for number in range(18)
+    ]
+    outcomes = falls.assess(read(tmp_path, *some).trials, Sensor(), with_fall(HardHit), with_fall(AnyHit))
+    assert falls.table_of(outcomes[::-1]) == falls.table_of(outcomes)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "--rate-hz 0.3", "--rate-hz 1000", "--rate-hz nan", "--clip-g 0.001", "--folds 1", "--folds 2 --seed -1",
+    ],
+)  # fmt: skip
+def test_what_no_sensor_or_training_can_do_is_not_understood(
+    tmp_path: Path, asked: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index, npz = write_falls(tmp_path, [A_FALL])
+    with pytest.raises(SystemExit) as refused:
+        main(["falls", "--index", str(index), "--npz", str(npz), *asked.split()])
+    assert refused.value.code == 2
+    assert "pingan evaluate falls: error: argument --" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fall", [True, False])
+def test_a_training_that_lacks_a_class_ends_with_one_line(
+    tmp_path: Path, fall: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_one_kind = [({"fall": fall, "subject": f"U{number}"}, still(4)) for number in range(4)]
+    index, npz = write_falls(tmp_path, of_one_kind)
+    for how in (["--folds", "2"], ["--train-index", str(index)]):
+        assert main(["falls", "--index", str(index), "--npz", str(npz), *how]) == 1
+        assert "a model needs falls and other trials" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_written_is_said_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "no" / "found.json"
+    assert main(["falls", "--index", "absent.csv", "--npz", "absent.npz", "--out", str(nowhere)]) == 1
+    assert str(nowhere) in capsys.readouterr().err
 
 
 def _no_index(index: Path, npz: Path) -> None:

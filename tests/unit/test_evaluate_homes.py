@@ -133,6 +133,58 @@ def test_a_home_is_read_with_what_its_sensors_are(tmp_path: Path) -> None:
     assert all(one.startswith("1 rows left out: ") for one in found.said)
 
 
+def read(path: Path, rows: str) -> movements.Homes:
+    path.write_text("ID, t,location\n" + rows, encoding="utf-8")
+    return movements.activity(path)
+
+
+def test_homes_whose_names_look_alike_in_a_topic_stay_two(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.csv", "张三,2026-01-05,x\n李四,2026-01-06,x\n李四,2026-01-05,x\n--,2026-01-05,x\n")
+    assert {home.name: len(home.movements) for home in found.homes} == {"--": 1, "---2": 1, "---3": 2}
+
+
+def test_a_night_stays_a_night_whatever_the_zone(tmp_path: Path) -> None:
+    zoned = "x,2026-01-05 02:00:00+01:00,hall\nx,2026-07-05T02:00:00Z,hall\nx,2026-03-05 02:00:00,hall\n"
+    found = read(tmp_path / "a.csv", zoned)
+    assert [hour_of(one.at_ms) for one in found.homes[0].movements] == [2, 2, 2]
+    assert [one for one in found.said if one.startswith("2 times have a zone")]
+
+
+def test_a_clock_that_was_never_set_makes_no_home_of_decades(tmp_path: Path) -> None:
+    rows = "x,2000-01-01 00:00:05,hall\nx,1970-01-01 00:00:00,hall\nx,9999-12-31 00:00:00,hall\n"
+    found = read(tmp_path / "a.csv", rows + "x,2026-01-05 08:00:00,hall\nx,2026-01-06 08:00:00,hall\n")
+    (home,) = found.homes
+    assert home.begin_ms == to_ms(datetime(2026, 1, 5, 8, tzinfo=CHINA))
+    assert found.said == [
+        "2 rows left out: t is not within 1990 and 2099",
+        "x: 1 rows left out: more than 365 days from the others",
+    ]
+
+
+def test_homes_of_other_years_are_walked_apart(tmp_path: Path, two: list[Home]) -> None:
+    later = write_homes(tmp_path / "later.csv.gz", DAYS, homes=("c",), begin=FIRST_DAY + timedelta(days=20_000))
+    (third,) = movements.activity(later).homes
+    assert homes.together([third, *two]) == [two, [third]]
+    walked = homes.Walked()
+    for part in homes.together([third, *two]):
+        walked.add(walk(part, replace(FIXED, collapses_an_hour=0)))
+    found = figures_of([*two, third], walked, FIXED)
+    alone = figures_of([third], walk([third], replace(FIXED, collapses_an_hour=0)), FIXED)
+    assert found["by_home"]["c"] == alone["by_home"]["c"]
+    assert found["months_by_home"]["c"] == alone["home_months"]
+
+
+def test_months_of_which_nothing_was_recorded_thin_no_false_alerts(two: list[Home]) -> None:
+    first, _ = two
+    until_ms = homes.LEARNING_DAYS * DAY_MS + first.begin_ms
+    assert homes.watched_ms(first) == first.end_ms - until_ms
+    months_later = tuple(one._replace(said_ms=one.said_ms + 90 * DAY_MS, at_ms=one.at_ms + 90 * DAY_MS)
+                         for one in first.movements)  # fmt: skip
+    gap = replace(first, movements=first.movements + months_later)
+    both = first.end_ms - until_ms + first.end_ms - first.movements[0].at_ms
+    assert homes.watched_ms(gap) == both + homes.GAP_DAYS * DAY_MS
+
+
 def test_other_sets_are_read_as_the_simulator_reads_them(tmp_path: Path) -> None:
     (tmp_path / "houseA.sensors").write_text("1203898814\t163\t24\n1203932021\t1\t5\n1203932030\t9\t6\n")
     (tmp_path / "houseA.sensor_names").write_text("24\tHall-Bedroom door\n5\tPIR bath\n6\tbed mat\n")
@@ -160,6 +212,12 @@ def _torn(path: Path) -> None:
     path.write_bytes(gzip.compress(b"id,t,location\na,2026-01-05,b\n" * 99)[:40])
 
 
+def _damaged(path: Path) -> None:
+    packed = bytearray(gzip.compress(b"id,t,location\n" + b"".join(b"a,2026-01-05,%d\n" % at for at in range(99))))
+    packed[30] ^= 255
+    path.write_bytes(packed)
+
+
 def _no_column(path: Path) -> None:
     path.write_bytes(gzip.compress(b"home,t\n"))
 
@@ -168,7 +226,7 @@ def _empty(path: Path) -> None:
     path.write_bytes(gzip.compress(b"id,t,location\n"))
 
 
-@pytest.mark.parametrize("spoil", [_absent, _no_gzip, _torn, _no_column, _empty])
+@pytest.mark.parametrize("spoil", [_absent, _no_gzip, _torn, _damaged, _no_column, _empty])
 def test_a_file_that_is_none_ends_with_one_clear_line(
     tmp_path: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,6 +239,35 @@ def test_a_file_that_is_none_ends_with_one_clear_line(
     assert str(path) in error
     with pytest.raises(BadRecording):
         movements.activity(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "sensors"),
+    [("3 no tab\n", "1203898814\t2\t3\n"), ("3\thall\n", "99999999999999999\t2\t3\n"), ("3\thall\n", "5\t2\t3\n"),
+     ("3\thall\n", "\n")],
+)  # fmt: skip
+def test_a_house_that_is_none_ends_with_one_clear_line(
+    tmp_path: Path, names: str, sensors: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "houseX.sensor_names").write_text(names)
+    (tmp_path / "houseX.sensors").write_text(sensors)
+    assert main(["homes", "--houses", str(tmp_path)]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "asked", ["--detector learned-9", "--tick-seconds 0.0001", "--collapses-an-hour -1", "--seed -1"]
+)
+def test_what_cannot_be_walked_is_not_understood(tmp_path: Path, asked: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["homes", "--activity", str(tmp_path), *asked.split()])
+    assert refused.value.code == 2
+
+
+def test_a_silence_when_nothing_was_recorded_shows_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_homes(tmp_path / "activity.csv.gz", 1)
+    assert main(["homes", "--activity", str(path), "--silence-all-hours", "5", "--at", "2030-01-01"]) == 1
+    assert "nothing is recorded" in capsys.readouterr().err
 
 
 def test_the_command_prints_figures_and_lists_alarms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
