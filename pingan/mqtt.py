@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv311
+from paho.mqtt.client import MQTT_ERR_QUEUE_SIZE, Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -30,8 +30,8 @@ TURN_BYTES = 262_144
 """And how many bytes: a message of so many takes tens of milliseconds to understand."""
 INFLIGHT_MAX = 0
 """No bound: with one, paho goes through all that is under way at each of the broker's answers, and twenty thousand
-answers to presses took ten seconds of its processor. A 65,536th beside all others is refused by paho, and stays
-unanswered."""
+answers to presses took ten seconds of its processor. A 65,536th beside all others is refused by paho: whoever waits
+for it is told, and a press stays unanswered until its device repeats it."""
 
 
 class _Client(Client):
@@ -101,10 +101,17 @@ class Mqtt:
             self._leave()
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> asyncio.Future[None]:
-        """Publish; the future is done when the broker has it. What cannot go now goes after the next connection."""
+        """Publish; the future is done when the broker has it. What cannot go now goes after the next connection.
+
+        ConnectionError in the future where too much waits already: this one never goes.
+        """
         info = self._client.publish(topic, payload, qos=qos, retain=retain)
         future: asyncio.Future[None] = self._loop.create_future()
-        self._published[info.mid] = future
+        if info.rc == MQTT_ERR_QUEUE_SIZE:
+            # Its number is another's, who still waits for the broker to have theirs.
+            future.set_exception(ConnectionError("too many messages wait for the broker to confirm them"))
+        else:
+            self._published[info.mid] = future
         return future
 
     def send(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:

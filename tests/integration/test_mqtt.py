@@ -78,6 +78,22 @@ async def test_what_the_broker_repeats_from_its_store_is_told_from_what_is_said_
         assert heard.retained == [b"now, and kept"]
 
 
+async def test_one_more_than_there_are_numbers_is_refused_and_takes_nobody_elses(broker: Broker, until: Until) -> None:
+    mqtt = Mqtt(
+        host=broker.host, port=broker.port, user="ingest-alarm", password=broker.password("ingest-alarm"),
+        client_id="numbers", clean_session=True,
+    )  # fmt: skip
+    waiting = mqtt.publish(TOPIC, b"")
+    for _ in range(65_534):  # all other numbers: nobody waits for these
+        mqtt.send(TOPIC, b"", qos=0)
+    refused = mqtt.publish(TOPIC, b"")
+    assert isinstance(refused.exception() if refused.done() else None, ConnectionError)
+    run = asyncio.create_task(mqtt.run())
+    await until(waiting.done)
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+
+
 async def test_a_ticket_of_a_lost_connection_acknowledges_nothing(broker: Broker, until: Until) -> None:
     """The broker may have given its number to another message by then, which would be lost unread."""
     async with connected(Heard(broker), until) as heard:

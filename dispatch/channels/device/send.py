@@ -51,6 +51,8 @@ class DeviceChannel:
                 await published
         except TimeoutError as error:
             raise Unclear("the broker has not confirmed it") from error
+        except ConnectionError as error:
+            raise TryAgain(str(error)) from error
 
     async def find(self, send: Send) -> Sequence[str]:
         """Not asked: a repeat is harmless."""
