@@ -30,8 +30,8 @@ Row = dict[str, Any]
 
 FETCH_ROWS = 5_000
 TABLES = (
-    "person", "home", "consents", "contacts", "away", "devices", "alarms", "askings", "visit_notes", "incidents",
-    "journal", "sends", "activity", "vitals",
+    "person", "home", "consents", "contacts", "away", "devices", "alarms", "askings", "visit_notes", "routines",
+    "shadow_alarms", "incidents", "journal", "sends", "activity", "vitals",
 )  # fmt: skip
 
 

@@ -44,6 +44,15 @@ from askings where home = %(home)s order by begun_at, alarm
 -- name: visit_notes
 select alarm, kind, noted_at, acknowledged_at, acknowledged_by from visit_notes where home = %(home)s order by noted_at, alarm
 
+-- name: routines
+-- What was learned of how they live, as detection keeps it.
+select detector, label, state, written_at from routines where home = %(home)s order by detector, label
+
+-- name: shadow_alarms
+-- What versions in shadow would have rung for.
+select id, detector, label, kind, rule, device, at, raised_at, restores, follows, evidence
+from shadow_alarms where home = %(home)s order by raised_at, id
+
 -- name: incidents
 -- Of the home, of the person, or of a number of theirs that nobody has named.
 select id, home, person, device, cause, danger, test, state, opened_at, body, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9

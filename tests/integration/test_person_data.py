@@ -341,6 +341,9 @@ async def test_an_export_holds_all_of_one_person_and_nobody_elses_name(life: Lif
     assert rows["home"][0]["way_in"] == "钥匙在QKEYQ花盆下"
     assert len(rows["incidents"]) == 2
     assert {row["incident"] for row in rows["journal"]} == {row["id"] for row in rows["incidents"]}
+    (learned,), (in_shadow,) = rows["routines"], rows["shadow_alarms"]
+    assert (learned["detector"], bytes.fromhex(learned["state"])) == ("inactivity", b"QOTHERQ")
+    assert in_shadow["evidence"] == {"where": "QOTHERQ"}
     assert manifest["files"]["readings.csv"]["rows"] == 20
     assert len(list(csv.reader(files["readings.csv"].decode().splitlines()))) == 21
     everything = b"".join(files.values()).decode()
