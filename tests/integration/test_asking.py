@@ -139,7 +139,9 @@ async def test_a_suspicion_asks_the_devices_that_can_ask_and_rings_nobody(room: 
 
 async def test_a_fall_that_detection_confirms_is_not_merged_with_the_watchs_own_word(room: Room) -> None:
     """Both wait in one turn, of one device and of one kind. The second ends a question, and the first knows of none."""
-    suspicion = await room.found("fall_suspected", "blow", until_ms=to_ms(room.clock.now() + timedelta(seconds=MINUTES)))
+    suspicion = await room.found(
+        "fall_suspected", "blow", until_ms=to_ms(room.clock.now() + timedelta(seconds=MINUTES))
+    )
     await room.take()
     await room.withdraw("fell", "motion")
     await room.take()

@@ -26,7 +26,7 @@ async def test_a_supervisor_compares_and_decides(
     row = seat.page.locator("#versions tr", has_text=VERSION)
     await row.get_by_role("link").click()
     await expect(seat.page.locator("#doubts")).to_contain_text(never)
-    assert await seat.page.evaluate("document.querySelector('main').scrollWidth") <= NARROW["width"]
+    assert await seat.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
     await seat.page.locator("[name=reason]").fill("四周没有误报")
     await seat.page.get_by_role("button", name=promote).click()
