@@ -144,6 +144,9 @@ def capture(slot: Slot) -> Captured:
         # What has been learned first: then it need not stand in the state.
         routines += [(home, key, routine) for key, routine in watch.learned(now).items()]
         states[home] = watch.snapshot()
+        for failure in watch.failures:
+            log.error("home %s: %s could not be kept", home, failure.version, exc_info=failure.error)
+        watch.failures.clear()
     slot.detection.changed.clear()
     return Captured(slot, slot.position, slot.detection.time, states, routines)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from alerting.detectors import Now, is_deaf
 from alerting.detectors.inactivity import CANNOT_HEAR, HEARING_RESTORED
 from alerting.detectors.table import DETECTORS, Table
-from alerting.watch import ShadowAlarm, Watch
+from alerting.watch import Failure, ShadowAlarm, Watch
 from pingan.messages import Alarm, HomeSettings, Message, Tick, derived_alarm_id
 
 AREA_DEAF = "area_deaf"
@@ -51,9 +51,14 @@ class Partition:
         """Homes whose state is no longer that of the last checkpoint; whoever takes one empties it."""
         self.shadows: list[ShadowAlarm] = []
         """What versions in shadow have found: it rings nobody. Whoever keeps it empties it."""
+        self.failures: list[Failure] = []
+        """What detectors have failed on. Whoever tells of it empties it."""
         self._now = Now(self.time.at_ms, self.time.heard_ms, frozenset(self.time.deaf))
+        self._next: set[str] = set()
+        """Homes to be woken at the next tick: nearly all that have spoken since the last. They need no heap."""
         self._due: list[tuple[int, str]] = []
-        # The soonest entry of each home in the heap. A deadline that moved later is found out when it comes up.
+        # The soonest entry of each home in the heap. A deadline that moved later is found out when it comes up: so a
+        # home that speaks all the time leaves no trail of entries.
         self._soonest: dict[str, int] = {}
         for watch in self.watches.values():
             self._schedule(watch)
@@ -79,10 +84,9 @@ class Partition:
             watch.set(message, self._now)
         else:
             alarms = watch.hear(message, self._now)
-            if watch.shadows:
-                self._take_shadows(watch)
-        if watch.deadline is not None and watch.deadline < self._soonest.get(home, watch.deadline + 1):
-            self._schedule(watch)
+        if watch.shadows or watch.failures:
+            self._collect(watch)
+        self._schedule(watch)
         return alarms
 
     def _tick(self, tick: Tick) -> list[Alarm]:
@@ -112,40 +116,46 @@ class Partition:
             if is_deaf(area, before) != is_deaf(area, self._now):
                 self.changed.add(home)
                 alarms += watch.look_again(self._now)
-                if watch.shadows:
-                    self._take_shadows(watch)
+                if watch.shadows or watch.failures:
+                    self._collect(watch)
                 self._schedule(watch)
         return alarms
 
     def _wake(self) -> list[Alarm]:
         alarms: list[Alarm] = []
-        now = self._now
-        woken = []
+        now, watches = self._now, self.watches
+        homes, self._next = self._next, set()
         while self._due and self._due[0][0] <= now.heard_ms:
             due, home = heapq.heappop(self._due)
-            if self._soonest.get(home) != due:
-                continue
-            del self._soonest[home]
-            watch = self.watches[home]
+            if self._soonest.get(home) == due:
+                del self._soonest[home]
+                homes.add(home)
+        for home in sorted(homes):
+            watch = watches[home]
             if watch.deadline is not None and watch.deadline <= now.heard_ms:
                 self.changed.add(home)
                 alarms += watch.wake(now)
-                if watch.shadows:
-                    self._take_shadows(watch)
-            woken.append(watch)
-        # Only now: whoever asks for this very moment again is woken at the next tick, not for ever at this one.
-        for watch in woken:
+                if watch.shadows or watch.failures:
+                    self._collect(watch)
+            # Whoever asks for this very moment again is woken at the next tick, not for ever at this one.
             self._schedule(watch)
         return alarms
 
-    def _take_shadows(self, watch: Watch) -> None:
+    def _collect(self, watch: Watch) -> None:
         self.shadows += watch.shadows
         watch.shadows.clear()
+        self.failures += watch.failures
+        watch.failures.clear()
 
     def _schedule(self, watch: Watch) -> None:
-        if watch.deadline is not None:
-            self._soonest[watch.home] = watch.deadline
-            heapq.heappush(self._due, (watch.deadline, watch.home))
+        deadline, home = watch.deadline, watch.home
+        if deadline is None:
+            return
+        if deadline <= self._now.heard_ms:
+            self._next.add(home)
+        elif deadline < self._soonest.get(home, deadline + 1):
+            self._soonest[home] = deadline
+            heapq.heappush(self._due, (deadline, home))
 
 
 def _areas(before: Mapping[str, int], tick: Tick, now: Now, deaf: Mapping[str, int]) -> list[Alarm]:

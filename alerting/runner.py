@@ -94,6 +94,8 @@ class Runner:
             except Exception as error:  # a detector's mistake costs one entry, not the partition
                 log.exception("partition %d: entry %d cannot be watched", partition, entry.position)
                 await self._park(partition, entry, f"{type(error).__name__}: {error}")
+            if slot.detection.failures:
+                await self._tell_of_failures(slot, entry)
             slot.position = entry.position
         if slot.unwritten:
             await self._raise(slot)
@@ -114,6 +116,15 @@ class Runner:
             slot.unwritten.clear()
         except Fenced:
             self._forget(slot)
+
+    async def _tell_of_failures(self, slot: Slot, entry: Entry) -> None:
+        """A detector has failed on `entry`: that is kept for looking at. Whatever else was found has been found."""
+        failures, slot.detection.failures = slot.detection.failures, []
+        for one in failures:
+            log.error("home %s: %s has failed", one.home, one.version, exc_info=one.error)
+        first = failures[0]
+        reason = f"{first.version} of home {first.home}: {type(first.error).__name__}: {first.error}"
+        await self._park(slot.partition, entry, reason if len(failures) == 1 else f"{reason} (+{len(failures) - 1})")
 
     async def _keep_shadows(self, slot: Slot) -> None:
         """After what rings, and as carefully: a comparison from which a crash takes something is none."""

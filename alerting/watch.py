@@ -3,7 +3,10 @@
 Of each detector one version rings: the home's settings say which, or the table's first. Others may run beside it in
 shadow: what they find is kept to be compared, and can ring nobody, because it is another type and leaves by another
 door. A version that is replaced goes on ringing for a day: a silence that it had counted for hours is not forgotten
-because its successor begins to count, or has already found it while nobody listened.
+because its successor begins to count, or has already found it while nobody listened. Whatever a version has asked a
+resident it also concludes, in shadow too; and what it has found only in shadow it takes back nowhere else.
+
+A detector that fails (a fault of ours) costs what it would have found at that moment, and never what others find.
 """
 
 import zlib
@@ -14,10 +17,10 @@ from uuid import UUID
 
 import msgspec
 
-from alerting.detectors import DAY_MS, Detector, Finding, Heard, Now, Timed, sooner
+from alerting.detectors import DAY_MS, Detector, Finding, Heard, Now, sooner
 from alerting.detectors.sequence import Sequence
 from alerting.detectors.table import DETECTORS, Table
-from pingan.messages import Alarm, HomeSettings, derived_alarm_id
+from pingan.messages import SUSPICIONS, Alarm, HomeSettings, derived_alarm_id
 
 VERSION = 2
 """Of the frame in which the detectors' own snapshots stand; each of them has its own version."""
@@ -32,6 +35,12 @@ LABELS_BEFORE = {"supervision": "1", "inactivity": "fixed-1"}
 HANDOVER_MS = DAY_MS
 """So long (heard) a version that was replaced goes on ringing. Chosen: longer than any silence that is let be. Whoever
 wants one to be quiet at once puts it into shadow."""
+
+CONCLUDING_MS = 3_600_000
+"""So long (heard) beyond its end a version is kept that has asked a resident and has not concluded. Chosen: far longer
+than any question stands."""
+OPEN_MAX = 8
+"""Of what a version has asked, or found in shadow, and has not concluded: the newest that are remembered."""
 
 SEQ_MAX = 2**63 - 1
 AT_MS_MAX = 2**53
@@ -68,6 +77,8 @@ class _Kept(msgspec.Struct, array_like=True):
     state: bytes
     rings: bool
     until: int | None
+    asked: list[bytes] = []
+    unsaid: list[bytes] = []
 
 
 class _Snapshot(msgspec.Struct, array_like=True):
@@ -92,10 +103,18 @@ class _Before(msgspec.Struct, array_like=True):
         return _Snapshot(self.settings, self.detectors.get(Sequence.name, (0, b"")), runs, 0)
 
 
+class Failure(NamedTuple):
+    """A detector has failed on what it was fed."""
+
+    home: str
+    version: str
+    error: Exception
+
+
 class Run:
     """A version of a detector, at work in one home."""
 
-    __slots__ = ("detector", "label", "name", "rings", "until")
+    __slots__ = ("asked", "detector", "failing", "label", "name", "rings", "unsaid", "until")
 
     def __init__(self, name: str, label: str, detector: Detector, *, rings: bool, until: int | None = None) -> None:
         self.name = name
@@ -104,10 +123,21 @@ class Run:
         self.rings = rings
         self.until = until
         """heard_ms at which it ends, since another has taken its place; None: it stays."""
+        self.asked: list[bytes] = []
+        """Ids of what it has suspected aloud, or confirmed, and not taken back."""
+        self.unsaid: list[bytes] = []
+        """Ids (as if they had rung) of what it has found in shadow, and not taken back."""
+        self.failing = False
+        """It failed when it was last woken: that has been said."""
 
     @property
     def version(self) -> str:
         return f"{self.name}/{self.label}"
+
+    @property
+    def over(self) -> int | None:
+        """heard_ms at which nothing of it is waited for any more."""
+        return self.until if self.until is None or not self.asked else self.until + CONCLUDING_MS
 
 
 class _Ears(NamedTuple):
@@ -133,8 +163,8 @@ class Watch:
     """A home's detectors, behind one deadline."""
 
     __slots__ = (
-        "_detectors", "_ears", "_over", "_routine_day", "_runs", "_sequence", "_table", "deadline", "fresh", "home",
-        "settings", "shadows", "unstored",
+        "_detectors", "_ears", "_over", "_routine_day", "_runs", "_sequence", "_table", "deadline", "failures", "fresh",
+        "home", "settings", "shadows", "unstored",
     )  # fmt: skip
 
     def __init__(self, home: str, table: Table = DETECTORS, runs: list[Run] | None = None) -> None:
@@ -146,6 +176,8 @@ class Watch:
         begun anew."""
         self.shadows: list[ShadowAlarm] = []
         """What versions in shadow have found; whoever keeps it empties it."""
+        self.failures: list[Failure] = []
+        """Whoever tells of them empties it."""
         self.unstored: dict[tuple[str, str], bytes] = {}
         """What has been learned, by detector and label, and stands in no table yet."""
         self.deadline: int | None = None
@@ -159,8 +191,9 @@ class Watch:
         handover_ms = 0 if self.settings is None else HANDOVER_MS
         self.settings = settings
         self._arrange(now, handover_ms)
-        for part in self._parts():
-            part.on_settings(settings, now)
+        self._sequence.on_settings(settings, now)
+        for run in self._runs:
+            self._tell(run, settings, now)
         self._look()
 
     def hear(self, heard: Heard, now: Now) -> list[Alarm]:
@@ -178,8 +211,11 @@ class Watch:
         ears = self._ears
         for place in ears.by_kind.get(heard.kind, ears.others):
             detector = detectors[place]
-            if found := detector.on_reading(heard, now):
-                alarms += self._told(self._runs[place], found, heard.at_ms, heard.received_ms)
+            try:
+                if found := detector.on_reading(heard, now):
+                    alarms += self._told(self._runs[place], found, heard.at_ms, heard.received_ms)
+            except Exception as error:
+                self._failed(self._runs[place], error)
             # Whoever is woken at the next tick anyhow need not be asked when.
             if deadline is None or deadline > heard_ms:
                 due = detector.deadline
@@ -199,14 +235,13 @@ class Watch:
                 self._alarm("sequence/1", finding, now.at_ms, now.at_ms) for finding in sequence.on_deadline(now)
             ]
         if self._over is not None and self._over <= heard_ms:
-            self._take([run for run in self._runs if run.until is None or run.until > heard_ms])
+            self._take([run for run in self._runs if run.over is None or run.over > heard_ms])
         deadline = sooner(sequence.deadline, self._over)
         for place, detector in enumerate(self._detectors):
             due = detector.deadline
             if due is not None:
                 if due <= heard_ms:
-                    if found := detector.on_deadline(now):
-                        alarms += self._told(self._runs[place], found, now.at_ms, now.at_ms)
+                    alarms += self._woken(self._runs[place], now)
                     due = detector.deadline
                 if due is not None and (deadline is None or due < deadline):
                     deadline = due
@@ -217,9 +252,30 @@ class Watch:
         """Its area has become deaf, or is heard again: that matters to whoever counts, whatever they have asked for."""
         alarms: list[Alarm] = []
         for run in self._runs:
-            alarms += self._told(run, run.detector.on_deadline(now), now.at_ms, now.at_ms)
+            alarms += self._woken(run, now)
         self._look()
         return alarms
+
+    def _woken(self, run: Run, now: Now) -> list[Alarm]:
+        try:
+            found = run.detector.on_deadline(now)
+        except Exception as error:
+            # It is still due, and tried again at every tick; that it fails is said once.
+            if not run.failing:
+                run.failing = True
+                self._failed(run, error)
+            return []
+        run.failing = False
+        return self._told(run, found, now.at_ms, now.at_ms) if found else []
+
+    def _tell(self, run: Run, settings: HomeSettings, now: Now) -> None:
+        try:
+            run.detector.on_settings(settings, now)
+        except Exception as error:
+            self._failed(run, error)
+
+    def _failed(self, run: Run, error: Exception) -> None:
+        self.failures.append(Failure(self.home, run.version, error))
 
     def learned(self, now: Now) -> dict[tuple[str, str], bytes]:
         """What is to be stored of what was learned. The detectors are asked once a day (heard), each home at a moment
@@ -230,18 +286,18 @@ class Watch:
             self._routine_day = day
             for run in self._runs:
                 routine = getattr(run.detector, "routine", None)
-                if routine is not None and (learned := routine()) is not None:
-                    self.unstored[run.name, run.label] = learned
+                try:
+                    if routine is not None and (learned := routine()) is not None:
+                        self.unstored[run.name, run.label] = learned
+                except Exception as error:
+                    self._failed(run, error)
         return self.unstored
-
-    def _parts(self) -> list[Timed]:
-        return [self._sequence, *self._detectors]
 
     def _take(self, runs: list[Run]) -> None:
         self._runs = runs
         self._detectors = [run.detector for run in runs]
         self._ears = _ears(tuple(type(run.detector) for run in runs))
-        self._over = min((run.until for run in runs if run.until is not None), default=None)
+        self._over = min((over for run in runs if (over := run.over) is not None), default=None)
 
     def _arrange(self, now: Now, handover_ms: int = HANDOVER_MS) -> list[Run]:
         """Run what the settings ask for and nothing else; those that begin anew."""
@@ -252,8 +308,9 @@ class Watch:
             for label, version in versions.items():
                 run = running.get((name, label))
                 if label != live and label not in shadows:
-                    if run is not None and run.rings and handover_ms:
-                        run.until = now.heard_ms + handover_ms if run.until is None else run.until
+                    if run is not None and (run.rings or run.asked) and handover_ms:
+                        stays_ms = handover_ms if run.rings else 0
+                        run.until = now.heard_ms + stays_ms if run.until is None else run.until
                         runs.append(run)
                     continue
                 if run is None:
@@ -276,10 +333,33 @@ class Watch:
             self.deadline = sooner(self.deadline, detector.deadline)
 
     def _told(self, run: Run, found: Iterable[Finding], at_ms: int, received_ms: int) -> list[Alarm]:
-        if run.rings:
-            return [self._alarm(run.version, finding, at_ms, received_ms) for finding in found]
-        self.shadows += [self._shadow(run, finding, at_ms, received_ms) for finding in found]
-        return []
+        alarms = []
+        for finding in found:
+            if self._rings(run, finding):
+                alarms.append(self._alarm(run.version, finding, at_ms, received_ms))
+            else:
+                self.shadows.append(self._shadow(run, finding, at_ms, received_ms))
+        return alarms
+
+    def _rings(self, run: Run, finding: Finding) -> bool:
+        """Whether this is said to people: what a version in shadow has asked a resident it concludes aloud, or a danger
+        that was asked about would be lost; and nobody is told that something is over of which nobody was told.
+        """
+        if run.rings and not run.unsaid and finding.kind not in SUSPICIONS and not run.asked:
+            return True
+        mine = derived_alarm_id(self.home, finding.rule, finding.episode).bytes
+        about = finding.restores or finding.follows
+        other = b"" if about is None else derived_alarm_id(self.home, about, finding.episode).bytes
+        rings = other in run.asked or (run.rings and (finding.restores is None or other not in run.unsaid))
+        for known in (run.asked, run.unsaid):
+            if other in known:
+                known.remove(other)
+        if finding.restores is None:
+            if not rings:
+                run.unsaid = [*run.unsaid, mine][-OPEN_MAX:]
+            elif finding.kind in SUSPICIONS or finding.follows is not None:
+                run.asked = [*run.asked, mine][-OPEN_MAX:]
+        return rings
 
     def _alarm(self, version: str, finding: Finding, at_ms: int, received_ms: int) -> Alarm:
         evidence = _evidence(version, finding)
@@ -318,12 +398,21 @@ class Watch:
 
     def snapshot(self) -> bytes:
         runs = [
-            _Kept(run.name, run.label, run.detector.version, run.detector.snapshot(), run.rings, run.until)
+            _Kept(
+                run.name, run.label, run.detector.version, self._state(run), run.rings, run.until, run.asked, run.unsaid
+            )
             for run in self._runs
         ]
         sequence = (self._sequence.version, self._sequence.snapshot())
         frame = msgspec.msgpack.encode(_Snapshot(self.settings, sequence, runs, self._routine_day))
         return zlib.compress(frame, COMPRESSION, wbits=RAW)
+
+    def _state(self, run: Run) -> bytes:
+        try:
+            return run.detector.snapshot()
+        except Exception as error:
+            self._failed(run, error)
+            return b""  # which cannot be read: it will begin anew, and the others go on
 
     @classmethod
     def restore(
@@ -354,27 +443,33 @@ class Watch:
                 continue
             detector = _restored(kind, kept.version, kept.state)
             run = Run(kept.name, kept.label, detector or kind(), rings=kept.rings, until=kept.until)
+            run.asked, run.unsaid = kept.asked, kept.unsaid
             runs.append(run)
             if detector is None:
                 watch.fresh += (run.version,)
                 anew.append(run)
         watch._take(runs)
         anew += watch._arrange(now)
-        watch._learn(routines or {})
+        watch._learn(routines or {}, now)
         if watch.settings is not None:
             for run in anew:
-                run.detector.on_settings(watch.settings, now)
+                watch._tell(run, watch.settings, now)
         watch._look()
         return watch
 
-    def _learn(self, routines: Mapping[tuple[str, str], bytes]) -> None:
+    def _learn(self, routines: Mapping[tuple[str, str], bytes], now: Now) -> None:
         for run in self._runs:
             learn, routine = getattr(run.detector, "learn", None), routines.get((run.name, run.label))
             if learn is not None and routine is not None:
                 try:
                     learn(routine)
-                except msgspec.DecodeError:
+                except Exception:  # damaged in a way that still decodes
                     self.fresh += (f"{run.version} routine",)
+                    kind, state = type(run.detector), self._state(run)
+                    run.detector = _restored(kind, kind.version, state) or kind()
+                    if self.settings is not None:
+                        self._tell(run, self.settings, now)
+                    self._take(self._runs)
 
 
 def _first(table: Table) -> Iterable[tuple[str, str, Detector]]:
@@ -415,7 +510,7 @@ def _restored(kind: Any, version: int, state: bytes) -> Any:
         return None
     try:
         return kind.restore(state)
-    except msgspec.DecodeError:
+    except Exception:  # damaged, also in a way that still decodes
         return None
 
 

@@ -95,7 +95,59 @@ class Counting(TenMinutes):
         self.known = msgspec.msgpack.decode(routine, type=int)
 
 
+class Asking(TenMinutes):
+    """After five minutes the resident is asked; without a movement it rings five later."""
+
+    def _look(self) -> None:
+        super()._look()
+        if self.deadline is not None and not self.asked:
+            self.deadline -= 5 * MINUTE_MS
+
+    @property
+    def asked(self) -> bool:
+        return self.state.heard < 0
+
+    def on_reading(self, heard: Heard, now: Now) -> list[Finding]:
+        found = []
+        if self.asked and not self.state.said:
+            found = [self._finding("withdrawn", "moved", now, restores="suspected", reason="moved_on")]
+        self.state.heard = 0
+        return found + super().on_reading(heard, now)
+
+    def on_deadline(self, now: Now) -> list[Finding]:
+        if not self.asked:
+            self.state.heard = -1
+            self._look()
+            return [self._finding("inactivity_suspected", "suspected", now)]
+        [found] = super().on_deadline(now)
+        return [msgspec.structs.replace(found, follows="suspected")]
+
+
+class Failing(Still):
+    """A fault of ours: it fails on whatever it is asked, and its state decodes and cannot be taken up."""
+
+    name: ClassVar[str] = "failing"
+    limit_ms = MINUTE_MS
+    kinds: ClassVar[frozenset[str] | None] = None
+
+    def on_reading(self, heard: Heard, now: Now) -> list[Finding]:
+        super().on_reading(heard, now)
+        raise KeyError(heard.kind)
+
+    def on_deadline(self, now: Now) -> list[Finding]:
+        raise ZeroDivisionError(str(now.heard_ms))
+
+    def learn(self, routine: bytes) -> None:
+        raise IndexError(len(routine))
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        raise IndexError(len(state))
+
+
 TABLE: Table = {
     "supervision": {"1": Supervision},
-    "still": {"ten-1": TenMinutes, "five-1": FiveMinutes, "counting-1": Counting},
+    "still": {"ten-1": TenMinutes, "five-1": FiveMinutes, "counting-1": Counting, "asking-1": Asking},
 }
+FAILING: Table = {"failing": {"1": Failing}, **TABLE}
+"""A detector that fails, before those that do not."""

@@ -24,6 +24,7 @@ from pingan.postgres_log import PostgresLog
 from tests import alerting_support as support
 from tests.alerting_support import START_MS, event, place, reading, status
 from tests.conftest import Until
+from tests.detector_versions import FAILING
 from tests.timeline import HUB, Timeline, ids, replay, settings
 
 HOME = partition_of("H1", "")
@@ -284,6 +285,19 @@ async def test_poison_is_parked_and_the_watch_goes_on(database: Database, driven
     assert [row["position"] for row in parked] == [5, 6]
     assert [row["reason"].split(":")[0] for row in parked] == ["not a message", "ValueError"]
     assert await raised(database) == ids(replay(messages))
+
+
+async def test_a_detector_that_fails_is_kept_for_looking_at_and_the_others_ring(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    log = PostgresLog("readings", database, driven)
+    ticks: list[Message] = [Tick(START_MS + 60_000 * minute, 60_000, 1) for minute in range(12)]
+    async with support.watching(database.url, driven, table=FAILING):
+        await log.append(records([reading(1), *ticks]))
+        await until(lambda: caught_up(database))
+    assert [row["kind"] for row in await support.alarms(database)] == ["inactivity"]
+    parked = await support.rows(database, "select position, reason from parked order by position")
+    assert [row["reason"].split(":")[0] for row in parked] == ["failing/1 of home H1"] * 2
 
 
 async def test_state_that_cannot_be_read_begins_anew_and_asks_for_its_settings(

@@ -130,6 +130,79 @@ def test_a_version_put_into_shadow_is_quiet_at_once() -> None:
     assert shadows(one) == [("five-1", "inactivity")]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_a_version_has_asked_a_resident_it_concludes_also_in_shadow(restart: bool) -> None:
+    """The resident did not answer: that is a danger, whoever decides about versions at that moment."""
+    one = line()
+    one.hear(versions("asking-1"), reading(1))
+    one.tick(60)
+    one.ticks(5 * 60, every=60)
+    assert kinds(one.alarms) == ["inactivity_suspected"]
+    one.hear(versions("five-1", "asking-1", revision=2))
+    if restart:
+        one.partition = reloaded(one.partition)
+    alarms = [alarm for alarm in one.ticks(5 * 60, every=60) if alarm.evidence["detector"] == "still/asking-1"]
+    assert kinds(alarms) == ["inactivity"]
+    assert alarms[0].evidence["follows"] == str(one.alarms[0].id)
+    over = [alarm for alarm in one.hear(reading(2)) if alarm.evidence["detector"] == "still/asking-1"]
+    assert [alarm.evidence["restores"] for alarm in over] == [str(alarms[0].id)]
+    one.alarms.clear()
+    one.ticks(20 * 60, every=60)
+    assert {alarm.evidence["detector"] for alarm in one.alarms} == {"still/five-1"}, "it begins nothing anew"
+
+
+def test_a_version_that_is_turned_off_concludes_what_it_has_asked() -> None:
+    one = line()
+    one.hear(versions("asking-1"), reading(1))
+    one.tick(60)
+    one.ticks(5 * 60, every=60)
+    one.hear(versions("ten-1", "asking-1", revision=2), versions("ten-1", revision=3))
+    alarms = one.ticks(5 * 60, every=60)
+    assert [(alarm.kind, alarm.evidence["detector"]) for alarm in alarms] == [("inactivity", "still/asking-1")]
+
+
+def test_a_question_at_the_end_of_the_handover_is_concluded() -> None:
+    one = line()
+    one.hear(versions("asking-1"), reading(1))
+    one.tick(60)
+    one.hear(versions("five-1", revision=2))
+    one.ticks(HANDOVER_MS / 1000 - 420, every=60)
+    one.hear(reading(2))
+    one.alarms.clear()
+    one.ticks(1800, every=60)
+    mine = [alarm.kind for alarm in one.alarms if alarm.evidence["detector"] == "still/asking-1"]
+    assert mine == ["inactivity_suspected", "inactivity"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_promoted_version_takes_back_only_what_rang(restart: bool) -> None:
+    """The same silence has rung by the version before it, under the id that its own finding would have had."""
+    one = line()
+    one.hear(versions(None, "five-1"), reading(1))
+    one.ticks(12 * 60, every=60)
+    assert [alarm.evidence["detector"] for alarm in one.alarms] == ["still/ten-1"]
+    one.hear(versions("five-1", "ten-1", revision=2))
+    if restart:
+        shadows_before = one.partition.shadows
+        one.partition = reloaded(one.partition)
+        one.partition.shadows = shadows_before
+    assert one.hear(reading(2)) == []
+    assert [(found.label, found.kind) for found in one.partition.shadows] == [
+        ("five-1", "inactivity"), ("ten-1", "withdrawn"), ("five-1", "withdrawn"),
+    ]  # fmt: skip
+    one.tick(60)
+    assert kinds(one.ticks(10 * 60, every=60)) == ["inactivity"], "the next silence rings"
+
+
+def test_a_suspicion_in_shadow_is_confirmed_aloud_by_whoever_rings_by_then() -> None:
+    one = line()
+    one.hear(versions(None, "asking-1"), reading(1))
+    one.ticks(7 * 60, every=60)
+    one.hear(versions("asking-1", revision=2))
+    alarms = [alarm for alarm in one.ticks(4 * 60, every=60) if alarm.evidence["detector"] == "still/asking-1"]
+    assert kinds(alarms) == ["inactivity"]
+
+
 def test_what_ran_before_anybody_said_what_should_is_not_handed_over() -> None:
     one = line()
     one.hear(reading(1), versions("five-1"))
