@@ -136,8 +136,8 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     falls = [outcome for outcome in outcomes if outcome.trial.fall]
     daily = [outcome for outcome in outcomes if not outcome.trial.fall]
     rates, curve = tally.rates(), tally.curve()
-    spoken = [(spoke.raised_ms - impact_ms(one.trial)) / 1000 for one in falls if (spoke := one.spoke) is not None]
-    settled = [(done.raised_ms - impact_ms(one.trial)) / 1000 for one in falls if (done := one.settled) is not None]
+    spoken = _latencies((one.trial, one.spoke) for one in falls)
+    settled = _latencies((one.trial, one.settled) for one in falls)
     per_hour, poisson = rates["fa_per_hour"], _per_hour(tally.alarms, tally.hours)
     return {
         "subjects": tally.people,
@@ -153,12 +153,19 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "fa_per_hour_at_se_98": figures.fa_per_hour_at(curve, SE_ASKED),
         "se_suspected": len(spoken) / len(falls) if falls else None,
         "asked_in_vain": sum(one.spoke is not None and one.spoke.alarm.kind == SUSPECTED for one in daily),
-        "impact_to_suspected_s": figures.summary(spoken),
-        "impact_to_settled_s": figures.summary(settled),
+        "impact_to_suspected_s": figures.summary([seconds for seconds in spoken if seconds >= 0]),
+        "impact_to_settled_s": figures.summary([seconds for seconds in settled if seconds >= 0]),
+        # Of something else than the impact: no latency, which it would only make look shorter.
+        "spoke_before_impact": sum(seconds < 0 for seconds in spoken),
         "settled_late": sum(seconds > SETTLED_WITHIN_S for seconds in settled),
         "unsettled": sum(one.spoke is not None and one.settled is None for one in outcomes),
         "curve": _thinned(curve),
     }
+
+
+def _latencies(some: Iterable[tuple[Trial, Raised | None]]) -> list[float]:
+    """Seconds from the impact to what was said, where anything was."""
+    return [(one.raised_ms - impact_ms(trial)) / 1000 for trial, one in some if one is not None]
 
 
 def _per_hour(count: int, hours: float) -> list[float] | None:

@@ -110,6 +110,30 @@ def test_an_alarm_before_the_fall_has_not_found_it(tmp_path: Path) -> None:
     assert trial.impact_s == 20
 
 
+def test_what_was_said_before_the_impact_makes_no_latency_shorter(tmp_path: Path) -> None:
+    early = still(30, hit_g=8, at=20)
+    early[2 * 50] = (0, 0, 7000)
+    some = read(tmp_path, ({"fall": True, "activity": "F01"}, early), A_FALL).trials
+    row, _ = falls.table_of(falls.assess(some, Sensor(), with_fall(HardHit), None))
+    assert (row["se_suspected"], row["spoke_before_impact"]) == (1.0, 1)
+    assert row["impact_to_suspected_s"]["count"] == 1
+    assert row["impact_to_suspected_s"]["mean"] == pytest.approx(0.7)
+
+
+def test_the_ages_and_places_add_up(tmp_path: Path) -> None:
+    """And every figure of JSON has its name in the page that explains it."""
+    someone = ({"older": "", "subject": "U09", "position": "waist"}, still(8, hit_g=4, at=3))
+    rows = falls.table_of(
+        falls.assess(read(tmp_path, A_FALL, SOFT, WALK, CLAP, someone).trials, Sensor(), with_fall(HardHit), None)
+    )
+    of = {(row["position"], row["age"]): row for row in rows}
+    assert set(of) == {("waist", "all"), ("wrist", "all"), ("wrist", "younger"), ("wrist", "older")}
+    for figure in ("falls", "daily", "false_alarms", "daily_hours", "asked_in_vain", "subjects"):
+        assert of["wrist", "all"][figure] == sum(of["wrist", age][figure] for age in ("younger", "older"))
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    assert [name for name in rows[0] if f"`{name}`" not in page] == []
+
+
 def test_nobody_is_in_two_folds(tmp_path: Path) -> None:
     people = [({"subject": f"U{n % 7}", "trial": f"R{n}", "older": n % 7 > 4}, still(1)) for n in range(40)]
     both = [({**named, "position": "waist"}, samples) for named, samples in people]

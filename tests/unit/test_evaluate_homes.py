@@ -284,6 +284,8 @@ def test_the_command_prints_figures_and_lists_alarms(tmp_path: Path, capsys: pyt
     assert found["alarms"] == {"inactivity": len(alarms)} == {"inactivity": 15}
     assert main([*asked, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == found
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    assert [name for name in (*found, *found["collapses"]) if f"`{name}`" not in page] == []
     assert main(["homes", "--activity", str(path), "--homes", "zzz"]) == 1
 
 
