@@ -19,7 +19,7 @@ from alerting.detectors import Finding, Heard, Now, reading_id, sooner
 from alerting.falls import features, signal, told
 from alerting.falls.candidates import ALONE, CANDIDATE_G, candidates
 from alerting.falls.features import AFTER, BEFORE, FIRST_LOOK
-from alerting.falls.model import FIRST, SECOND, Model
+from alerting.falls.model import FIRST, SECOND, Model, Thresholds
 from alerting.falls.shipped import MODEL
 from alerting.falls.signal import COUNTS_PER_G, SLOT_MS, SLOTS_PER_SECOND, STUCK_SENSOR, Unusable
 from alerting.falls.stream import BLOCK, Chunk, Stream
@@ -250,10 +250,13 @@ class Fall:
         candidate.whole = stream.covered(slot - BEFORE, slot + AFTER + 1)
 
     def _score(self, candidate: Candidate, look: str, table: features.Floats) -> float:
-        return round(float(self.model.score(candidate.position, look, table)[0]), 4)
+        return round(float(self.model.score(candidate.position, look, table, candidate.range_g)[0]), 4)
+
+    def _thresholds(self, candidate: Candidate) -> Thresholds:
+        return self.model.thresholds(candidate.position, candidate.range_g)
 
     def _threshold(self, candidate: Candidate) -> float:
-        thresholds = self.model.thresholds(candidate.position)
+        thresholds = self._thresholds(candidate)
         return thresholds.alone if candidate.alone else thresholds.ring
 
     def _say(self, device: str, worn: Worn, candidate: Candidate) -> Iterator[Finding]:
@@ -266,7 +269,7 @@ class Fall:
                 stage == NONE
                 and not answered
                 and candidate.first is not None
-                and candidate.first >= self.model.thresholds(candidate.position).suspect
+                and candidate.first >= self._thresholds(candidate).suspect
             ):
                 candidate.stage = SUSPECTED
                 yield self._finding(device, worn, candidate, FALL_SUSPECTED, FALL_SUSPECTED)
@@ -338,7 +341,7 @@ class Fall:
         score = candidate.score if candidate.score is not None else candidate.first or 0.0
         confidence = round(told.fused(score, said), 4)
         suspicion = kind == FALL_SUSPECTED
-        threshold = self.model.thresholds(candidate.position).suspect if suspicion else self._threshold(candidate)
+        threshold = self._thresholds(candidate).suspect if suspicion else self._threshold(candidate)
         evidence: dict[str, Any] = {
             "threshold": threshold,
             "value": confidence,

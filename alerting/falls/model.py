@@ -14,11 +14,20 @@ FIRST, SECOND = "first", "second"
 """The two looks at a candidate: just after the impact, and at what came of it."""
 GROUPS = {"wrist": "wrist", "waist": "body", "pendant": "body", "pocket": "body", "unknown": "any"}
 """Which trees judge a sensor, by where it is worn."""
+BELT = "belt"
+"""Those of the waist, of a sensor that measures `REACHES_G`: it shows how hard an impact was, where a lesser one is
+clipped, and it is not swung against tables as a hand or a pendant is. So it need not be judged as if it were either."""
+REACHES_G = 4.0
 DEPTH_MAX = 64
 
 
 class Damaged(Exception):
     """Bytes that are no model of this format."""
+
+
+def group_of(position: str, range_g: float) -> str:
+    """Whose trees judge a sensor that is worn so, and measures so much."""
+    return BELT if position == "waist" and range_g >= REACHES_G else GROUPS[position]
 
 
 class Trees(NamedTuple):
@@ -64,16 +73,16 @@ class Model:
         self._thresholds = dict(thresholds)
         self.name = name
 
-    def score(self, position: str, look: str, features: Floats) -> Floats:
-        return self.trees[GROUPS[position], look].score(features)
+    def score(self, position: str, look: str, features: Floats, range_g: float = 0.0) -> Floats:
+        return self.trees[group_of(position, range_g), look].score(features)
 
-    def threshold(self, position: str, look: str = SECOND) -> float:
+    def threshold(self, position: str, look: str = SECOND, range_g: float = 0.0) -> float:
         """The score of the second look from which a fall rings; of the first, from which it is suspected."""
-        thresholds = self._thresholds[GROUPS[position]]
+        thresholds = self.thresholds(position, range_g)
         return thresholds.ring if look == SECOND else thresholds.suspect
 
-    def thresholds(self, position: str) -> Thresholds:
-        return self._thresholds[GROUPS[position]]
+    def thresholds(self, position: str, range_g: float = 0.0) -> Thresholds:
+        return self._thresholds[group_of(position, range_g)]
 
     def at(self, threshold: float) -> "Model":
         """The same with one threshold for all that rings: to draw curves."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from alerting.falls import features
 from alerting.falls.candidates import candidates
 from alerting.falls.features import AFTER, BEFORE, LENGTH, Windows
-from alerting.falls.model import FIRST, GROUPS, SECOND, Model, Thresholds, Trees
+from alerting.falls.model import BELT, FIRST, GROUPS, SECOND, Model, Thresholds, Trees, group_of
 from alerting.falls.recordings import COUNTS_PER_G, RATE_HZ, Recordings, Trial
 from alerting.falls.signal import SLOT_MS, Burst, slots
 
@@ -45,6 +45,8 @@ COPIES = (
     Copy(8.0, 20.0),
     Copy(None, None, knocked=True),
 )
+BELT_COPIES = (0, 2)
+"""What teaches the trees of a belt: as recorded, and the least that such a sensor measures. The places in `COPIES`."""
 KNOCKS_EVERY_SECONDS = 6.0
 KNOCK_G = (1.5, 8.0)
 KNOCK_SECONDS = (0.03, 0.1)
@@ -212,14 +214,26 @@ def train(recordings: Recordings, rows: Sequence[int], *, seed: int = 0) -> Mode
     known = examples(recordings, seed)
     trees: dict[tuple[str, str], Trees] = {}
     thresholds: dict[str, Thresholds] = {}
-    for group in sorted(set(GROUPS.values())):
-        mine = [row for row in rows if group in ("any", GROUPS.get(recordings.trials[row].position, "any"))]
+    for group in sorted({*GROUPS.values(), BELT}):
+        mine = [row for row in rows if _taught_by(recordings.trials[row], group)]
         # Where nobody wore a sensor so, whatever there is must do.
         mine = mine if _teaches(recordings, mine) else list(rows)
+        heard = _heard(known, BELT_COPIES) if group == BELT else known
         for look in (FIRST, SECOND):
-            trees[group, look] = grow(known, mine, look, seed)
-        thresholds[group] = _thresholds(recordings, known, mine, seed)
+            trees[group, look] = grow(heard, mine, look, seed)
+        thresholds[group] = _thresholds(recordings, heard, mine, seed)
     return Model(trees, thresholds)
+
+
+def _taught_by(trial: Trial, group: str) -> bool:
+    position = trial.position if trial.position in GROUPS else "unknown"
+    return group in ("any", GROUPS[position], group_of(position, trial.range_g))
+
+
+def _heard(known: Examples, copies: Iterable[int]) -> Examples:
+    """The examples of some copies alone."""
+    use = np.isin(known.copy, list(copies))
+    return Examples(known.row[use], known.copy[use], known.label[use], known.first[use], known.second[use])
 
 
 def _teaches(recordings: Recordings, rows: Iterable[int]) -> bool:
@@ -278,6 +292,7 @@ def _thresholds(recordings: Recordings, known: Examples, rows: Sequence[int], se
     people = sorted({recordings.trials[row].person for row in rows})
     np.random.default_rng(seed).shuffle(people)
     best = {look: np.full(len(recordings), -1.0) for look in (FIRST, SECOND)}
+    false: list[Floats] = []
     folds = min(INNER_FOLDS, len(people))
     for fold in range(folds):
         out = set(people[fold::folds])
@@ -289,12 +304,19 @@ def _thresholds(recordings: Recordings, known: Examples, rows: Sequence[int], se
             trees = grow(known, kept, look, seed)
             use = np.isin(known.row, judged) & (known.copy == 0)
             table = known.first if look == FIRST else known.second
-            np.maximum.at(best[look], known.row[use], trees.score(table[use]))
+            scores = trees.score(table[use])
+            np.maximum.at(best[look], known.row[use], scores)
+            if look == SECOND:
+                false.append(scores[[not recordings.trials[row].fall for row in known.row[use]]])
     falls = np.array([row for row in rows if recordings.trials[row].fall])
     others = np.array([row for row in rows if not recordings.trials[row].fall])
     suspect = float(np.quantile(best[FIRST][falls], 1 - SUSPECT_SHARE))
     alone = _balanced(best[FIRST][falls], best[FIRST][others])
     ring = _balanced(best[SECOND][falls], best[SECOND][others])
+    hours = sum(recordings.trials[row].seconds for row in others) / 3600
+    rare = _rare(np.concatenate([np.empty(0), *false]), hours)
+    if (best[SECOND][falls] >= rare).mean() >= FOUND_SHARE:
+        ring = max(ring, rare)
     return Thresholds(round(min(suspect, alone), 4), round(alone, 4), round(ring, 4))
 
 
@@ -308,6 +330,17 @@ def _balanced(falls: Floats, others: Floats) -> float:
     false = (others[:, None] >= scores).sum(axis=0)
     f1 = 2 * hits / (hits + false + len(falls))
     return float(np.median(scores[f1 >= f1.max() - NEARLY_BEST]))
+
+
+FALSE_PER_HOUR = 0.5
+"""Of scripted activity, at most, where so great a share of the falls is still found: chosen."""
+FOUND_SHARE = 0.98
+
+
+def _rare(false: Floats, hours: float) -> float:
+    """The lowest score, of those that `Thresholds` keep, with so few false alarms."""
+    beyond = np.sort(false)[::-1][int(FALSE_PER_HOUR * hours) :]
+    return float(beyond[0]) + 1e-4 if len(beyond) else 0.0
 
 
 def main() -> None:

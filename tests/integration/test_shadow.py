@@ -138,7 +138,9 @@ async def test_tried_in_shadow_compared_and_promoted_and_then_it_rings(line: Lin
         await line.caught_up()
     rang = [by for kind, by in await line.raised() if kind == "inactivity"]
     assert rang == ["still/ten-1", "still/five-1"]
-    assert len(await line.shadows()) == 1
+    found = {row["id"]: row["restores"] for row in await line.shadows() if row["label"] == "five-1"}
+    assert len(found) == 2, "what it found in shadow, and that it is over"
+    assert {over for over in found.values() if over} <= set(found)
     acts = await support.rows(line.database, "select state, by, reason, report from detector_promotions order by id")
     assert [(act["state"], act["by"]) for act in acts] == [("shadow", "何主任"), ("live", "何主任")]
     assert acts[1]["report"]["events"] == 1, "what was known when it was promoted stands beside the act"

@@ -24,7 +24,7 @@ from alerting.detectors.fall import (
     Fall,
     with_model,
 )
-from alerting.falls.model import Model
+from alerting.falls.model import Model, Thresholds
 from alerting.falls.shipped import MODEL
 from pingan.messages import DeviceSettings, Event, HomeSettings, Reading, Tick
 from tests.falls_support import (
@@ -66,11 +66,7 @@ def merged(*parts: Reading | Event | list[Reading]) -> list[Reading | Event]:
 
 def doubtful(ring: float, suspect: float = 0.5) -> Fall:
     """The shipped model with thresholds of our own, for what only happens near them."""
-    groups = {"wrist": "wrist", "body": "waist", "any": "unknown"}
-    thresholds = {
-        group: MODEL.thresholds(position)._replace(suspect=suspect, alone=ring, ring=ring)
-        for group, position in groups.items()
-    }
+    thresholds = {group: Thresholds(suspect=suspect, alone=ring, ring=ring) for group, _ in MODEL.trees}
     return with_model(Model(MODEL.trees, thresholds))()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alerting.falls import features, train
-from alerting.falls.model import FIRST, SECOND, Damaged, Model
+from alerting.falls.model import BELT, FIRST, SECOND, Damaged, Model
 from alerting.falls.recordings import Recordings, Refused
 from alerting.falls.shipped import MODEL
 from tests.falls_support import fall, falling, still, walking
@@ -65,6 +65,35 @@ def test_the_shipped_model_is_small_and_fits_the_features() -> None:
             scores = MODEL.score(position, look, table)
             assert ((scores > 0) & (scores < 1)).all()
             assert 0 < MODEL.threshold(position, look) < 1
+
+
+@pytest.mark.parametrize(
+    ("position", "range_g", "group"),
+    [
+        ("waist", 16.0, BELT),
+        ("waist", 4.0, BELT),
+        ("waist", 2.0, "body"),
+        ("waist", 0.0, "body"),
+        ("pendant", 16.0, "body"),
+        ("pocket", 16.0, "body"),
+        ("wrist", 16.0, "wrist"),
+        ("unknown", 16.0, "any"),
+    ],
+)
+def test_only_a_belt_that_measures_enough_is_judged_by_how_hard_it_was(
+    position: str, range_g: float, group: str
+) -> None:
+    table = np.random.default_rng(2).normal(1, 2, (50, len(features.names(aftermath=True))))
+    assert (MODEL.score(position, SECOND, table, range_g) == MODEL.trees[group, SECOND].score(table)).all()
+
+
+@pytest.mark.parametrize(
+    ("false", "hours", "rings"),
+    [([0.9, 0.8, 0.7, 0.6], 4.0, [0.9, 0.8]), ([0.9, 0.8, 0.7], 1.9, []), ([0.9, 0.8], 4.0, [0.9, 0.8]), ([], 1.0, [])],
+)
+def test_a_rare_false_alarm_is_one_in_two_hours(false: list[float], hours: float, rings: list[float]) -> None:
+    lowest = train._rare(np.array(false), hours)
+    assert [score for score in false if score >= lowest] == rings
 
 
 def test_lowered_thresholds_lower_everything_that_rings() -> None:
