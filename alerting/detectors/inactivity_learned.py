@@ -18,6 +18,7 @@ hears something that is no person; until it is quiet once, it ends no silence. A
 for an hour (a dog, a fan) is said to be one in which silence finds nobody.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 from zlib import crc32
 
@@ -37,7 +38,7 @@ from alerting.detectors.inactivity import (
 )  # fmt: skip
 from alerting.detectors.local_time import day_begins_ms, local_day, local_ms
 from alerting.detectors.supervision import AVAILABILITY, MISSED_HEARTBEATS
-from alerting.routines.silence import BLOCKS, GAP_MS, PLACES_MAX, Place, Silence, gap
+from alerting.routines.silence import BLOCKS, GAP_MS, HOURS, PLACES_MAX, Place, Silence, gap
 from pingan.messages import ANSWERS, WITHDRAWN, Away, Event, HomeSettings, Reading
 
 SUSPECTED = "inactivity_suspected"
@@ -58,8 +59,9 @@ UPDATE_BEGINS_MS = 2 * HOUR_MS + 1_800_000
 """After midnight of the home's: the hour in which homes learn, each at a moment of its own."""
 SPREAD_MS = HOUR_MS
 BLOCK_MS = DAY_MS // BLOCKS
-BIN_MS = 600_000
-"""Movements of a place within ten minutes count as one."""
+BIN_MS = 180_000
+"""Movements of a place within three minutes count as one: how often a sensor repeats itself is no matter, how long one
+moves there is."""
 DAY_MAX = 65_535
 """Of days since 1970: two bytes."""
 GAPS_A_DAY = 40
@@ -213,7 +215,7 @@ class LearnedInactivity:
             state.today = self._day(now.at_ms)
         if (state.ceiling_hours, state.floor_hours) != before:
             state.limit_ms = None
-            self._set_limits()
+            self._set_least()
         state.due = state.deadline = now.heard_ms
 
     def on_reading(self, heard: Heard, now: Now) -> tuple[()]:
@@ -424,17 +426,31 @@ class LearnedInactivity:
         if state.ceiling_hours is None:
             return 0
         if state.limit_ms is None:
-            limits = self._row()
-            hours = state.ceiling_hours if limits is None else limits[self._begin_hour()]
+            hours = self._limit_hours()
             state.limit_ms = max(int(hours * HOUR_MS), 2 * ASKING_MS)
         return state.limit_ms
 
-    def _row(self) -> list[float] | None:
+    def _limit_hours(self) -> float:
+        """Limits are known for the middles of hours: between two they go over from one to the other."""
+        state = self._state
+        day_ms = local_ms(state.begun_ms, state.zone) - HOUR_MS // 2
+        hour, part_ms = divmod(day_ms % DAY_MS, HOUR_MS)
+        limits = self._limits((hour, (hour + 1) % HOURS))
+        if limits is None:
+            return state.ceiling_hours or 0.0
+        before, after = limits
+        return before + (after - before) * part_ms / HOUR_MS
+
+    def _limits(self, hours: Sequence[int]) -> list[float] | None:
         """The limits of a silence after the last movement, by the hour at which it begins; None: nothing is known."""
         state = self._state
-        if self._limits is None or state.last is None or not 0 <= state.place < len(self._limits):
+        if state.ceiling_hours is None or state.last is None or state.place < 0:
             return None
-        return self._limits[state.place]
+        limits = self._silence.limits(state.floor_hours, state.ceiling_hours, hours)
+        if limits is None or state.place >= len(limits):
+            return None
+        found: list[float] = limits[state.place].tolist()
+        return found
 
     def _begin_hour(self) -> int:
         return local_ms(self._state.begun_ms, self._state.zone) % DAY_MS // HOUR_MS
@@ -462,14 +478,16 @@ class LearnedInactivity:
             if state.today is not None and silence.through < taught.day < state.today:
                 silence.take(taught.day, taught.gaps, taught.seen.items(), state.places)
                 self._unstored = True
-        self._set_limits()
+        self._set_least()
 
-    def _set_limits(self) -> None:
+    def _set_least(self) -> None:
+        """What the limit of a silence is takes a millisecond to say: nobody asks before the shortest that there can be,
+        and of a home that has come out of a checkpoint nobody asks at all."""
         state = self._state
-        limits = None if state.ceiling_hours is None else self._silence.limits(state.floor_hours, state.ceiling_hours)
-        self._limits: list[list[float]] | None = None if limits is None else limits.tolist()
-        least_hours = state.ceiling_hours if limits is None else float(limits.min())
-        self._least_ms = max(0, int((least_hours or 0) * HOUR_MS) - ASKING_MS)
+        least_hours = state.ceiling_hours or 0.0
+        if self._silence.is_known:
+            least_hours = min(state.floor_hours, least_hours)
+        self._least_ms = max(0, int(least_hours * HOUR_MS) - ASKING_MS)
 
     def routine(self) -> bytes | None:
         if not self._unstored:
@@ -478,7 +496,15 @@ class LearnedInactivity:
         return self._silence.encode()
 
     def learn(self, routine: bytes) -> None:
-        self._silence = Silence.decode(routine)
+        state, silence = self._state, Silence.decode(routine)
+        if not state.places:
+            # The state has begun anew: places are numbered on from what is known, or limits would be another room's.
+            state.places = list(silence.places)
+            state.runs = [(0, -2 * BIN_MS)] * len(silence.places)
+            self._places = {place.name: number for number, place in enumerate(state.places)}
+        elif state.places[: len(silence.places)] != silence.places[: len(state.places)]:
+            raise msgspec.DecodeError("what was learned numbers the home's places otherwise")
+        self._silence = silence
         self._unstored = False
         self._catch_up()
 
@@ -561,7 +587,7 @@ class LearnedInactivity:
         hour = self._begin_hour()
         if (usual := self._silence.usual(hour + 0.5)) is not None:
             evidence["usual"] = usual._asdict() | {"unit": "hours", "hour": hour}
-        if (row := self._row()) is not None:
+        if (row := self._limits(range(24))) is not None:
             p50 = [known.p50 for known in map(self._silence.usual, (hour + 0.5 for hour in range(24))) if known]
             evidence["band"] = {"hours": p50, "limits": [round(limit, 2) for limit in row]}
         supports, opposes = self._speaks(now)

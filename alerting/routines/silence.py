@@ -15,13 +15,14 @@ the longest night; by day it does not inherit the night's length; and one odd da
 because it would make all others wait. Rates are smoothed over neighbouring hours and neighbouring lengths, partly
 shared between the home's places, and drawn towards what is usual in other homes by so many days' weight
 (POPULATION_DAYS). A home that has lately been silent for longer than was foreseen is foreseen less well than its
-figures say: each such silence makes an alarm there cost more (STRAIN).
+figures say: each such silence makes an alarm there cost more (STRAIN), unless it was longer than the ceiling, where no
+waiting would have spared the alarm.
 
 The last movement before a silence at the entrance mostly means that the person has left, and seldom that somebody lies
 in the hall: such a collapse weighs less (DOOR_WEIGHT), so one waits longer there, but never endlessly.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 import msgspec
@@ -72,13 +73,13 @@ POPULATION_DAYS = 8.0
 STRAIN = 0.5
 STRAIN_HALF_DAYS = 7.0
 STRAIN_MOST = 6.0
-"""What an alarm costs more for each silence that rang: half as much again, half of that a week later, sixfold at most.
-"""
+"""What an alarm costs more for each silence that rang and that a longer limit would have spared: half as much again,
+half of that a week later, sixfold at most."""
 
 TAUS: Floats = np.concatenate([np.arange(0.5, 6, 0.25), np.arange(6, 12, 0.5), np.arange(12, 24.5, 1)])
 """Limits that are chosen from, in hours."""
 _LOG_TAUS = np.log(TAUS)
-_MIDDLES = np.arange(HOURS) + 0.5
+_MIDDLES: Floats = np.arange(HOURS, dtype=np.float64) + 0.5
 _GAP = np.dtype([("day", "<u2"), ("slot", "u1"), ("length", "u1"), ("place", "u1")])
 _RANG = 0x80
 """Of a place's byte: the silence was an alarm."""
@@ -171,19 +172,28 @@ class Silence:
         self._gaps = kept[kept["day"] > day - DAYS_MAX][-GAPS_MAX:]
         self.through = day
 
-    def limits(self, floor_hours: float, ceiling_hours: float) -> Floats | None:
-        """The limit in hours for each place and each hour of the day in which a silence begins; None: too few days."""
-        if self.days < LEARNING_DAYS or not self.places:
+    @property
+    def is_known(self) -> bool:
+        """Whether enough is known for limits of its own."""
+        return self.days >= LEARNING_DAYS and bool(self.places)
+
+    def limits(self, floor_hours: float, ceiling_hours: float, hours: Sequence[int] = range(HOURS)) -> Floats | None:
+        """The limit in hours for each place and each hour of the day in which a silence begins; None: too few days.
+
+        `hours`: only of these. One takes a twentieth of what all take, which for eight weeks' silences is 25 ms.
+        """
+        if not self.is_known:
             return None
         day_weights = 0.5 ** ((self.through - self._days.astype(float)) / HALF_DAYS)
-        share = self._shares()
-        rates = self._exceeding()
+        some = list(hours)
+        share = self._shares()[:, some]
+        rates = self._exceeding(_MIDDLES[some])
         rates = (1 - SHARED) * rates + SHARED * share[:, :, None] * rates.sum(0)
         doors = np.array([place.door for place in self.places])
-        others = population.exceeding()[doors.astype(int)] * share[:, :, None]
+        others = population.exceeding()[doors.astype(int)][:, some] * share[:, :, None]
         rates = (rates + POPULATION_DAYS * others) / (day_weights.sum() + POPULATION_DAYS)
         weight = share * np.where(doors, DOOR_WEIGHT, 1.0)[:, None] / HOURS
-        cost = weight[:, :, None] * TAUS + ALARM_COST_HOURS * self._strain() * rates
+        cost = weight[:, :, None] * TAUS + ALARM_COST_HOURS * self._strain(ceiling_hours) * rates
         highest = max(ceiling_hours, float(TAUS[0]))
         lowest = min(floor_hours, highest)
         cost[:, :, ~((lowest <= TAUS) & (highest >= TAUS))] = np.inf
@@ -211,19 +221,20 @@ class Silence:
         least: Floats = (share + SHARE_LEAST) / (1 + SHARE_LEAST * len(share))
         return least
 
-    def _exceeding(self) -> Floats:
+    def _exceeding(self, middles: Floats) -> Floats:
         """Summed over days: silences of each place an hour of beginning, that last longer than each τ."""
         weights = 0.5 ** ((self.through - self._gaps["day"].astype(float)) / HALF_DAYS)
         places = self._gaps["place"] & ~np.uint8(_RANG)
-        rates = np.zeros((len(self.places), HOURS, len(TAUS)))
+        rates = np.zeros((len(self.places), len(middles), len(TAUS)))
         for place in range(len(self.places)):
             mine = places == place
             if mine.any():
-                rates[place] = exceeding(self._gaps[mine], weights[mine])
+                rates[place] = exceeding(self._gaps[mine], weights[mine], middles)
         return rates
 
-    def _strain(self) -> float:
-        rang = self._gaps[self._gaps["place"] >= _RANG]
+    def _strain(self, ceiling_hours: float) -> float:
+        spared = self._gaps["length"] * UNIT_HOURS < ceiling_hours
+        rang = self._gaps[(self._gaps["place"] >= _RANG) & spared]
         recent = 0.5 ** ((self.through - rang["day"].astype(float)) / STRAIN_HALF_DAYS)
         return min(1 + STRAIN * float(recent.sum()), STRAIN_MOST)
 
@@ -257,10 +268,10 @@ class Silence:
         return silence
 
 
-def exceeding(gaps: npt.NDArray[np.void], weights: Floats) -> Floats:
-    """By hour of beginning and τ: how many begin in an hour there and last longer, each weighted."""
+def exceeding(gaps: npt.NDArray[np.void], weights: Floats, middles: Floats = _MIDDLES) -> Floats:
+    """By hour of beginning (its middle) and τ: how many begin in an hour there and last longer, each weighted."""
     began = gaps["slot"] * (HOURS / SLOTS) + 0.5 * HOURS / SLOTS
-    apart = _circular(began[None] - _MIDDLES[:, None])
+    apart = _circular(began[None] - middles[:, None])
     near = np.exp(-0.5 * (apart / START_HOURS) ** 2) / (START_HOURS * np.sqrt(2 * np.pi)) * weights
     lengths = np.maximum(gaps["length"] * UNIT_HOURS + WALL_SHARE * apart, 0.05) + LENGTH_MORE_HOURS
     beyond = 1.7 / LENGTH_SPREAD * (np.log(lengths)[:, :, None] - _LOG_TAUS)

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from random import Random
 from typing import Any
+from zlib import crc32
 
+import msgspec
 import pytest
 
 from alerting.detectors import DAY_MS, HOUR_MS
-from alerting.detectors.inactivity_learned import LearnedInactivity
+from alerting.detectors.inactivity_learned import LearnedInactivity, State
 from alerting.detectors.local_time import day_begins_ms, local_day
 from alerting.partition import Partition, Time
+from alerting.routines.silence import Silence
 from alerting.watch import VERSION, Watch
 from pingan.messages import Alarm, Away, DeviceSettings, HomeSettings, Reading, Tick, derived_alarm_id
 from tests.alerting_support import event, reading, status
@@ -390,3 +393,27 @@ def test_a_shorter_limit_counts_although_a_longer_one_was_waited_for(learned: Ho
     home.until(10.4, 21)
     home.move("kitchen")
     assert hours_until(home, "inactivity", home.line.at_ms) <= 4 < in_bed
+
+
+def test_a_state_that_begins_anew_goes_by_the_places_that_the_routine_knows() -> None:
+    """Read with a version that it does not know, a state is lost and the routine is not: kitchen stays kitchen."""
+    home = Home()
+    home.live(9)
+    before = home.line.partition.watches["H1"]
+    [learned] = before.learned(home.line.partition.now).values()
+    known = LearnedInactivity()
+    known.learn(learned)
+    names = [place.name for place in Silence.decode(learned).places]
+    assert len(names) > 2
+    known.on_settings(register(), home.line.partition.now)
+    last = [
+        one for one in home.line.told if isinstance(one, Reading) and crc32((one.sensor or "").encode()) == names[-1]
+    ]
+    known.on_reading(last[-1], home.line.partition.now)
+    assert [place.name for place in msgspec.msgpack.decode(known.snapshot(), type=State).places] == names
+    assert msgspec.msgpack.decode(known.snapshot(), type=State).place == len(names) - 1
+
+    other = LearnedInactivity()
+    other.on_reading(last[-1], home.line.partition.now)
+    with pytest.raises(msgspec.DecodeError):
+        other.learn(learned)
