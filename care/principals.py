@@ -10,7 +10,7 @@ MACHINE_ROLES: tuple[Role, ...] = ("operator", "supervisor", "administrator", "a
 
 READERS = frozenset({"operator", "supervisor", "administrator"})
 """Who may read personal data. Auditors see figures, responders their own incidents: neither reads the register."""
-WRITERS = frozenset({"supervisor", "administrator"})
+WRITERS: frozenset[Role] = frozenset({"supervisor", "administrator"})
 
 
 class Asker(Protocol):

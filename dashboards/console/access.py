@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from care.accounts import Accounts
-from care.principals import Principal, Role
+from care.principals import WRITERS, Principal, Role
 from pingan.clock import Clock
 from pingan.database import LOST
 from pingan.problem import Problem
@@ -64,6 +64,13 @@ def person(who: Principal = Depends(allowed(*DESK))) -> Principal:  # noqa: B008
 
 def figures_reader(who: Principal = Depends(allowed(*FIGURES))) -> Principal:  # noqa: B008
     """The route's dependency for the figures' pages: also auditors, whom nothing else is shown to."""
+    if who.machine:
+        raise Problem(403, "for_people", "pages are for people; machines use /api/v1")
+    return who
+
+
+def writer(who: Principal = Depends(allowed(*WRITERS))) -> Principal:  # noqa: B008
+    """The route's dependency for pages on which something is set or decided: that is done by a person, by name."""
     if who.machine:
         raise Problem(403, "for_people", "pages are for people; machines use /api/v1")
     return who

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal, Protocol
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from care.principals import WRITERS, Principal
+from care.principals import Principal
 from pingan.problem import Problem
 
-from .access import allowed
+from .access import writer
 from .page import Pages
 
-Decider = Annotated[Principal, Depends(allowed(*WRITERS))]
+Decider = Annotated[Principal, Depends(writer)]
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 State = Literal["live", "shadow", "off"]
 

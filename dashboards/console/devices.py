@@ -24,12 +24,13 @@ from pingan.clock import Clock
 from pingan.database import Connection, Database
 from pingan.problem import Problem
 
-from .access import DESK, allowed, person
+from .access import DESK, allowed, person, writer
 from .page import Pages
 
 Me = Annotated[Principal, Depends(person)]
 Asker = Annotated[Principal, Depends(allowed(*DESK))]
-Writer = Annotated[Principal, Depends(allowed(*WRITERS))]
+Writer = Annotated[Principal, Depends(writer)]
+Adopter = Annotated[Principal, Depends(allowed(*WRITERS))]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Heard = Annotated[str, Query(min_length=1, max_length=400)]
 Words = Annotated[str | None, Query(max_length=100)]
@@ -267,7 +268,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         return {"items": found.rows, "next": found.next}
 
     @routes.post("/api/v1/adoption", tags=["devices"])
-    async def adopt_by_machine(me: Writer, asked: view.Adoption) -> dict[str, Any]:
+    async def adopt_by_machine(me: Adopter, asked: view.Adoption) -> dict[str, Any]:
         """Bind what is heard to a home, as a device of the register. `password`: shown this once, if it has its own."""
         _line(asked.device)
         try:

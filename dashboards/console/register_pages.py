@@ -21,11 +21,11 @@ from pingan.clock import Clock
 from pingan.database import Database
 from pingan.problem import Problem
 
-from .access import allowed, person
+from .access import person, writer
 from .page import Pages
 
 Me = Annotated[Principal, Depends(person)]
-Writer = Annotated[Principal, Depends(allowed("supervisor", "administrator"))]
+Writer = Annotated[Principal, Depends(writer)]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 WATCHED = ("inactivity_hours", "inactivity_floor_hours", "limits", "fence_m", "timezone")

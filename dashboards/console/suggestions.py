@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from care.principals import WRITERS, Principal
+from care.principals import Principal
 from care.suggested import apply
 from dispatch import learning
 from dispatch.api.suggestions import decided
@@ -13,10 +13,10 @@ from pingan.clock import Clock
 from pingan.database import Database
 from pingan.problem import Problem
 
-from .access import allowed
+from .access import writer
 from .page import Pages
 
-Decider = Annotated[Principal, Depends(allowed(*WRITERS))]
+Decider = Annotated[Principal, Depends(writer)]
 Said = Literal["accepted", "declined"]
 
 

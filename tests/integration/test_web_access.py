@@ -109,9 +109,10 @@ async def test_an_operator_changes_nothing_in_the_register(web: Site) -> None:
     assert not wrong
 
 
-async def test_machines_use_the_api_and_no_pages(web: Site) -> None:
+@pytest.mark.parametrize("role", ["operator", "supervisor"])
+async def test_machines_use_the_api_and_no_pages(web: Site, role: str) -> None:
     wrong = []
-    client = await web.machine("operator")
+    client = await web.machine(role)
     async with client:
         for method, declared, path in requests(web):
             if (method, declared) in ANYBODY or MACHINES.match(declared):
