@@ -17,7 +17,8 @@ from alerting.evaluate.movements import Home, activity, is_entrance
 from alerting.routines.population import UNIT
 from alerting.routines.silence import GAP_MS, HOURS, TAUS, exceeding, gap, gaps_of
 
-BIN_MS = 600_000
+BIN_MS = 180_000
+"""As the detector's."""
 OFFSET_MS = 8 * HOUR_MS
 """Recordings' wall clocks are taken as China's."""
 LINE = 100
