@@ -77,8 +77,6 @@ class _Kept(msgspec.Struct, array_like=True):
     state: bytes
     rings: bool
     until: int | None
-    asked: list[bytes] = []
-    unsaid: list[bytes] = []
 
 
 class _Snapshot(msgspec.Struct, array_like=True):
@@ -86,6 +84,8 @@ class _Snapshot(msgspec.Struct, array_like=True):
     sequence: tuple[int, bytes]
     runs: list[_Kept]
     routine_day: int
+    open: dict[str, tuple[list[bytes], list[bytes]]] = {}
+    """By version what it has `asked` and left `unsaid`, of the few that have."""
 
 
 class _Before(msgspec.Struct, array_like=True):
@@ -398,13 +398,12 @@ class Watch:
 
     def snapshot(self) -> bytes:
         runs = [
-            _Kept(
-                run.name, run.label, run.detector.version, self._state(run), run.rings, run.until, run.asked, run.unsaid
-            )
+            _Kept(run.name, run.label, run.detector.version, self._state(run), run.rings, run.until)
             for run in self._runs
         ]
+        unconcluded = {run.version: (run.asked, run.unsaid) for run in self._runs if run.asked or run.unsaid}
         sequence = (self._sequence.version, self._sequence.snapshot())
-        frame = msgspec.msgpack.encode(_Snapshot(self.settings, sequence, runs, self._routine_day))
+        frame = msgspec.msgpack.encode(_Snapshot(self.settings, sequence, runs, self._routine_day, unconcluded))
         return zlib.compress(frame, COMPRESSION, wbits=RAW)
 
     def _state(self, run: Run) -> bytes:
@@ -443,7 +442,7 @@ class Watch:
                 continue
             detector = _restored(kind, kept.version, kept.state)
             run = Run(kept.name, kept.label, detector or kind(), rings=kept.rings, until=kept.until)
-            run.asked, run.unsaid = kept.asked, kept.unsaid
+            run.asked, run.unsaid = snapshot.open.get(run.version, ([], []))
             runs.append(run)
             if detector is None:
                 watch.fresh += (run.version,)
@@ -480,13 +479,18 @@ def _first(table: Table) -> Iterable[tuple[str, str, Detector]]:
 
 def _wanted(
     name: str, versions: Mapping[str, type[Detector]], settings: HomeSettings | None
-) -> tuple[str, tuple[str, ...]]:
-    """The label that rings and those in shadow. One that this version of the platform does not have is as not named."""
+) -> tuple[str | None, tuple[str, ...]]:
+    """The label that rings and those in shadow. One that this version of the platform does not have is as not named.
+
+    Where nobody has let any ring the first does, unless somebody has put just that into shadow: then none rings.
+    """
     first = next(iter(versions))
     if settings is None:
         return first, ()
-    live = settings.live.get(name, first)
-    return (live if live in versions else first), settings.shadow.get(name, ())
+    live, shadows = settings.live.get(name), settings.shadow.get(name, ())
+    if live is None and first in shadows:
+        return None, shadows
+    return (live if live in versions else first), shadows
 
 
 def _evidence(version: str, finding: Finding) -> dict[str, Any]:
