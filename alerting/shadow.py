@@ -91,16 +91,19 @@ async def overview(connection: Connection, area: str | None, table: Table = DETE
     (homes,) = await (await connection.execute(sql.homes, parameters)).fetchall()
     acts = await (await connection.execute(sql.acts, parameters)).fetchall()
     counted = {(row["detector"], row["label"], row["state"]): row["homes"] for row in running}
+    quiet = await (await connection.execute(sql.quiet, parameters)).fetchall()
+    quieted = {(row["detector"], row["label"]): row["homes"] for row in quiet}
     detectors = []
     for name, labels in table.items():
         named = sum(counted.get((name, label, "live"), 0) for label in labels)
         first = next(iter(labels))
+        # Where nobody has let any ring the table's first does, unless it was put into shadow there.
+        otherwise = homes["homes"] - named - quieted.get((name, first), 0)
         versions = [
             {
                 "label": label,
                 "first": label == first,
-                # Wherever nobody has promoted any, the table's first rings.
-                "live": counted.get((name, label, "live"), 0) + (homes["homes"] - named if label == first else 0),
+                "live": counted.get((name, label, "live"), 0) + (otherwise if label == first else 0),
                 "shadow": counted.get((name, label, "shadow"), 0),
             }
             for label in labels

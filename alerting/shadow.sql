@@ -31,6 +31,16 @@ from (select area, count(*) as homes from homes where %(area)s::text is null or 
 cross join lateral versions_in(place.area) running
 group by running.detector, running.label, running.state
 
+-- name: quiet
+-- In how many homes each version runs in shadow while no version of its detector was let ring.
+select running.detector, running.label, sum(place.homes)::bigint as homes
+from (select area, count(*) as homes from homes where %(area)s::text is null or starts_with(area, %(area)s)
+      group by area) place
+cross join lateral versions_in(place.area) running
+where running.state = 'shadow' and not exists (
+    select from versions_in(place.area) other where other.detector = running.detector and other.state = 'live')
+group by running.detector, running.label
+
 -- name: homes
 select count(*) as homes from homes where %(area)s::text is null or starts_with(area, %(area)s)
 

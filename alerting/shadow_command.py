@@ -26,6 +26,10 @@ def main(argv: list[str]) -> int:
         asyncio.run(_with_database(load(Common), arguments))
     except SettingsError as error:
         return _complain(str(error))
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as `head` does; it is no lost database, and must not be flushed once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except LOST as error:
         return _complain(_say("no_database", error=str(error).strip() or type(error).__name__))
     except Refused as refused:
@@ -95,8 +99,18 @@ async def _act(database: Database, arguments: argparse.Namespace) -> None:
         done = await shadow.act(connection, wanted, who["name"], who["area"], SystemClock().now())
     said = {"id": done["id"], "homes": done["homes"], "detector": wanted.detector, "label": wanted.label}
     _tell(_say(f"done_{state}", **said))
+    if silent := await _unheard(database, wanted.detector):
+        _tell(_say("none_rings", detector=wanted.detector, homes=silent))
     if state == "live" and not done["ran"]:
         _tell(_say("begins_anew"))
+
+
+async def _unheard(database: Database, detector: str) -> int:
+    """In how many homes no version of a detector rings, now that it was decided so."""
+    async with database.connection() as connection:
+        found = await shadow.overview(connection, None)
+    (one,) = [each for each in found["detectors"] if each["detector"] == detector]
+    return int(found["homes"] - sum(version["live"] for version in one["versions"]))
 
 
 async def _report(database: Database, arguments: argparse.Namespace) -> None:

@@ -36,12 +36,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "act {id}: {detector}/{label} runs in shadow in {homes} homes, and rings nobody",
     ),
     "done_off": (
-        "第 {id} 号记录：{detector}/{label} 在 {homes} 户停止运行",
-        "act {id}: {detector}/{label} no longer runs in {homes} homes",
+        "第 {id} 号记录：{detector}/{label} 在 {homes} 户停止运行；没有启用任何版本的住户，由第一个版本报警",
+        "act {id}: {detector}/{label} no longer runs in {homes} homes; where none was let ring, the first one rings",
+    ),
+    "none_rings": (
+        "注意：{homes} 户没有任何版本的 {detector} 报警",
+        "mind: in {homes} homes no version of {detector} rings",
     ),
     "begins_anew": (
-        "注意：它没有旁路运行过，从头开始学习",
-        "mind: it has not run in shadow, and begins anew",
+        "注意：它在这里没有旁路运行过；凡是没有还在报警的住户，从头开始学习",
+        "mind: it has not run in shadow, and begins anew wherever it does not ring on from before",
     ),
     # The list.
     "version": (

@@ -275,6 +275,19 @@ def pingan(url: str, *words: str, language: str = "en") -> subprocess.CompletedP
     )
 
 
+def unread(url: str, *words: str) -> str:
+    """What it complains of when nobody reads what it says, as after `| head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    environ = os.environ | {"PINGAN_DATABASE_URL": url, "PINGAN_DATA": "/nonexistent", "PYTHONUNBUFFERED": "1"}
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "pingan", "shadow", *words],
+            env=environ, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    return done.stderr
+
+
 async def test_the_command(registered: Database) -> None:
     url = registered.url
     version = ("inactivity", "fixed-1")
@@ -287,6 +300,13 @@ async def test_the_command(registered: Database) -> None:
     assert "begins anew" in done.stdout
     listed = pingan(url, "list", language="zh")
     assert "蓬江区  何主任：好用" in listed.stdout
+    quiet = pingan(url, "start", "fall", "trees-1", "--by", "boss", "--reason", "shadow first")
+    assert "in 2 homes no version of fall rings" in quiet.stdout, quiet
+    assert "fall/trees-1: rings in 0 homes, in shadow in 2" in pingan(url, "list").stdout
+    stopped = pingan(url, "stop", "fall", "trees-1", "--by", "boss", "--reason", "seen enough")
+    assert "no version of" not in stopped.stdout
+    assert "fall/trees-1: rings in 2 homes, in shadow in 0" in pingan(url, "list").stdout
+    assert "database" not in unread(url, "list"), "whoever has read enough is no lost database"
     report = pingan(url, "report", *version)
     assert report.returncode == 0, report.stderr
     assert "It has not run in shadow in any watched home in this time." in report.stdout

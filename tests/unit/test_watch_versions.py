@@ -130,6 +130,14 @@ def test_a_version_put_into_shadow_is_quiet_at_once() -> None:
     assert shadows(one) == [("five-1", "inactivity")]
 
 
+def test_the_first_version_is_quiet_in_shadow_though_nobody_has_let_another_ring() -> None:
+    """Shadow first, for a detector of which there is one version only: falls."""
+    one = line()
+    one.hear(versions(None, "ten-1"), reading(1))
+    assert one.ticks(20 * 60, every=60) == []
+    assert shadows(one) == [("ten-1", "inactivity")]
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_what_a_version_has_asked_a_resident_it_concludes_also_in_shadow(restart: bool) -> None:
     """The resident did not answer: that is a danger, whoever decides about versions at that moment."""
