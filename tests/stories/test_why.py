@@ -63,6 +63,7 @@ async def test_a_fall_is_explained_and_what_is_taken_back_appears_by_itself(hous
     await expect(words).to_contain_text("at the wrist")
     await expect(words).to_contain_text("It lay still for")
     await expect(words).to_contain_text("% confidence; it rings from")
+    await expect(page.locator(".stamps li").first).to_contain_text("Occurred")  # nobody has pressed anything
     await expect(page.get_by_role("img", name="The impact: acceleration over time")).to_be_in_viewport()
     await expect(page.locator("#home-day")).to_contain_text("Last movement before the alarm: 厨房")
 
