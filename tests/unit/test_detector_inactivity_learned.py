@@ -12,7 +12,7 @@ from alerting.detectors import DAY_MS, HOUR_MS
 from alerting.detectors.inactivity_learned import LearnedInactivity, State
 from alerting.detectors.local_time import day_begins_ms, local_day
 from alerting.partition import Partition, Time
-from alerting.routines.silence import Silence
+from alerting.routines.silence import BLOCKS, Floats, Place, Silence, gap
 from alerting.watch import VERSION, Watch
 from pingan.messages import Alarm, Away, DeviceSettings, HomeSettings, Reading, Tick, derived_alarm_id
 from tests.alerting_support import event, reading, status
@@ -235,6 +235,29 @@ def test_after_the_door_one_waits_longer_but_not_endlessly(learned: Home) -> Non
     left, alarm = collapse(learned, 14.2, "front door", "door")
     assert inside < left <= 12
     assert [sign["what"] for sign in alarm.evidence["opposes"]] == ["door_before"]
+
+
+def test_between_the_middles_of_two_hours_the_limit_goes_over_from_one_to_the_other(learned: Home) -> None:
+    _, alarm = collapse(learned, 9, "front door", "door")
+    before, after = alarm.evidence["band"]["limits"][8:10]
+    assert before != after
+    assert alarm.evidence["threshold"] == pytest.approx((before + after) / 2, abs=0.02)
+
+
+@pytest.mark.parametrize(("hours", "strained"), [(5.0, True), (11.8, True), (12.0, False), (20.0, False)])
+def test_only_a_false_alarm_that_waiting_would_have_spared_makes_the_home_wait(hours: float, strained: bool) -> None:
+    def limits(*, rang: bool) -> Floats:
+        silence = Silence()
+        for day in range(100, 110):
+            usual = [gap(day, hour * HOUR_MS, HOUR_MS, 0, rang=False) for hour in range(8, 20)]
+            odd = [gap(day, 9 * HOUR_MS, round(hours * HOUR_MS), 0, rang=rang)] if day == 108 else []
+            gaps = b"".join(one.packed() for one in usual + odd)
+            silence.take(day, gaps, [(0, bytes([9] * BLOCKS))], [Place(1, door=False)])
+        found = silence.limits(1, 12)
+        assert found is not None
+        return found
+
+    assert bool((limits(rang=True) > limits(rang=False)).any()) is strained
 
 
 def test_floor_and_ceiling_are_the_supervisors(learned: Home) -> None:
