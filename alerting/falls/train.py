@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from alerting.falls import features
 from alerting.falls.candidates import candidates
 from alerting.falls.features import AFTER, BEFORE, LENGTH, Windows
-from alerting.falls.model import BELT, FIRST, GROUPS, SECOND, Model, Thresholds, Trees, group_of
+from alerting.falls.model import BELT, FIRST, GROUPS, REACHES_G, SECOND, Model, Thresholds, Trees, group_of
 from alerting.falls.recordings import COUNTS_PER_G, RATE_HZ, Recordings, Trial
 from alerting.falls.signal import SLOT_MS, Burst, slots
 
@@ -355,8 +355,8 @@ def main() -> None:
     partial = arguments.out.with_suffix(".part")
     partial.write_bytes(data)
     os.replace(partial, arguments.out)
-    for position in ("wrist", "waist", "unknown"):
-        print(position, model.thresholds(position))  # noqa: T201
+    for position, range_g in (("wrist", 0.0), ("waist", REACHES_G), ("waist", 0.0), ("unknown", 0.0)):
+        print(group_of(position, range_g), model.thresholds(position, range_g))  # noqa: T201
     print(f"{arguments.out}: {len(data)} bytes")  # noqa: T201
 
 
