@@ -37,6 +37,9 @@ HOMES_AT_ONCE = 16
 """Homes that have their turn between two looks at what waits: a look goes through all of it."""
 ALARMS_AT_ONCE = 50
 """Of one home in one turn."""
+ACTS_AT_ONCE = 5
+"""And of these what does not merely press again: fifty calls and falls of one home, in turn, took 0.36 s. So much of
+each home that is served stands before a new press."""
 
 NOBODY_KNOWN = "system"
 
@@ -212,10 +215,11 @@ class Desk:
 
     async def _take_together(self, ids: Sequence[UUID]) -> int:
         acts: list[Act] = []
+        count = 0
         async with self._database.transaction() as connection:
             now = self._clock.now()
             alarms = await (await connection.execute(sql.waiting_alarms, {"alarms": list(ids)})).fetchall()
-            for first, *again in _presses(alarms):
+            for first, *again in _presses(alarms)[:ACTS_AT_ONCE]:
                 incident_id = await self._take(connection, first, now, acts)
                 await self._taken(connection, [first], incident_id, now)
                 if first["restored_at"] is not None and incident_id is not None and not is_danger(first["kind"]):
@@ -225,8 +229,9 @@ class Desk:
                 if again and incident_id is not None:
                     await self._press_again(connection, incident_id, again)
                     await self._taken(connection, again, incident_id, now)
+                count += 1 + len(again)
         _count(acts)
-        return len(alarms)
+        return count
 
     async def _taken(
         self, connection: Connection, alarms: Sequence[dict[str, Any]], incident_id: int | None, now: datetime

@@ -32,6 +32,8 @@ NAP_SECONDS = 0.5
 
 STUCK_SECONDS = 5.0
 """How long an incident that cannot be woken is passed over."""
+ALARM_STUCK_SECONDS = 2.5
+"""And an alarm that cannot be taken: somebody may wait behind it."""
 
 SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter. The provider's SDK works in threads, and with Python's own 5 ms a press
@@ -47,27 +49,27 @@ class DispatchSettings(Mqtt, frozen=True, kw_only=True):
     """The centre's: what a weekly reminder's hour is of."""
 
 
-async def intake(desk: Desk, bell: Bell) -> None:
+async def intake(desk: Desk, clock: Clock, bell: Bell) -> None:
     """Take alarms to their incidents, until cancelled.
 
     1. Take what waits, each home in its turn; repeat while there is something.
-    2. One that cannot be taken is passed over and tried again later, so that it holds up nobody.
+    2. One that cannot be taken is passed over for a while, whoever rings meanwhile, so that it holds up nobody.
     3. Sleep until an alarm is raised.
     """
-    stuck: set[UUID] = set()
+    stuck: dict[UUID, float] = {}
     served: set[str] = set()
     while True:
         try:
+            stuck = {alarm: until for alarm, until in stuck.items() if until > clock.monotonic()}
             while homes := await desk.take_alarms(beside=stuck, served=served):
                 if not served.isdisjoint(homes):  # everyone who waits has had a turn
                     served.clear()
                 served.update(homes)
             served.clear()
-            await bell.wait(NAP_SECONDS if not stuck else 5 * NAP_SECONDS)
-            stuck.clear()
+            await bell.wait(NAP_SECONDS)
         except StuckAlarm as error:
             log.exception("%s; it is tried again", error)
-            stuck.add(error.alarm)
+            stuck[error.alarm] = clock.monotonic() + ALARM_STUCK_SECONDS
         except LOST as error:
             log.debug("intake waits for the database: %s", error)
             await bell.wait(NAP_SECONDS)
@@ -161,7 +163,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     configuring = Configuring(settings, this.database, this.clock, zone)
     await this.run(
         device.run,
-        lambda: intake(desk, alarms),
+        lambda: intake(desk, this.clock, alarms),
         lambda: losses(desk, silences),
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),

@@ -127,7 +127,7 @@ class Room:
         alarms, changes, sends, silences = self.bells
         outbox = Outbox(self.database, self.clock, self.desk, self.channels, name)
         loops: dict[str, Callable[[], Any]] = {
-            "intake": lambda: intake(self.desk, alarms),
+            "intake": lambda: intake(self.desk, self.clock, alarms),
             "losses": lambda: losses(self.desk, silences),
             "alarm clock": lambda: alarm_clock(self.desk, self.clock, changes),
             "outbox": lambda: outbox.run(sends),

@@ -12,7 +12,7 @@ from device_sim.phone.people import Habit
 from device_sim.phone.signature import sign
 from dispatch import incident as core
 from dispatch.channels import Channel, Send, Unclear
-from dispatch.desk import ALARMS_AT_ONCE, Desk, StuckAlarm
+from dispatch.desk import ACTS_AT_ONCE, ALARMS_AT_ONCE, Desk, StuckAlarm
 from dispatch.journal import broken_at
 from dispatch.outbox import Outbox
 from dispatch.outbox import sql as outbox_sql
@@ -403,6 +403,38 @@ async def test_a_stuck_button_holds_up_no_other_home(database: Database, driven:
         assert not await this.desk.take_alarms()
         raised = {incident["home"]: incident["raised"] for incident in await this.incidents()}
         assert raised == {"H001": 2 * ALARMS_AT_ONCE, "H002": 2, None: 1}
+
+
+async def test_a_turn_is_short_whatever_waits_in_a_home(database: Database, driven: DrivenClock) -> None:
+    async with room(database, driven) as this:
+        await this.stop()
+        for number in range(2 * ACTS_AT_ONCE):
+            await this.press(f"e{number}", ("sos", "fall")[number % 2])
+            this.pass_seconds(1)
+        await this.press("e", device="H002-button", home="H002")
+        assert await this.desk.take_alarms() == ["H001", "H002"]
+        assert {one["home"]: one["raised"] for one in await this.incidents()} == {"H001": ACTS_AT_ONCE, "H002": 1}
+        assert await this.desk.take_alarms() == ["H001"]
+        assert not await this.desk.take_alarms()
+        assert {one["home"]: one["raised"] for one in await this.incidents()} == {"H001": 2 * ACTS_AT_ONCE, "H002": 1}
+
+
+async def test_an_alarm_that_cannot_be_taken_is_not_tried_again_for_every_press(
+    database: Database, driven: DrivenClock, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hundred such kept each press waiting for a hundred refusals."""
+    presses = 10
+    async with room(database, driven) as this:
+        await this.raise_alarm(uuid4(), "sos", "H001-button", "H001", {"caller": "nobody knows this shape"})
+
+        async def waiting() -> Any:
+            (row,) = await this.rows("select count(*) from alarms where taken_at is null")
+            return row["count"] == 1
+
+        for number in range(presses):
+            await this.press(f"e{number}", device="H002-button", home="H002")
+            await until(waiting)
+        assert 0 < sum("could not be taken" in record.message for record in caplog.records) < presses
 
 
 async def test_an_alarm_that_cannot_be_taken_holds_up_no_press_beside_it(

@@ -87,7 +87,7 @@ async def dispatching(url: str, clock: DrivenClock) -> AsyncIterator[None]:
     outbox = Outbox(database, clock, desk, {"device": absent, "twilio_voice": absent, "twilio_sms": absent}, "dispatch")
     work = [
         listener.run(),
-        intake(desk, listener.bell("alarm", "clock")),
+        intake(desk, clock, listener.bell("alarm", "clock")),
         losses(desk, listener.bell("alarm", "clock")),
         alarm_clock(desk, clock, listener.bell("incident", "clock")),
         outbox.run(listener.bell("outbox", "clock")),

@@ -99,7 +99,7 @@ async def dispatching(url: str, clock: DrivenClock) -> AsyncIterator[None]:
 
     listener.subscribe("clock", hear)
     bells = listener.bell("alarm", "clock"), listener.bell("alarm", "clock")
-    work = [listener.run(), intake(desk, bells[0]), losses(desk, bells[1])]
+    work = [listener.run(), intake(desk, clock, bells[0]), losses(desk, bells[1])]
     tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
