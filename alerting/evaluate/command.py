@@ -113,8 +113,16 @@ def _falls(arguments: argparse.Namespace) -> Evaluated:
         if seen := training.seen(test):
             said.append(say("seen", count=seen))
     (outcomes,) = training.joined(training.run(tasks, teaching, arguments.jobs))
-    table = falls.table_of(outcomes)
-    found = {"command": "falls", "index": arguments.index.name, "said": said, "sensor": sensor._asdict(), "sets": table}
+    table, failures = falls.table_of(outcomes), falls.failures_of(outcomes)
+    said += report.failures(failures)
+    found = {
+        "command": "falls",
+        "index": arguments.index.name,
+        "said": said,
+        "sensor": sensor._asdict(),
+        "detector_failures": failures,
+        "sets": table,
+    }
     return found, report.falls(table, said, sensor), falls.listed(outcomes)
 
 
@@ -123,7 +131,7 @@ def _read(index: Path, npz: Path, timestamps: Path | None) -> Trials:
 
 
 def _people(some: Iterable[Trial]) -> set[tuple[str, str]]:
-    return {falls.person(trial) for trial in some}
+    return {falls.anywhere(*falls.person(trial)) for trial in some}
 
 
 def _only(some: list[Trial], names: Sequence[str]) -> list[Trial]:

@@ -108,8 +108,9 @@ def across(some: list[Trial], jobs: int) -> Iterator[Part]:
 
 
 def _of_falls(name: str, outcomes: list[falls.Outcome], said: list[str], sensor: Sensor) -> Part:
-    table = falls.table_of(outcomes)
-    return Part(name, {"sets": table, "sensor": sensor._asdict()}, report.falls(table, said, sensor))
+    table, failures = falls.table_of(outcomes), falls.failures_of(outcomes)
+    lines = report.falls(table, [*said, *report.failures(failures)], sensor)
+    return Part(name, {"sets": table, "sensor": sensor._asdict(), "detector_failures": failures}, lines)
 
 
 def silent(name: str, some: list[Home], plan: Plan, cover: Cover) -> Part:

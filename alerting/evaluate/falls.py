@@ -1,5 +1,6 @@
 """Falls: what detection says of each trial, and the figures of each set, position and age."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ class Outcome(NamedTuple):
     """With the model's own thresholds: as it rings."""
     scores: tuple[float, ...]
     """The confidence of each thing that it looked at, from a second run in which the thresholds let everything pass."""
+    failures: tuple[str, ...] = ()
+    """Of detectors, in either run."""
 
     @property
     def rung(self) -> list[Raised]:
@@ -85,15 +88,20 @@ def assess(trials: Iterable[Trial], sensor: Sensor, table: Table, lowered: Table
     """Each trial through the detectors of `table`; and again through those of `lowered`, for the curves."""
     outcomes = []
     for trial in trials:
-        raised = tuple(run(trial, sensor, table))
-        everything = raised if lowered is None else run(trial, sensor, lowered)
+        raised, failures = run(trial, sensor, table)
+        everything, more = (raised, []) if lowered is None else run(trial, sensor, lowered)
         scores = scores_of(one for one in everything if counts(trial, one))
-        outcomes.append(Outcome(trial, raised, scores))
+        outcomes.append(Outcome(trial, tuple(raised), scores, (*failures, *more)))
     return outcomes
 
 
 def person(trial: Trial) -> tuple[str, str]:
     return trial.named.dataset, trial.named.subject
+
+
+def anywhere(dataset: str, subject: str) -> tuple[str, str]:
+    """The same person in another table: one that was read as numbers writes 01 as 1 or 1.0."""
+    return dataset, subject.removesuffix(".0").lstrip("0")
 
 
 def folds(trials: Sequence[Trial], count: int, seed: int = figures.SEED) -> list[list[int]]:
@@ -124,6 +132,10 @@ def table_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
             if chosen:
                 rows.append({"dataset": dataset, "position": position, "age": age, **figures_of(chosen)})
     return rows
+
+
+def failures_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    return dict(Counter(one for outcome in outcomes for one in outcome.failures))
 
 
 def _scored(outcome: Outcome) -> Scored:

@@ -20,7 +20,7 @@ from alerting.detectors import DAY_MS, HOUR_MS
 from alerting.detectors.table import DETECTORS, Table
 from alerting.evaluate import figures
 from alerting.evaluate.movements import CHINA, Home, is_entrance
-from alerting.evaluate.playing import EPOCH, Placed, Raised, readings
+from alerting.evaluate.playing import EPOCH, Placed, Raised, failures_of, readings
 from alerting.partition import Partition, Time
 from alerting.watch import VERSION, Watch
 from pingan.messages import NOTES, WITHDRAWN, DeviceSettings, HomeSettings, Reading, Tick
@@ -97,11 +97,14 @@ class Walked:
     raised: list[Raised] = field(default_factory=list)
     collapses: list[Collapse] = field(default_factory=list)
     deaf_ms: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    """Of detectors."""
 
     def add(self, other: "Walked") -> None:
         self.raised += other.raised
         self.collapses += other.collapses
         self.deaf_ms += other.deaf_ms
+        self.failures += other.failures
 
 
 def device_of(home: str) -> str:
@@ -180,6 +183,7 @@ class _Walk:
                 day = now_ms // DAY_MS
                 for home in self._homes:
                     self._keep(home)
+        self.walked.failures.update(failures_of(partition))
         return self.walked
 
     def _said(self, home: Home) -> Iterator[Placed]:
@@ -222,6 +226,7 @@ class _Walk:
         watch = Watch.restore(home, VERSION, state, now, self._keep(home), self._table)
         alone = Partition(Time(*self._partition.time), {home: watch}, self._table)
         suspected, found = _until_alarm(alone, self._homes[home], last, self._plan)
+        self.walked.failures.update(failures_of(alone))
         door_ms = self._door_ms.get(home)
         return Collapse(
             home,
@@ -309,6 +314,7 @@ def figures_of(homes: Sequence[Home], walked: Walked, plan: Plan) -> dict[str, A
         "months_by_home": dict(zip(names, months, strict=True)),
         "alarms": kinds,
         "deaf_hours": walked.deaf_ms / HOUR_MS,
+        "detector_failures": dict(walked.failures),
         "collapses": _collapses(walked.collapses),
         "plan": {
             "ceiling_hours": plan.ceiling_hours,

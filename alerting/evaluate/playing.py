@@ -84,6 +84,13 @@ def tick_before(said_ms: int, begin_ms: int, tick_ms: int) -> int:
     return begin_ms + max(0, -(-(said_ms - begin_ms) // tick_ms) - 1) * tick_ms
 
 
+def failures_of(partition: Partition) -> list[str]:
+    """Which detectors failed on what they were fed. A platform goes on without them, so here it must be said."""
+    failed = [f"{one.version}: {type(one.error).__name__}" for one in partition.failures]
+    partition.failures.clear()
+    return failed
+
+
 def play(
     partition: Partition, first: Iterable[Message], placed: Iterable[Placed], begin_ms: int, end_ms: int, tick_ms: int
 ) -> Iterator[Raised]:

@@ -1,6 +1,6 @@
 """The figures as lines for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,9 +53,15 @@ def _false(row: Row) -> str:
     return f"{row['false_alarms']}/{row['daily_hours']:.2f} h = {row['fa_per_hour']:.2f} [{low:.2f}–{high:.2f}]"
 
 
+def failures(found: Mapping[str, int]) -> list[str]:
+    """What failed is a fault of ours, and the figures are worth less."""
+    return [say("failed", what=what, count=count) for what, count in sorted(found.items())]
+
+
 def homes(found: Row, plan: Plan) -> list[str]:
     lines = [say("how_homes", tick=plan.tick_ms / 1000, days=LEARNING_DAYS, patience=PATIENCE_HOURS), *found["said"]]
     lines.append(say("deaf", hours=found["deaf_hours"]))
+    lines += failures(found["detector_failures"])
     if (together := found.get("silent_together")) is not None:
         lines.append(
             say(

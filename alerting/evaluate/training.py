@@ -50,8 +50,9 @@ def with_fall(version: type[Fall]) -> Table:
 
 def seen(trials: Sequence[Trial]) -> int:
     """How many of these people the shipped model knows."""
-    people = {falls.person(trial) for trial in trials}
-    return sum(subject in TAUGHT.get(dataset, ()) for dataset, subject in people)
+    people = {falls.anywhere(*falls.person(trial)) for trial in trials}
+    taught = {falls.anywhere(dataset, name) for dataset, names in TAUGHT.items() for name in names}
+    return len(people & taught)
 
 
 def judged(task: Task, recordings: Recordings | None) -> Judged:

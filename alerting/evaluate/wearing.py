@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from alerting.detectors.table import Table
-from alerting.evaluate.playing import Raised, Said, play, readings
+from alerting.evaluate.playing import Raised, Said, failures_of, play, readings
 from alerting.evaluate.trials import Trial, as_measured
 from alerting.partition import Partition
 from pingan.messages import DeviceSettings, HomeSettings
@@ -55,13 +55,15 @@ def settings(home: str) -> HomeSettings:
     return HomeSettings(home=home, revision=1, devices=(device,))
 
 
-def run(trial: Trial, sensor: Sensor, table: Table) -> list[Raised]:
-    """Everything that detection says of a trial."""
+def run(trial: Trial, sensor: Sensor, table: Table) -> tuple[list[Raised], list[str]]:
+    """Everything that detection says of a trial, and what failed meanwhile."""
     home = trial.named.home
     length_ms = round(1000 * trial.seconds) + 1000 * AFTER_SECONDS
     end_ms = BEGIN_MS + length_ms
     placed = readings(home, device_of(home), bursts(trial, sensor), BEGIN_MS, end_ms, 1000 * HEARTBEAT_SECONDS, TICK_MS)
-    return list(play(Partition(table=table), [settings(home)], placed, BEGIN_MS, end_ms, TICK_MS))
+    partition = Partition(table=table)
+    raised = list(play(partition, [settings(home)], placed, BEGIN_MS, end_ms, TICK_MS))
+    return raised, failures_of(partition)
 
 
 def impact_ms(trial: Trial) -> int:

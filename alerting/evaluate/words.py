@@ -89,6 +89,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         " snapshots, {patience} h at most",
     ),
     "deaf": ("整片区域听不到的时间：{hours:.1f} 小时", "hours in which a whole area counted as unheard: {hours:.1f}"),
+    "failed": (
+        "注意：检测器出错 {count} 次（{what}），以下数字不可信",
+        "MIND: a detector failed {count} times ({what}); the figures are worth less",
+    ),
     "fall_heads": (
         "数据集|位置|年龄|人数|跌倒/日常|SE|SP|F1|误报/小时|误报/人周|SE@≤1/h|冲击→疑似|→定论",
         "set|position|age|subjects|falls/daily|SE|SP|F1|FA per hour|per person-week|SE at ≤1 FA/h|impact→suspected"

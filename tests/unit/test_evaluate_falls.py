@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alerting.evaluate import falls, training, trials, wearing
+from alerting.detectors import Finding, Now
+from alerting.evaluate import falls, report, training, trials, wearing
 from alerting.evaluate.command import main
 from alerting.evaluate.playing import Placed, readings
 from alerting.evaluate.training import Exam
@@ -132,6 +133,24 @@ def test_the_ages_and_places_add_up(tmp_path: Path) -> None:
         assert of["wrist", "all"][figure] == sum(of["wrist", age][figure] for age in ("younger", "older"))
     page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
     assert [name for name in rows[0] if f"`{name}`" not in page] == []
+
+
+class Failing(HardHit):
+    def on_deadline(self, now: Now) -> list[Finding]:
+        raise ZeroDivisionError
+
+
+def test_a_detector_that_fails_is_told_and_counted(tmp_path: Path) -> None:
+    outcomes = falls.assess(read(tmp_path, A_FALL, WALK).trials, Sensor(), with_fall(Failing), None)
+    ((what, count),) = falls.failures_of(outcomes).items()
+    assert (what.endswith("ZeroDivisionError"), count) == (True, 1)
+    assert report.failures({what: count}) == [say("failed", what=what, count=1)]
+
+
+@pytest.mark.parametrize("name", ["01", "1", "1.0"])
+def test_a_number_and_its_text_are_one_person(tmp_path: Path, name: str) -> None:
+    (trial,) = read(tmp_path, ({"dataset": "UMAFall", "subject": name}, still(2))).trials
+    assert training.seen([trial]) == 1
 
 
 def test_nobody_is_in_two_folds(tmp_path: Path) -> None:
