@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from pingan.clock import to_ms
 Cover = Callable[[Sequence[Home]], homes.Coverage]
 DAY_MS = 86_400_000
 LEAST_FOLDS = 2
+MANY_TRIALS = 200
+"""From so many on it pays to begin a process for each core."""
 
 
 def main(argv: list[str], cover: Cover | None = None) -> int:
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     fall.add_argument("--rate-hz", type=_within(RATE_MIN_HZ, RATE_MAX_HZ), metavar="HZ", help=say("rate_hz"))
     fall.add_argument("--every", type=_count, default=1, metavar="N", help=say("every"))
     fall.add_argument("--seed", type=_natural, default=0, help=say("seed"))
-    fall.add_argument("--jobs", type=_count, default=1, metavar="N", help=say("jobs"))
+    fall.add_argument("--jobs", type=_count, metavar="N", help=say("jobs"))
     home = commands.add_parser("homes", help=say("homes"), description=say("homes"))
     source = home.add_mutually_exclusive_group(required=True)
     source.add_argument("--activity", type=Path, metavar="CSV", help=say("activity"))
@@ -93,6 +96,7 @@ Evaluated = tuple[dict[str, Any], list[str], list[dict[str, Any]]]
 def _falls(arguments: argparse.Namespace) -> Evaluated:
     tested = _read(arguments.index, arguments.npz, arguments.timestamps)
     test = _only(tested.trials, arguments.only)[:: arguments.every]
+    jobs = arguments.jobs or (cpu_count() or 1 if len(test) >= MANY_TRIALS else 1)
     said = list(tested.said)
     sensor = Sensor(arguments.clip_g, arguments.rate_hz)
     tests, teaching = training.Exam(test, sensor), list[Trial]()
@@ -108,11 +112,12 @@ def _falls(arguments: argparse.Namespace) -> Evaluated:
         if shared := _people(teaching) & _people(test):
             said.append(say("shared_subjects", count=len(shared)))
     else:
-        tasks = training.in_parts(tests, arguments.jobs)
+        tasks = training.in_parts(tests, jobs)
         said.append(say("shipped"))
         if seen := training.seen(test):
             said.append(say("seen", count=seen))
-    (outcomes,) = training.joined(training.run(tasks, teaching, arguments.jobs))
+    (outcomes,) = training.joined(training.run(tasks, teaching, jobs))
+    outcomes.sort(key=lambda outcome: outcome.trial.row)
     table, failures = falls.table_of(outcomes), falls.failures_of(outcomes)
     said += report.failures(failures)
     found = {

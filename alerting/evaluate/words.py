@@ -31,7 +31,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "rate_hz": ("改为此采样率", "resample to this rate"),
     "every": ("只取每 N 个试验（试用）", "only every Nth trial (to try it out)"),
     "seed": ("训练与分组的随机种子", "seed of training and folds"),
-    "jobs": ("并行进程数", "how many processes work at once"),
+    "jobs": (
+        "并行进程数（默认：试验多时每核一个）",
+        "how many processes work at once (default: one a core, where trials are many)",
+    ),
     "json": ("输出 JSON", "print JSON"),
     "out": ("同时把 JSON 写入文件", "write the JSON to a file as well"),
     "alarms": ("把每条报警（含编号）写入此文件（JSON）", "write every alarm with its id to this file (JSON)"),
