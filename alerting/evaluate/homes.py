@@ -35,7 +35,8 @@ HEARTBEAT_SECONDS = 90_000
 BEAT_MS = 12 * HOUR_MS
 """The slowest of heartbeats: the recorded sensors have none, and none that is invented may stand for a movement."""
 TICK_MS = 60_000
-CEILING_HOURS = 12.0
+CEILING_HOURS = 24.0
+"""A day: what is found sooner is what was learned, and nobody waits longer."""
 AREA = "440703"
 AFTER_DOOR_MS = 600_000
 """A collapse so soon after the entrance door looks like leaving."""

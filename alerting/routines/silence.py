@@ -55,7 +55,7 @@ LEARNING_DAYS = 7
 """With fewer days nothing is known yet, and the ceiling is the limit."""
 HALF_DAYS = 20.0
 """A day counts half after so many."""
-ALARM_COST_HOURS = 8.0
+ALARM_COST_HOURS = 6.0
 """So many hours of waiting after one collapse a day are worth one alarm a day spared: the dial between delay and
 false alarms. docs/detection-silence.md has the curve."""
 START_HOURS = 1.0
