@@ -40,16 +40,16 @@ def services(platform: Platform) -> list[Service]:
         service("ingest-alarm-1", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
         service("ingest-alarm-2", "ingest", "--lane", "alarm", mqtt_user="ingest-alarm"),
         service("receiver", "receiver"),
-        service("urgent", "urgent", nice=2),
-        service("dispatch", "dispatch", mqtt_user="dispatch", nice=5),
-        service("console", "console", nice=3),
-        service("ingest-telemetry-1", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=8),
-        service("ingest-telemetry-2", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=8),
-        service("archive", "archive", nice=10),
+        service("urgent", "urgent", nice=1),
+        service("dispatch", "dispatch", mqtt_user="dispatch", nice=2),
+        service("console", "console", nice=1),
+        service("ingest-telemetry-1", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=3),
+        service("ingest-telemetry-2", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=3),
+        service("archive", "archive", nice=4),
     ]
     count = platform.settings.alerting_processes
     names = [f"alerting-{number}" if count > 1 else "alerting" for number in range(1, count + 1)]
-    table += [service(name, "alerting", nice=10) for name in names]
+    table += [service(name, "alerting", nice=4) for name in names]
     if platform.settings.sim:
         # It stands outside our walls and knows nothing of state files.
         table.append(Service(SIM, (*PYTHON, "sim", "run"), needs_access_file=True, watched=False))
