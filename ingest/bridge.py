@@ -271,6 +271,7 @@ class Bridge:
             idle=self._line.lane.idle,
             answer=answer,
             told=house.covering.told,
+            kept=house.covering.keep,
         )
 
     async def run(self) -> None:

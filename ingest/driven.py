@@ -115,10 +115,11 @@ class DrivenSteps(_Steps):
         idle: Idle,
         answer: Callable[[bytes], None],
         told: Callable[[Tick], Tick],
+        kept: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__()
         self._database, self._clock, self._readings, self._epoch = database, clock, readings, epoch
-        self._logs, self._idle, self._answer, self._told = logs, idle, answer, told
+        self._logs, self._idle, self._answer, self._told, self._kept = logs, idle, answer, told, kept
 
     async def _act(self, step: Step | str) -> None:
         if isinstance(step, str):
@@ -136,6 +137,7 @@ class DrivenSteps(_Steps):
         heard_ms = step.at_ms - self._clock.now_ms() if self._clock.now_ms() else 0
         self._clock.advance(step.at_ms)
         await self._tell(step, heard_ms)
+        await self._kept()  # a day may go by between two of the seconds in which it is kept otherwise
         await self._until(self._undrained)
         self._answer(msgspec.json.encode({"at": from_ms(step.at_ms), "step": step.step}))
 
