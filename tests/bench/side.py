@@ -122,8 +122,12 @@ def _overloaded(bench: Bench, seconds: float) -> dict[str, Any]:
     def both() -> dict[str, Any]:
         with ThreadPoolExecutor() as pool:
             # The flood is there before the first press, and when the last one comes.
+            [(before,)] = bench.query("select count(*) from readings where kind = 'motion'")
             flood = pool.submit(generated, access, environment, OVERLOAD_RATE, seconds + 4, 0, 0)
-            time.sleep(2)
+            while not flood.done() and bench.query("select count(*) from readings where kind = 'motion'") == [
+                (before,)
+            ]:
+                time.sleep(0.2)
             presses = generated(access, environment, OVERLOAD_SOS_RATE, seconds, 0, 1, 50)
             readings = flood.result()
         return (
