@@ -190,7 +190,10 @@ class _Walk:
     def _said(self, home: Home) -> Iterator[Placed]:
         device, plan = device_of(home.name), self._plan
         silent = plan.silence.covers if plan.silence is not None else _never
-        return readings(home.name, device, home.movements, home.begin_ms, self.end_ms, BEAT_MS, plan.tick_ms, silent)
+        begin_ms, clock_ms = home.begin_ms, self.begin_ms
+        return readings(
+            home.name, device, home.movements, begin_ms, self.end_ms, BEAT_MS, plan.tick_ms, silent, clock_ms
+        )
 
     def _hear(self, placed: Placed) -> None:
         reading = placed.reading

@@ -57,10 +57,13 @@ def readings(
     beat_ms: int,
     tick_ms: int,
     silent: Callable[[int], bool] = lambda at_ms: False,
+    clock_ms: int | None = None,
 ) -> Iterator[Placed]:
     """What the device of `home` says, in order; `measured` is in the order of saying. What it would have said while
-    it is `silent` was never said.
+    it is `silent` was never said. `clock_ms`: where the platform's clock began, whose steps all homes share; None:
+    with this recording.
     """
+    clock_ms = begin_ms if clock_ms is None else clock_ms
     beats = ((at_ms, True, Said(at_ms, at_ms, STATUS, STATUS_VALUE)) for at_ms in range(begin_ms, end_ms + 1, beat_ms))
     said = ((one.said_ms, False, one) for one in measured)
     every = (one for one in heapq.merge(said, beats, key=lambda entry: entry[:2]) if not silent(one[0]))
@@ -70,7 +73,7 @@ def readings(
             boot=BOOT,
             seq=seq,
             at_ms=one.at_ms,
-            received_ms=tick_before(said_ms, begin_ms, tick_ms),
+            received_ms=tick_before(said_ms, clock_ms, tick_ms),
             kind=one.kind,
             value=one.value,
             home=home,
@@ -79,9 +82,9 @@ def readings(
         yield Placed(said_ms, last, reading)
 
 
-def tick_before(said_ms: int, begin_ms: int, tick_ms: int) -> int:
+def tick_before(said_ms: int, clock_ms: int, tick_ms: int) -> int:
     """The time that a platform whose clock goes in steps has when it hears what was said at `said_ms`."""
-    return begin_ms + max(0, -(-(said_ms - begin_ms) // tick_ms) - 1) * tick_ms
+    return clock_ms + max(0, -(-(said_ms - clock_ms) // tick_ms) - 1) * tick_ms
 
 
 def failures_of(partition: Partition) -> list[str]:

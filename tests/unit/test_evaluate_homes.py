@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from alerting.detectors import DAY_MS, HOUR_MS
+from alerting.detectors import DAY_MS, HOUR_MS, Finding, Heard, Now
 from alerting.detectors.table import DETECTORS
 from alerting.evaluate import everything, homes, movements
 from alerting.evaluate.command import main
 from alerting.evaluate.homes import Plan, Silence, figures_of, walk
 from alerting.evaluate.movements import CHINA, BadRecording, Home
 from pingan.clock import to_ms
+from tests.detector_versions import TenMinutes
 from tests.evaluate_support import FIRST_DAY, write_homes
 
 FIXED = Plan(ceiling_hours=10, version="fixed-1", tick_ms=600_000)
@@ -82,6 +83,23 @@ def test_it_is_the_same_every_time(two: list[Home]) -> None:
     first, again = (walk(two, FIXED) for _ in range(2))
     assert homes.listed(first) == homes.listed(again)
     assert first.collapses == again.collapses
+
+
+class OffTheClock(TenMinutes):
+    """Says of whatever did not come at the time of the tick before."""
+
+    kinds = None
+
+    def on_reading(self, heard: Heard, now: Now) -> list[Finding]:
+        return [] if heard.received_ms == now.at_ms else [self._finding(heard.kind, "off_the_clock", now)]
+
+
+def test_all_homes_are_heard_by_one_clock_however_long_its_steps_are(two: list[Home]) -> None:
+    """The second home begins within a step of it, as on a platform: how long a silence was is told by these times."""
+    plan = Plan(tick_ms=HOUR_MS, collapses_an_hour=0)
+    walked = walk(two, plan, {"inactivity": {"off-1": OffTheClock}})
+    assert len({home.begin_ms % HOUR_MS for home in two}) == 2
+    assert walked.raised == []
 
 
 def test_nobody_collapses_as_they_go_out(two: list[Home]) -> None:
