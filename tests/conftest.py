@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -16,7 +16,7 @@ from pingan.clock import DrivenClock, SystemClock
 from pingan.database import Database
 from pingan.local.mosquitto import Mosquitto
 from pingan.local.places import remove_kept
-from pingan.local.postgres import Postgres
+from pingan.local.postgres import SETTINGS, Postgres
 from pingan.migrate import migrate
 from tests import contracts, kafka
 from tests.support import free_port
@@ -24,10 +24,19 @@ from tests.support import free_port
 _numbers = itertools.count()
 
 
+class SharedPostgres(Postgres):
+    """As in production, but that nothing waits for the disk: no test cuts the power, and what a killed process loses
+    is the same without it. Hundreds of databases are made and dropped here; whatever starts a whole platform, or kills
+    its database, does so with our own settings.
+    """
+
+    settings: ClassVar = {**SETTINGS, "fsync": "off"}
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One server for the whole run. Its commits are as durable as in production: nothing is relaxed for speed."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    """One server for the whole run."""
+    server = SharedPostgres(tmp_path_factory.mktemp("postgres"))
     server.prepare()
     process = server.start()
     try:
@@ -42,13 +51,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> str:
+def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A database of this test's own, migrated."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
-        connection.execute(f"create database {name} template template_pingan")
-    # Not dropped: that waits for a checkpoint and for every backend. The whole cluster goes at the end of the run.
-    return make_conninfo(postgres.superuser_dsn, dbname=name)
+        # Copied as files: its thousand small ones are dear to write to the WAL page by page.
+        connection.execute(f"create database {name} template template_pingan strategy file_copy")
+    yield make_conninfo(postgres.superuser_dsn, dbname=name)
+    # Dropped before its files are written back to the disk, whoever is still connected.
+    with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {name} with (force)")
 
 
 @pytest.fixture

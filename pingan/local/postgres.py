@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import quote
 
 import psycopg
@@ -79,6 +79,8 @@ class PostgresError(Exception):
 
 class Postgres:
     """The database of one data folder. `prepare`, `start` and `ready` may be called again after any death."""
+
+    settings: ClassVar[dict[str, str]] = SETTINGS
 
     def __init__(self, data: Path) -> None:
         make_data_folder(data)
@@ -163,7 +165,7 @@ class Postgres:
         """Start the postmaster, after what an earlier one left behind has gone. `prepare` comes first."""
         self.clear()
         self.socket = socket_folder(self.data, self.owner)  # gone after a reboot, and after a clean stop
-        arguments = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        arguments = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         with open_log(self.data, "postgres") as log:
             return subprocess.Popen(
                 [
