@@ -14,11 +14,11 @@ import msgspec
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from dispatch import asking, measuring, self_test, silence
+from dispatch import asking, following, measuring, self_test, silence
 from dispatch import incident as core
 from dispatch.grouping import CAUSES as HELD
 from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, devices_of, joined
-from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, Stage, State
+from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, State
 from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
 from pingan.clock import Clock
@@ -26,9 +26,6 @@ from pingan.database import LOST, Connection, Database, Queries
 from pingan.messages import ANSWERS, RINGING
 
 sql = Queries(__file__, "desk.sql")
-
-STAGE_SECONDS = 600
-"""A stage that could not reach its button by then is abandoned: it would only confuse."""
 
 RACES_MAX = 20
 """So often an alarm may lose the race to open an incident. More is no race, and it is set aside for the others."""
@@ -454,11 +451,12 @@ class Desk:
             actor = caller.name or caller.number or WITHHELD
         # Somebody's daughter mostly calls for them, but may call for another: that can be put right.
         sure = caller is None or caller.role == RESIDENT
+        manned = not danger or test or await self._manned(connection, alarm["home"])
         for _ in range(RACES_MAX):
             home = await self._home(connection, alarm["home"])
             joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
-                again = Raised(alarm["kind"], press, caller, own=home is not None and sure)
+                again = Raised(alarm["kind"], press, caller, own=home is not None and sure, manned=manned)
                 decision = (await self._act(connection, joined, again, actor=actor)).decision
                 if not decision.refused:
                     return joined
@@ -477,6 +475,7 @@ class Desk:
                 people=people,
                 now=now,
                 named_by=actor if home and not sure else None,
+                manned=manned,
             )
             row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
             if row is None:
@@ -530,10 +529,16 @@ class Desk:
         if decision.stop_calling:
             over = await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
             withdrawn = tuple([row["channel"] async for row in over])
-        if decision.asks:
-            await self._ask(connection, incident_id, decision, now)
+        after, rows = decision.incident, []
+        if decision.asks or decision.tell:
+            home = await self._home(connection, after.home) or {}
+            rows += following.asks(decision, home, now)
+        if decision.tell:
+            rows += following.changes(after, decision.tell, await self._people(connection, after.home), home, now)
         if decision.stage:
-            await self._tell_buttons(connection, incident_id, decision.incident, decision.stage, now)
+            rows += following.stages(after, decision.stage, now)
+        if rows:
+            await self._send(connection, incident_id, rows)
         return withdrawn
 
     async def _write(self, connection: Connection, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
@@ -560,65 +565,17 @@ class Desk:
         async with connection.cursor() as cursor:
             await cursor.executemany(sql.write, rows)
 
-    async def _ask(self, connection: Connection, incident_id: int, decision: Decision, now: datetime) -> None:
-        home = await self._home(connection, decision.incident.home) or {}
-        proven = home.get("way_in_proven_on")
-        body = {
-            "cause": decision.incident.cause,
-            "danger": decision.incident.danger,
-            "person": home.get("person"),
-            "address": home.get("address"),
-            "phone": home.get("phone"),
-            # The way in goes with the first message (Reeves, 2018).
-            "way_in": home.get("way_in"),
-            "way_in_proven_on": proven.isoformat() if proven else None,
-        }
-        for ask in decision.asks:
-            for channel in ask.channels:
-                await connection.execute(
-                    sql.ask,
-                    {
-                        "incident": incident_id,
-                        "step": ask.step,
-                        "purpose": "help",
-                        "channel": channel,
-                        "recipient": ask.person.id,
-                        "name": ask.person.name,
-                        "address": ask.person.phone,
-                        "language": ask.person.language,
-                        "body": Jsonb({**body, "role": ask.person.role}),
-                        "due_at": now,
-                        "deadline_at": ask.deadline,
-                    },
-                )
-
-    async def _tell_buttons(
-        self, connection: Connection, incident_id: int, incident: Incident, stage: Stage, now: datetime
-    ) -> None:
-        for press in incident.presses:
-            body = {
-                "id": press.event_id,
-                "stage": stage.stage,
-                "by": stage.by,
-                "eta": stage.eta.isoformat() if stage.eta else None,
-                "at": now.isoformat(),
-            }
-            await connection.execute(
+    async def _send(self, connection: Connection, incident_id: int, rows: Sequence[following.Row]) -> None:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
                 sql.ask,
-                {
-                    "incident": incident_id,
-                    "step": incident.version,
-                    "purpose": "stage",
-                    "channel": "device",
-                    "recipient": f"{press.device} {press.event_id}",
-                    "name": press.device,
-                    "address": press.device,
-                    "language": "zh",
-                    "body": Jsonb(body),
-                    "due_at": now,
-                    "deadline_at": core.after(now, STAGE_SECONDS),
-                },
+                [{**row._asdict(), "incident": incident_id, "body": Jsonb(row.body)} for row in rows],
             )
+
+    async def _manned(self, connection: Connection, home: str | None) -> bool:
+        """Whether a console is live that sees this home."""
+        parameters = {"home": home, "there": core.after(self._clock.now(), -measuring.CONSOLE_SECONDS)}
+        return await (await connection.execute(sql.manned, parameters)).fetchone() is not None
 
     async def _home(self, connection: Connection, home: str | None) -> dict[str, Any] | None:
         if home is None:
@@ -702,13 +659,13 @@ def _actor(event: Event) -> str:
     match event:
         case core.Answer() | core.Contact() | core.NoContact() | core.Assign() | core.Close() | core.Identify():
             return event.name
-        case core.Accept(helper=helper):
+        case core.Accept(helper=helper) | core.Proven(helper=helper):
             return helper.name
         case core.Moving(helper=helper, reported_by=by) | core.OnScene(helper=helper, reported_by=by):
             return by or (helper.name if helper else NOBODY_KNOWN)
-        case core.Safe(by=by) | core.Note(by=by) | core.Connected(by=by):
+        case core.Safe(by=by) | core.Note(by=by) | core.Connected(by=by) | core.MoreHelp(by=by) | core.Changed(by=by):
             return by
-        case core.Decline(person=person) | core.Unreached(person=person):
-            return person
+        case core.Decline() | core.Unreached() | core.Resigned() | core.Confirmed():
+            return event.person
         case _:
             return NOBODY_KNOWN

@@ -81,6 +81,15 @@ select homes.id, homes.area, homes.address, homes.phone, homes.way_in, homes.way
        (select string_agg(name, '、' order by id) from people where people.home = homes.id) as person
 from homes where homes.id = %(home)s
 
+-- name: manned
+-- A page that is visible and can sound, of somebody who sees this home. A call of nobody's home is everybody's to see.
+select from consoles join accounts on accounts.id = consoles.account
+where consoles.visible and consoles.sound and consoles.seen_at > %(there)s
+  and (accounts.area is null or %(home)s::text is null
+       or exists (select from homes where id = %(home)s and starts_with(homes.area, accounts.area))
+       or not exists (select from homes where id = %(home)s))
+limit 1
+
 -- name: last_entry
 select number, hash from journal where incident = %(incident)s order by number desc limit 1
 

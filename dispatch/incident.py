@@ -23,6 +23,9 @@ PUT_BACK_SECONDS = 5
 SYSTEM = "system"
 """Who closes what no person need close."""
 
+PROOF_SECONDS = 120
+"""A press of the home's own button so soon after a helper's *I am there* says where they are, and rings nobody."""
+
 DESK = "desk"
 """Who was not reached when nobody takes the desk's own telephone."""
 
@@ -51,6 +54,14 @@ OUTCOMES = (
     "wanted_to_talk", "accidental", "test_confirmed", "technical_visit_booked", "no_contact_visited",
     "found_deceased", "duplicate", "cancelled_by_person", "restored",
 )  # fmt: skip
+
+
+POSITIVE = (
+    "seen_well", "spoken_elsewhere", "with_family", "in_hospital", "away_confirmed", "services_on_scene",
+    "not_their_alarm",
+)  # fmt: skip
+"""What somebody must know before an incident in which nobody was reached is closed. That nothing was heard is no reason
+(MacAuley, FAI 2012)."""
 
 
 class Helper(msgspec.Struct, frozen=True):
@@ -82,6 +93,19 @@ class Press(msgspec.Struct, frozen=True):
     event_id: str
 
 
+class Change(msgspec.Struct, frozen=True):
+    """What has changed since people set out: sent to each of them, who confirms having read it (Volante, 2015)."""
+
+    number: int
+    kind: str
+    """`text` · `no_contact` · `contact_made` · `alarm`: another one, of the kind that `text` names."""
+    text: str
+    at: datetime
+    by: str
+    confirmed: tuple[str, ...] = ()
+    """Who has, by id."""
+
+
 class Incident(msgspec.Struct, frozen=True):
     """Everything that decisions depend on. `version` counts decisions that changed it."""
 
@@ -104,6 +128,8 @@ class Incident(msgspec.Struct, frozen=True):
     step_at: datetime | None = None
     awaited: tuple[str, ...] = ()
     """Whom the running step has asked and who has not declined."""
+    tried: tuple[str, ...] = ()
+    """Whom the running step has asked: of one that asks in turn, others are left."""
     raised: int = 1
     raised_version: int = 1
     presses: tuple[Press, ...] = ()
@@ -118,6 +144,11 @@ class Incident(msgspec.Struct, frozen=True):
     """At closing: each stamp that is missing, and the name of the reason."""
     reported: tuple[str, ...] = ()
     """Stamps that rest on somebody's word alone."""
+    there_at: datetime | None = None
+    """When a helper last said that they are there, as long as nothing at the home has shown it."""
+    proof: str | None = None
+    """What at the home showed it: `press`, `code`, `location`."""
+    changes: tuple[Change, ...] = ()
     closing: "Close | None" = None
     group: Group | None = None
     named_by: str | None = None
@@ -149,6 +180,8 @@ class Raised(msgspec.Struct, frozen=True, tag="raised", omit_defaults=True):
     press: Press | None = None
     caller: Caller | None = None
     own: bool = False
+    manned: bool = True
+    """Whether a console is live, that can be seen and heard."""
 
 
 class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):
@@ -262,6 +295,41 @@ class OnScene(msgspec.Struct, frozen=True, tag="on_scene"):
     """Who said so; None when the home itself showed it."""
 
 
+class Proven(msgspec.Struct, frozen=True, tag="proven"):
+    """The home itself shows that a helper is there: a code on its wall, or where the helper's telephone is."""
+
+    helper: Helper
+    how: Literal["code", "location"]
+
+
+class Resigned(msgspec.Struct, frozen=True, tag="resigned"):
+    """Who had said that they would come cannot after all."""
+
+    person: str
+    why: str = ""
+
+
+class MoreHelp(msgspec.Struct, frozen=True, tag="more_help"):
+    """Who is there, or goes, asks for more people."""
+
+    by: str
+    text: str = ""
+
+
+class Changed(msgspec.Struct, frozen=True, tag="changed"):
+    """What is known has changed: whoever goes is told, and says that they have read it."""
+
+    by: str
+    text: str
+
+
+class Confirmed(msgspec.Struct, frozen=True, tag="confirmed"):
+    """Whoever goes has read every change up to this number."""
+
+    person: str
+    number: int
+
+
 class Safe(msgspec.Struct, frozen=True, tag="safe"):
     by: str
 
@@ -275,6 +343,8 @@ class Close(msgspec.Struct, frozen=True, tag="close"):
     outcome: str
     as_of: int
     reason: str = ""
+    positive: str = ""
+    """Where nobody was reached: what is known all the same, one of POSITIVE."""
 
 
 class Note(msgspec.Struct, frozen=True, tag="note"):
@@ -302,6 +372,7 @@ class Connected(msgspec.Struct, frozen=True, tag="connected"):
 Event = (
     Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
     | Unreached | Moving | OnScene | Safe | Close | Note | Joined | Identify | Connected | ResidentAsked | Withdrawn
+    | Proven | Resigned | MoreHelp | Changed | Confirmed
 )  # fmt: skip
 
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
@@ -323,7 +394,12 @@ accept             accept       accept       relieve      relieve      second   
 decline            decline      decline      decline      decline      decline      decline      record
 unreached          record       record       record       record       record       record       record
 moving             move         move         move         move         too_late     too_late     too_late
-on_scene           arrive       arrive       arrive       arrive       too_late     too_late     too_late
+on_scene           arrive       arrive       arrive       arrive       there_too    too_late     too_late
+proven             prove        prove        prove        prove        prove        record       record
+resigned           record       record       resign       resign       record       record       record
+more_help          more_help    more_help    more_help    more_help    more_help    more_help    too_late
+changed            change       change       change       change       change       change       record
+confirmed          confirm      confirm      confirm      confirm      confirm      confirm      record
 safe               safe         safe         safe         safe         safe         too_late     too_late
 close              close        close        close        close        close        close        too_late
 note               record       record       record       record       record       record       record
@@ -362,6 +438,8 @@ class Decision(msgspec.Struct, frozen=True):
     stage: Stage | None = None
     stop_calling: bool = False
     """Calls that still wait to be placed are withdrawn."""
+    tell: Change | None = None
+    """What whoever goes is to be told now."""
     refused: bool = False
     who: str | None = None
 
@@ -381,8 +459,9 @@ def open_incident(
     now: datetime,
     group: Group | None = None,
     named_by: str | None = None,
+    manned: bool = True,
 ) -> Decision:
-    """A new incident, its first step running."""
+    """A new incident, its first step running. Where no console is live (`manned`), nobody waits for the desk."""
     incident = Incident(
         home=home,
         device=device,
@@ -399,7 +478,9 @@ def open_incident(
         stamps={"t0": t0, "t1": t1},
         group=group,
     )
-    return _run("opened", incident, 0, people, now)
+    if manned or not danger or test:
+        return _run("opened", incident, 0, people, now)
+    return _run("opened_desk_empty", incident, _past_desk(policy, 0), people, now)
 
 
 def decide(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -409,7 +490,7 @@ def decide(incident: Incident, event: Event, people: tuple[Person, ...], now: da
     if decision.incident is incident or decision.refused:
         return decision
     changed = msgspec.structs.replace(decision.incident, version=incident.version + 1)
-    if isinstance(event, Raised):
+    if isinstance(event, Raised) and decision.name != "arrival_proven":
         changed = msgspec.structs.replace(changed, raised_version=changed.version)
     return msgspec.structs.replace(decision, incident=changed)
 
@@ -434,23 +515,41 @@ def _table() -> dict[tuple[str, State], str]:
 def _run(name: str, incident: Incident, number: int, people: tuple[Person, ...], now: datetime) -> Decision:
     """Run step `number`; steps that have nobody to ask are passed over, except the last, which waits."""
     policy = incident.policy
-    while (
-        number < len(policy.steps) - 1 and policy.step(number).who != "desk" and not asked(policy.step(number), people)
-    ):
+    while number < len(policy.steps) - 1 and policy.step(number).who != "desk" and not asked(policy, number, people):
         number += 1
-    step = policy.step(number)
-    persons = asked(step, people)
+    return _ask(name, _replace(incident, step=number, tried=()), asked(policy, number, people), now)
+
+
+def _go_on(name: str, incident: Incident, people: tuple[Person, ...], now: datetime) -> Decision:
+    """Ask the next of the running step, if it asks in turn and somebody is left; else run the next."""
+    left = tuple(one for one in asked(incident.policy, incident.step, people) if one.id not in incident.tried)
+    if incident.policy.step(incident.step).many and incident.tried and left:
+        return _ask(name, incident, left, now)
+    return _run(name, incident, incident.step + 1, people, now)
+
+
+def _ask(name: str, incident: Incident, persons: tuple[Person, ...], now: datetime) -> Decision:
+    """Ask as many of these as the step asks at a time."""
+    step = incident.policy.step(incident.step)
+    persons = persons[: step.many or None]
     deadline = now + timedelta(seconds=step.wait_seconds)
     running = _replace(
         incident,
-        step=number,
         step_at=now,
         awaited=tuple(person.id for person in persons),
+        tried=(*incident.tried, *(person.id for person in persons)),
         calling=True,
         wake_at=_desk_wake(incident, step, now) if step.who == "desk" else deadline,
     )
-    asks = tuple(Ask(person, step.channels, number, deadline) for person in persons)
+    asks = tuple(Ask(person, step.channels, running.step, deadline) for person in persons)
     return Decision(name, running, asks)
+
+
+def _past_desk(policy: Policy, number: int) -> int:
+    """The first step from `number` on that is not the desk's; the last, if there is none."""
+    while number < len(policy.steps) - 1 and policy.step(number).who == "desk":
+        number += 1
+    return number
 
 
 def _desk_wake(incident: Incident, step: Step, since: datetime) -> datetime:
@@ -515,19 +614,49 @@ def _too_late(incident: Incident, event: Event, people: tuple[Person, ...], now:
 
 def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Raised)
-    presses = (*incident.presses, event.press) if event.press else incident.presses
+    presses = ((*incident.presses, event.press) if event.press else incident.presses)[-PRESSES_KEPT:]
+    if _shows_arrival(incident, event, now):
+        # It is told its stages as any press is.
+        return Decision("arrival_proven", _replace(_arrival_shown(incident, "press"), presses=presses))
+    incident, change = _changed(incident, "alarm", event.kind, SYSTEM, now, tell=event.kind != incident.cause)
     ringing = _replace(
-        incident, raised=incident.raised + 1, presses=presses[-PRESSES_KEPT:], ringing=True,
+        incident, raised=incident.raised + 1, presses=presses, ringing=True,
         own=incident.own or event.own, withdrawn=None,
         # Whoever was well when we spoke may not be now: they must be spoken with again.
         contact=None if incident.contact == "made" else incident.contact,
     )  # fmt: skip
     if incident.calling:  # the running step goes on: a press is never answered by starting over
-        return Decision("rang_again", ringing)
+        return Decision("rang_again", ringing, tell=change)
     first = incident.policy.step(0)
-    soon = now + timedelta(seconds=first.wait_seconds)
+    soon = now + timedelta(seconds=first.wait_seconds) if event.manned or not incident.danger else now
     due = min(incident.wake_at, soon) if incident.wake_at else soon
-    return Decision("rang_again", _replace(ringing, calling=True, awaited=(), wake_at=due))
+    # Nobody of the running step is asked on: the next one begins.
+    again = _replace(ringing, calling=True, awaited=(), tried=(), wake_at=due)
+    return Decision("rang_again", again, tell=change)
+
+
+def _shows_arrival(incident: Incident, event: Raised, now: datetime) -> bool:
+    """A press of the home's own button right after a helper's word: it was asked for, to show that they are there."""
+    pressed = event.press is not None and event.own and event.kind == "sos"
+    if not pressed or incident.state is not State.ON_SCENE or incident.there_at is None:
+        return False
+    return incident.there_at <= now <= after(incident.there_at, PROOF_SECONDS)
+
+
+def _arrival_shown(incident: Incident, how: str) -> Incident:
+    return _replace(
+        incident, reported=tuple(stamp for stamp in incident.reported if stamp != "t7"), there_at=None, proof=how
+    )
+
+
+def _changed(
+    incident: Incident, kind: str, text: str, by: str, now: datetime, *, tell: bool = True
+) -> tuple[Incident, Change | None]:
+    """Keep a change for whoever goes; it is said to them now. None: nobody goes, or it is no news."""
+    if not tell or incident.helper is None:
+        return incident, None
+    change = Change(len(incident.changes) + 1, kind, text, now, by)
+    return _replace(incident, changes=(*incident.changes, change)), change
 
 
 def _reopen(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -540,7 +669,7 @@ def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
     if _early(incident, now):
         return _refuse("not_due", incident)
     if incident.calling:
-        return _run("next_step", incident, incident.step + 1, people, now)
+        return _go_on("next_step", incident, people, now)
     # Somebody had it and was not heard from again.
     return _run("stalled", _replace(incident, ringing=True), incident.step + 1, people, now)
 
@@ -557,7 +686,7 @@ def _remind(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     if _early(incident, now):
         return _refuse("not_due", incident)
     if incident.calling:  # somebody was sent after it was called safe, and has not answered
-        return _run("next_step", incident, incident.step + 1, people, now)
+        return _go_on("next_step", incident, people, now)
     return Decision(
         "reminded", _replace(incident, ringing=True, step_at=now, wake_at=after(now, incident.policy.close_seconds))
     )
@@ -630,25 +759,26 @@ def after(now: datetime, seconds: int) -> datetime:
 
 def _contact(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Contact)
-    made = _replace(incident, contact="made")
+    told, change = _changed(incident, "contact_made", "", event.name, now, tell=incident.contact == "none")
+    made = _replace(told, contact="made")
     # Whom the running step has asked may still come: speaking with the resident calls nobody back.
-    return Decision("contact_made", _stamped(_held(made, event.operator, event.name, now), "t4", now))
+    return Decision("contact_made", _stamped(_held(made, event.operator, event.name, now), "t4", now), tell=change)
 
 
 def _no_contact(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, NoContact)
-    silent = _stamped(_held(_replace(incident, contact="none"), event.operator, event.name, now), "t4", now)
+    told, change = _changed(incident, "no_contact", "", event.name, now, tell=incident.contact != "none")
+    silent = _stamped(_held(_replace(told, contact="none"), event.operator, event.name, now), "t4", now)
     if incident.calling and incident.awaited:  # people are being asked: let them answer, and go on from there
         going_on = _replace(silent, calling=True, awaited=incident.awaited, wake_at=incident.wake_at)
-        return Decision("no_contact_escalates", going_on)
+        return Decision("no_contact_escalates", going_on, tell=change)
     if incident.state in (State.ACCEPTED, State.MOVING):  # somebody is on the way already
-        return Decision("no_contact", silent)
+        return Decision("no_contact", silent, tell=change)
     number = incident.step
     if incident.policy.step(number).who != "desk":  # who was asked in this step has been asked
         number += 1
-    while number < len(incident.policy.steps) - 1 and incident.policy.step(number).who == "desk":
-        number += 1
-    return _run("no_contact_escalates", silent, number, people, now)
+    begun = _run("no_contact_escalates", silent, _past_desk(incident.policy, number), people, now)
+    return _replace(begun, tell=change)
 
 
 def _assign(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -662,7 +792,9 @@ def _assign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     # A step number of its own: the same person may be sent again, and each sending is one contact.
     number = max(incident.step + 1, len(incident.policy.steps))
     deadline = after(now, wait)
-    assigned = _replace(held, step=number, step_at=now, calling=True, awaited=(person.id,), wake_at=deadline)
+    assigned = _replace(
+        held, step=number, step_at=now, calling=True, awaited=(person.id,), tried=(person.id,), wake_at=deadline
+    )
     return Decision("assigned", assigned, (Ask(person, channels, number, deadline),), who=person.name)
 
 
@@ -711,7 +843,7 @@ def _decline(incident: Incident, event: Event, people: tuple[Person, ...], now: 
     if awaited or not incident.calling:
         return Decision("declined", declined)
     # Everyone of this step has said no: that is an answer, so there is nothing to wait for.
-    return _run("declined_by_all", declined, incident.step + 1, people, now)
+    return _go_on("declined_by_all", declined, people, now)
 
 
 def _move(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -740,11 +872,90 @@ def _reported(incident: Incident, stamp: str, by: str | None) -> tuple[str, ...]
 
 def _arrive(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, OnScene)
+    return _arrived(incident, event.helper, event.reported_by, now)
+
+
+def _arrived(incident: Incident, helper: Helper | None, reported_by: str | None, now: datetime) -> Decision:
     arrived = _replace(
-        incident, state=State.ON_SCENE, helper=_merged(incident.helper, event.helper), ringing=False, calling=False,
-        awaited=(), reported=_reported(incident, "t7", event.reported_by),
+        incident, state=State.ON_SCENE, helper=_merged(incident.helper, helper), ringing=False, calling=False,
+        awaited=(), reported=_reported(incident, "t7", reported_by), there_at=now if reported_by else None,
     )  # fmt: skip
     return Decision("on_scene", _stamped(_promised(arrived, now), "t7", now), stop_calling=True)
+
+
+def _there_too(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """Another is there beside the first; or the first says so again, for the home's button to be pressed now."""
+    assert isinstance(event, OnScene)
+    first = incident.helper
+    if event.helper is None or (first is not None and event.helper.id == first.id):
+        if event.helper is None or event.reported_by is None or "t7" not in incident.reported:
+            return _too_late(incident, event, people, now)
+        return Decision("there_again", _replace(incident, there_at=now))
+    beside = tuple(one for one in incident.seconds if one.id != event.helper.id)
+    there_at = now if "t7" in incident.reported else None
+    return Decision("there_too", _replace(incident, seconds=(*beside, event.helper), there_at=there_at))
+
+
+def _prove(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Proven)
+    if incident.state is not State.ON_SCENE:
+        decision = _arrived(incident, event.helper, None, now)
+        return _replace(decision, incident=_replace(decision.incident, proof=event.how))
+    if incident.proof is not None:
+        return Decision("recorded", incident)
+    return Decision("arrival_proven", _arrival_shown(incident, event.how))
+
+
+def _resign(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """Whoever was to come cannot. Who goes beside them is counted on now; where nobody does, the next are asked."""
+    assert isinstance(event, Resigned)
+    beside = tuple(helper for helper in incident.seconds if helper.id != event.person)
+    if incident.helper is None or incident.helper.id != event.person:
+        if beside == incident.seconds:
+            return Decision("recorded", incident)
+        return Decision("resigned_second", _replace(incident, seconds=beside))
+    who = incident.helper.name
+    if beside:
+        state = State.ACCEPTED if beside[0].eta is None else State.MOVING
+        left = _promised(_replace(incident, helper=beside[0], seconds=beside[1:], state=state), now)
+        if incident.calling:  # others are being asked, too: that goes on as it was
+            left = _replace(left, wake_at=incident.wake_at)
+        return Decision("resigned_next_goes", left, stage=Stage("accepted", beside[0].name), who=who)
+    state = State.WAITING if incident.operator is None else State.ANSWERED
+    alone = _replace(incident, helper=None, state=state, ringing=True)
+    if incident.calling:
+        return Decision("resigned", alone, who=who)
+    return _replace(_run("resigned", alone, incident.step + 1, people, now), who=who)
+
+
+def _more_help(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """The next are asked at once, beside whoever is there."""
+    assert isinstance(event, MoreHelp)
+    state = State.ON_SCENE if incident.state is State.SAFE else incident.state
+    louder = _replace(incident, ringing=True, state=state)
+    if incident.calling and incident.awaited:  # they are being asked: the desk rings, and nobody is asked twice
+        return Decision("more_help", louder)
+    number = incident.step if incident.policy.step(incident.step).who == "desk" else incident.step + 1
+    return _run("more_help", louder, _past_desk(incident.policy, number), people, now)
+
+
+def _change(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Changed)
+    changed, change = _changed(incident, "text", event.text, event.by, now)
+    return Decision("changed" if change else "recorded", changed, tell=change)
+
+
+def _confirm(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    assert isinstance(event, Confirmed)
+    changes = tuple(
+        _replace(change, confirmed=(*change.confirmed, event.person))
+        if change.number <= event.number and event.person not in change.confirmed
+        else change
+        for change in incident.changes
+    )
+    if changes == incident.changes:
+        return Decision("recorded", incident)
+    return Decision("confirmed", _replace(incident, changes=changes))
 
 
 def _safe(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -761,7 +972,9 @@ def _close(incident: Incident, event: Event, people: tuple[Person, ...], now: da
     if event.as_of < incident.raised_version:
         return _refuse("pressed_again", incident)
     reached = incident.state in (State.ON_SCENE, State.SAFE)
-    if incident.contact == "none" and not reached and not event.reason.strip():
+    if event.positive and event.positive not in POSITIVE:
+        return _refuse("unknown_reason", incident)
+    if incident.contact == "none" and not reached and not event.positive:
         return _refuse("no_contact_needs_reason", incident)
     if late(incident, now) and not event.reason.strip():
         return _refuse("late_answer_needs_reason", incident)
@@ -852,6 +1065,12 @@ RULES: dict[str, Rule] = {
     "decline": _decline,
     "move": _move,
     "arrive": _arrive,
+    "there_too": _there_too,
+    "prove": _prove,
+    "resign": _resign,
+    "more_help": _more_help,
+    "change": _change,
+    "confirm": _confirm,
     "safe": _safe,
     "close": _close,
     "identify": _identify,

@@ -21,7 +21,7 @@ DEVICES_SECONDS = 60.0
 """How each of 5,000 devices is costs the database 0.4 s, after years of alarms; nobody's life hangs on that minute."""
 PATIENCE_SECONDS = 5.0
 OVERDUE_SECONDS = 1.0
-CONSOLE_SECONDS = 15.0
+CONSOLE_SECONDS = 15
 """A page says every five seconds that it is there."""
 
 BETWEEN = (

@@ -16,6 +16,7 @@ from uuid import uuid4
 from dispatch import measuring
 from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
+from dispatch.following import CHANGE, HELP
 from dispatch.incident import Unreached
 from pingan import metrics
 from pingan.clock import Clock
@@ -152,7 +153,7 @@ class Outbox:
     async def _end(self, row: dict[str, Any], state: str, why: str) -> None:
         """It is over and nobody was reached: the incident's journal says so."""
         await self._settle(row, state, result=why)
-        if row["purpose"] == "help":
+        if row["purpose"] in (HELP, CHANGE):
             await self._desk.act(row["incident"], Unreached(row["recipient"], f"{row['channel']}: {why}"))
 
     async def _settle(
@@ -232,7 +233,7 @@ class Outbox:
                 await connection.execute(sql.settle, {**settled, **told})
                 return
             # Whoever has answered meanwhile has ended the calling: then nobody is called for it once more.
-            again = incident["danger"] and incident["calling"] and row["purpose"] == "help" and now < row["deadline_at"]
+            again = incident["danger"] and incident["calling"] and row["purpose"] == HELP and now < row["deadline_at"]
             if again:
                 await connection.execute(sql.repeat, {"send": row["id"], "now": now})
             result = "unknown_repeated" if again else "unknown_not_repeated"

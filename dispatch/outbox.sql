@@ -3,7 +3,7 @@
 -- time for each number: what is unclear is looked up by number and time, and must not be taken for somebody else's.
 update sends set state = 'dialling', dialled_at = %(now)s, worker = %(worker)s
 where id in (
-    select sends.id from sends join incidents on incidents.id = sends.incident
+    select sends.id from sends left join incidents on incidents.id = sends.incident
     where sends.state = 'waiting' and sends.due_at <= %(now)s and sends.channel = any(%(channels)s)
       and not exists (
           select from sends other
@@ -12,7 +12,7 @@ where id in (
             and (other.state = 'dialling'
                  or other.state = 'waiting' and other.due_at <= %(now)s and other.id < sends.id)
       )
-    order by incidents.danger desc, sends.due_at, sends.id
+    order by coalesce(incidents.danger, false) desc, sends.due_at, sends.id
     for update of sends skip locked limit %(limit)s
 )
 returning *
@@ -25,22 +25,22 @@ where id = %(send)s and state = 'dialling'
 
 -- name: unclear
 -- Attempts whose outcome nobody recorded: their worker died, was stopped, or got no clear answer.
-select sends.* from sends join incidents on incidents.id = sends.incident
+select sends.* from sends left join incidents on incidents.id = sends.incident
 where sends.state = 'dialling' and sends.dialled_at < %(before)s
   and (split_part(sends.worker, '#', 1) = %(name)s and sends.worker <> %(worker)s or sends.dialled_at < %(long_before)s)
-order by incidents.danger desc, sends.id limit 20
+order by coalesce(incidents.danger, false) desc, sends.id limit 20
 
 -- name: still_unclear
 -- The same attempt, if it has not become clear since; from here to the commit nobody else concludes it.
-select incidents.danger, (incidents.body->>'calling')::boolean as calling
-from sends join incidents on incidents.id = sends.incident
+select coalesce(incidents.danger, false) as danger, coalesce((incidents.body->>'calling')::boolean, false) as calling
+from sends left join incidents on incidents.id = sends.incident
 where sends.id = %(send)s and sends.state = 'dialling' and sends.dialled_at = %(dialled_at)s
 for update of sends
 
 -- name: repeat
 -- A declared repeat: the one exception to "nobody is contacted twice for one step", and it says so.
-insert into sends (incident, step, repeat, purpose, channel, recipient, name, address, language, body, due_at, deadline_at)
-select incident, step, repeat + 1, purpose, channel, recipient, name, address, language, body, %(now)s, deadline_at
+insert into sends (incident, errand, step, repeat, purpose, channel, recipient, name, address, language, body, due_at, deadline_at)
+select incident, errand, step, repeat + 1, purpose, channel, recipient, name, address, language, body, %(now)s, deadline_at
 from sends where id = %(send)s
 on conflict do nothing
 
@@ -53,7 +53,7 @@ where not exists (select from sends where provider_id = given.id) order by given
 select min(due_at) as at from sends where state = 'waiting'
 
 -- name: by_id
-select sends.*, incidents.state as incident_state from sends join incidents on incidents.id = sends.incident
+select sends.*, incidents.state as incident_state from sends left join incidents on incidents.id = sends.incident
 where sends.id = %(send)s
 
 -- name: progress
@@ -61,4 +61,4 @@ where sends.id = %(send)s
 update sends set state = %(state)s, result = %(result)s, provider_id = coalesce(provider_id, %(provider_id)s),
     finished_at = case when %(state)s = any(%(final)s) then %(now)s end
 where id = %(send)s and state <> all(%(final)s)
-returning incident, recipient, purpose
+returning incident, errand, recipient, purpose

@@ -18,15 +18,33 @@ class Person(msgspec.Struct, frozen=True):
     role: str
     phone: str
     language: str
+    notify: str = ""
+    """Where else they read what we send: an address that Apprise understands; empty: nowhere."""
+    told: bool = False
+    """Told of each stage, as family are; whoever is asked is told by being asked."""
+    quiet: bool = False
+    """It is their quiet hour. Only a policy that says so heeds it."""
+    why: tuple[str, ...] = ()
+    """The named reasons of their place in the order."""
+
+    def address(self, channel: str) -> str:
+        """Where a channel reaches them; empty: it does not."""
+        return self.notify if channel == "apprise" else self.phone
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One tier: who is asked, through which channels, and how long we wait for an answer before the next."""
+    """One tier: who is asked, through which channels, and how long we wait for an answer before the next.
+
+    `many` are asked at a time, in their order, and each has the wait; 0: all at once.
+    """
 
     who: Who
     wait_seconds: Seconds
     channels: tuple[str, ...] = ()
     ranks: tuple[int, int] = (1, 99)
+    roles: tuple[str, ...] = ()
+    """Only these; empty: of every role."""
+    many: Annotated[int, msgspec.Meta(ge=0)] = 0
     unseen_seconds: Seconds | None = None
     """A desk whose screen has not confirmed drawing the incident by then is taken for empty."""
 
@@ -44,21 +62,27 @@ class Policy(msgspec.Struct, frozen=True):
     safe_seconds: Seconds
     close_seconds: Seconds
     grace_seconds: Seconds
+    heeds_quiet: bool = False
+    """Whether quiet hours are kept. Never of a policy for a call for help."""
 
     def step(self, number: int) -> Step:
         """Step `number` from 0; past the end it is the last one, for ever."""
         return self.steps[min(number, len(self.steps) - 1)]
 
 
-def asked(step: Step, people: tuple[Person, ...]) -> tuple[Person, ...]:
-    """Whom a step asks, of the people of this home, in their order."""
+def asked(policy: Policy, number: int, people: tuple[Person, ...]) -> tuple[Person, ...]:
+    """Whom step `number` asks, of the people of this home, in their order."""
+    step = policy.step(number)
     if step.who == "desk":
         return ()
     low, high = step.ranks
     return tuple(
         person
         for person in people
-        if (step.who == "everyone" or person.group == step.who) and low <= person.rank <= high
+        if (step.who == "everyone" or person.group == step.who)
+        and low <= person.rank <= high
+        and (not step.roles or person.role in step.roles)
+        and not (policy.heeds_quiet and person.quiet)
     )
 
 

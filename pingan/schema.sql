@@ -1145,7 +1145,7 @@ COMMENT ON TABLE public.routines IS 'What a detector has learned of a home. Writ
 
 CREATE TABLE public.sends (
     id bigint NOT NULL,
-    incident bigint NOT NULL,
+    incident bigint,
     step integer NOT NULL,
     repeat integer DEFAULT 0 NOT NULL,
     purpose text NOT NULL,
@@ -1162,10 +1162,16 @@ CREATE TABLE public.sends (
     finished_at timestamp with time zone,
     provider_id text,
     result text,
-    worker text
+    worker text,
+    errand text,
+    CONSTRAINT sends_for CHECK (((incident IS NULL) <> (errand IS NULL)))
 );
 
 COMMENT ON TABLE public.sends IS 'The outbox. The unique key is the promise that nobody is contacted twice for one step unless the repeat is declared.';
+
+COMMENT ON COLUMN public.sends.purpose IS 'help: come · stage: what a device shows · change: news for whoever goes · family: news for who is told · test: can you be reached · week: the letter of the week.';
+
+COMMENT ON COLUMN public.sends.errand IS 'What it is sent for, where that is no incident: `reach/2026-11-22`, `week/2026-W47`.';
 
 ALTER TABLE public.sends ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.sends_id_seq
@@ -1613,6 +1619,8 @@ CREATE INDEX sends_by_incident ON public.sends USING btree (incident);
 CREATE UNIQUE INDEX sends_by_provider ON public.sends USING btree (provider_id) WHERE (provider_id IS NOT NULL);
 
 CREATE INDEX sends_due ON public.sends USING btree (due_at) WHERE (state = ANY (ARRAY['waiting'::text, 'dialling'::text]));
+
+CREATE UNIQUE INDEX sends_of_errands ON public.sends USING btree (errand, repeat, channel, recipient) WHERE (errand IS NOT NULL);
 
 CREATE INDEX sessions_by_account ON public.sessions USING btree (account);
 

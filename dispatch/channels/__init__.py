@@ -12,7 +12,7 @@ class Send(NamedTuple):
     """One row of the outbox, about to be sent."""
 
     id: int
-    incident: int
+    incident: int | None
     purpose: str
     recipient: str
     name: str

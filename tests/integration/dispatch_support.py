@@ -45,6 +45,9 @@ insert into responders (id, name, role, area, phone) values
     ('R1', '赵志愿', 'volunteer', '4401', '+8613800000201'), ('R2', 'off duty', 'volunteer', '4401', '+8613800000202');
 update responders set on_duty = false where id = 'R2';
 insert into devices (id, home, kind, enrolled_at) values ('H001-button', 'H001', 'button', '2026-01-01Z');
+-- A console that is live whatever the time.
+insert into accounts (id, name, role, password_hash) values ('desk', '值班', 'operator', '-');
+insert into consoles values ('00000000-0000-4000-8000-000000000001', 'desk', '2099-01-01Z', true, true);
 """
 
 

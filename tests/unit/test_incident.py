@@ -87,6 +87,11 @@ EVENTS: list[core.Event] = [
     core.Note("陈", "she sounds well"),
     core.Identify("op", "陈", "H002", "林伯", policies()["danger"]),
     core.Connected("李梅"),
+    core.Proven(GOING, "code"),
+    core.Resigned("C1", "fell ill"),
+    core.MoreHelp("李梅"),
+    core.Changed("陈", "she is on the stairs"),
+    core.Confirmed("C1", 1),
 ]
 
 
@@ -210,7 +215,9 @@ def test_macauley_silence_on_the_line_escalates_by_itself_and_closing_needs_a_re
     assert t.decision.refused
     assert t.at(70, core.Due()) == "next_step"
     assert t.asked == ["王强"]
-    assert t.at(71, close(reason="the neighbour has just seen her in the garden")) == "closed"
+    assert t.at(71, close(reason="nuisance")) == "no_contact_needs_reason", "what one thinks of it is no reason"
+    assert t.at(71, close(positive="nuisance")) == "unknown_reason"
+    assert t.at(71, close(positive="seen_well", reason="the neighbour sees her in the garden")) == "closed"
 
 
 def test_contact_that_is_lost_again_asks_the_next_and_nobody_twice_in_one_step() -> None:

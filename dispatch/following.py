@@ -1,0 +1,107 @@
+"""What follows from a decision: who is sent what, through which channel. PURE.
+
+A decision names people and news; this makes rows of the outbox of it. The unique key of a row is the promise that
+nobody is contacted twice for one thing, so each thing has a number: of a call for help its step, of a stage the
+incident's version, of a change its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from dispatch.incident import Change, Decision, Helper, Incident, Stage
+from dispatch.policy import Person
+
+HELP, STAGE, CHANGE, FAMILY, TEST, WEEK = "help", "stage", "change", "family", "test", "week"
+"""Purposes of a send. Each channel that carries one has words of that name."""
+
+STAGE_SECONDS = 600
+"""A stage, or news, that could not reach anybody by then is abandoned: it would only confuse."""
+
+CHANGE_CHANNELS = ("twilio_voice", "twilio_sms", "apprise")
+"""Who goes is told of a change in every way: the call asks for a key that says that it was heard."""
+
+
+class Row(NamedTuple):
+    """One row of the outbox, as `-- name: ask` takes it, without the incident."""
+
+    step: int
+    purpose: str
+    channel: str
+    recipient: str
+    name: str
+    address: str
+    language: str
+    body: dict[str, Any]
+    due_at: datetime
+    deadline_at: datetime
+
+
+def card(incident: Incident, home: Mapping[str, Any]) -> dict[str, Any]:
+    """Who, what, where, and the way in: it goes with the first message (Reeves, 2018). `home`: as `-- name: home` has."""
+    proven = home.get("way_in_proven_on")
+    return {
+        "cause": incident.cause,
+        "danger": incident.danger,
+        "person": home.get("person"),
+        "address": home.get("address"),
+        "phone": home.get("phone"),
+        "way_in": home.get("way_in"),
+        "way_in_proven_on": proven.isoformat() if proven else None,
+    }
+
+
+def asks(decision: Decision, home: Mapping[str, Any], now: datetime) -> list[Row]:
+    """Everybody who is asked now, through each channel that reaches them."""
+    body = card(decision.incident, home)
+    return [
+        Row(
+            ask.step, HELP, channel, ask.person.id, ask.person.name, address, ask.person.language,
+            {**body, "role": ask.person.role, "why": list(ask.person.why)}, now, ask.deadline,
+        )
+        for ask in decision.asks
+        for channel in ask.channels
+        if (address := ask.person.address(channel))
+    ]  # fmt: skip
+
+
+def stages(incident: Incident, stage: Stage, now: datetime) -> list[Row]:
+    """What each pressed device shows next."""
+    told = {
+        "stage": stage.stage,
+        "by": stage.by,
+        "eta": stage.eta.isoformat() if stage.eta else None,
+        "at": now.isoformat(),
+    }
+    until = now + timedelta(seconds=STAGE_SECONDS)
+    return [
+        Row(
+            incident.version, STAGE, "device", f"{press.device} {press.event_id}", press.device, press.device, "zh",
+            {"id": press.event_id, **told}, now, until,
+        )
+        for press in incident.presses
+    ]  # fmt: skip
+
+
+def changes(
+    incident: Incident, change: Change, people: Sequence[Person], home: Mapping[str, Any], now: datetime
+) -> list[Row]:
+    """A change, to everybody who goes and whom the register can reach."""
+    known = {person.id: person for person in people}
+    body = {**card(incident, home), "change": change.kind, "text": change.text, "number": change.number}
+    until = now + timedelta(seconds=STAGE_SECONDS)
+    return [
+        Row(
+            change.number, CHANGE, channel, person.id, person.name, address, person.language,
+            {**body, "role": person.role}, now, until,
+        )
+        for person in (known.get(helper.id) for helper in going(incident))
+        if person is not None
+        for channel in CHANGE_CHANNELS
+        if (address := person.address(channel))
+    ]  # fmt: skip
+
+
+def going(incident: Incident) -> Iterable[Helper]:
+    """Whoever has said that they come, the first first."""
+    return (*((incident.helper,) if incident.helper else ()), *incident.seconds)
