@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 def card(incident: Incident, home: Mapping[str, Any]) -> dict[str, Any]:
-    """Who, what, where, and the way in: it goes with the first message (Reeves, 2018). `home`: as `-- name: home` has."""
+    """Who, what, where, and the way in: it goes with the first message (Reeves, 2018). `home`: as the SQL has it."""
     proven = home.get("way_in_proven_on")
     return {
         "cause": incident.cause,

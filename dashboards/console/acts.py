@@ -77,6 +77,8 @@ def _why_not(row: Mapping[str, Any], name: str, me: str) -> tuple[str | None, st
         if row["state"] == "closed":
             return "already_closed", row["closing"]["name"] if row["closing"] else ""
         return f"already_{row['state']}", helper
+    if name == "on_scene" and row["state"] == "on_scene":
+        return "already_on_scene", helper
     if name == "answer" and row["operator"] is not None and not row["ringing"]:
         return ("already_yours" if row["operator"] == me else "already_answered"), row["operator_name"]
     if name in ("assign", "accept") and not row["home"]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import msgspec
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from markupsafe import Markup
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -15,7 +16,7 @@ from dispatch import incident as core
 from dispatch import views
 from dispatch.desk import Desk, UnknownHome
 from dispatch.home_day import home_day
-from dispatch.incident import CAUSES, OUTCOMES, Decision
+from dispatch.incident import CAUSES, OUTCOMES, POSITIVE, Decision
 from pingan import rollups
 from pingan.clock import Clock
 from pingan.database import LOST, Database, Queries
@@ -123,6 +124,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
         text: Annotated[str, Form(max_length=TEXT)] = "",
         cause: Annotated[str, Form(max_length=40)] = "",
         outcome: Annotated[str, Form(max_length=40)] = "",
+        positive: Annotated[str, Form(max_length=40)] = "",
         as_of: Annotated[int, Form()] = 0,
     ) -> Response:
         """An act of the bar. A refusal is an answer, and is said in words."""
@@ -134,7 +136,9 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             helper = core.Helper(**row["helper"])
         if act in ("accept", "moving", "on_scene") and helper is None:
             return _said(pages, request, incident_id, "refused.nobody_there", refused=True)
-        event = _event(act, me, helper, person, text, cause, outcome, as_of)
+        event = _event(
+            act, me, helper, person, text, core.Close(me.id, me.name, cause, outcome, as_of, positive=positive)
+        )
         decision = await desk.act(incident_id, event)
         return _answer(pages, request, incident_id, decision)
 
@@ -142,11 +146,11 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
 
 
 def _event(
-    act: str, me: Principal, helper: core.Helper | None, person: str, text: str, cause: str, outcome: str, as_of: int
+    act: str, me: Principal, helper: core.Helper | None, person: str, text: str, closing: core.Close
 ) -> core.Event:
     text = text.replace("\0", "").strip()
     if act == "close":
-        return core.Close(me.id, me.name, cause, outcome, as_of, text)
+        return msgspec.structs.replace(closing, reason=text)
     if act == "accept" and helper is not None:
         return core.Accept(helper)
     events: dict[str, core.Event] = {
@@ -214,6 +218,7 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
         "nameable": _nameable(row),
         "causes": CAUSES,
         "outcomes": OUTCOMES,
+        "positives": POSITIVE if _nobody_reached(row) else (),
         "cause": row["cause"] if row["cause"] in CAUSES else "unknown" if row["danger"] else "technical",
         "reason_needed": _reason_needed(row, times.now),
     }
@@ -237,10 +242,13 @@ def _callers(row: dict[str, Any]) -> list[dict[str, Any]]:
     return list(reversed(found.values()))
 
 
+def _nobody_reached(row: dict[str, Any]) -> bool:
+    """Whether closing needs to say what is known all the same."""
+    return row["contact"] == "none" and row["state"] not in ("on_scene", "safe")
+
+
 def _reason_needed(row: dict[str, Any], now: datetime) -> bool:
     """Whether closing would be refused without a reason, as far as the page can tell."""
-    if row["contact"] == "none" and row["state"] not in ("on_scene", "safe"):
-        return True
     stamps = row["stamps"]
     answered = [stamps[name]["at"] for name in ("t3", "t5") if stamps[name]["at"] is not None]
     first = min(answered) if answered else now

@@ -113,6 +113,8 @@ class Teller:
         parts = [t(key, **values)]
         if detail.get("asked"):
             parts.append(t("journal.asked", names=listed(detail["asked"], t)))
+        if decision == "closed" and detail.get("positive"):
+            parts.append(t("journal.reason", reason=named(self._language, "positive", detail["positive"])))
         if decision == "closed" and detail.get("reason"):
             parts.append(t("journal.reason", reason=detail["reason"]))
         if decision != "on_scene" and (detail.get("helper") or {}).get("eta"):
@@ -126,11 +128,11 @@ class Teller:
         if one["event"] == "resident_asked":
             return f"journal.resident_asked_{_asked(one['detail'])}"
         if decision == "recorded":
-            return f"journal.{one['event']}"
+            return "journal.change_noted" if one["event"] == "changed" else f"journal.{one['event']}"
         if decision == "opened" and one["detail"].get("by"):
             return "journal.opened_homes" if one["detail"].get("kind") == "cannot_hear" else "journal.opened_group"
         if decision == "on_scene" and one["detail"].get("reported_by") is None:
-            return "journal.on_scene_shown"
+            return "journal.on_scene_proven" if one["event"] == "proven" else "journal.on_scene_shown"
         if decision in ("opened", "rang_again") and one["detail"].get("caller"):
             return f"journal.{decision}_by_{one['detail']['caller']['source']}"
         if decision in ("opened", "rang_again") and one["actor"] == NOBODY_KNOWN:
@@ -150,6 +152,7 @@ class Teller:
             "n": detail.get("devices", 1),
             "who": detail.get("who") or helper.get("name", ""),
             "helper": helper.get("name") or detail.get("who") or self._t("somebody"),
+            "how": named(language, "proof", detail.get("how", "press")),
             "person": self._names.get(person, person),
             "text": detail.get("text", "") or caller.get("text") or self._t("incident.empty_text"),
             "caller": _called(caller, self._t, language) if caller else "",

@@ -85,6 +85,8 @@ class CloseAct(BaseModel):
     outcome: Line
     as_of: int
     reason: Text = ""
+    positive: Line = ""
+    """What is known all the same, where nobody was reached: one of the list that a refusal names."""
 
 
 class IdentifyAct(Act):
@@ -187,7 +189,7 @@ def router(
 
     @routes.post("/incidents/{incident_id}/close")
     async def close(incident_id: IncidentId, body: CloseAct, who: Asker) -> dict[str, Any]:
-        event = core.Close(who.id, who.name, body.cause, body.outcome, body.as_of, body.reason)
+        event = core.Close(who.id, who.name, body.cause, body.outcome, body.as_of, body.reason, body.positive)
         return await act(incident_id, event, who)
 
     @routes.post("/incidents/{incident_id}/note")
@@ -237,7 +239,8 @@ REFUSALS = {
     "unknown_person": "nobody of that id can be asked for this home",
     "unknown_cause": f"the cause is one of {', '.join(core.CAUSES)}",
     "unknown_outcome": f"the outcome is one of {', '.join(core.OUTCOMES)}",
-    "no_contact_needs_reason": "nobody was reached: closing needs a written reason",
+    "unknown_reason": f"positive is one of {', '.join(core.POSITIVE)}",
+    "no_contact_needs_reason": f"nobody was reached: say what is known: positive is one of {', '.join(core.POSITIVE)}",
     "late_answer_needs_reason": "it was answered after 180 s: closing needs a written reason",
 }
 """What a refusal means and what to do. The console has its own words, in both languages, under the same names."""

@@ -42,6 +42,11 @@ EVENTS: tuple[core.Event, ...] = (
     core.Close("a", "王芳", "sos", "accidental", 99), core.Close("a", "王芳", "sos", "accidental", 99, "a reason"),
     core.Raised("sos", None, core.Caller("telephone", "+8613800000101", "李梅", "family")),
     core.Raised("sos", None, core.Caller("sms", None, text="{curly} <b>")), core.Connected("x"),
+    core.Proven(LI, "code"), core.Resigned("C1"), core.Resigned("R1"), core.MoreHelp("李梅"),
+    core.Changed("王芳", "{curly} <b>"), core.Confirmed("C1", 1), core.OnScene(LI, "李梅"),
+    core.OnScene(core.Helper("R1", "赵志愿", "volunteer"), "赵志愿"),
+    core.Raised("sos", core.Press("b", "e2"), own=True),
+    core.Close("a", "王芳", "sos", "accidental", 99, positive="seen_well"),
     core.Identify("a", "王芳", "H1", "陈秀英", policies()["danger"]),
     core.Identify("a", "王芳", "H2", "林海", policies()["danger"]),
 )  # fmt: skip
@@ -63,6 +68,7 @@ def test_every_name_of_the_domain_has_a_word(language: str) -> None:
     phrases = words(language)
     kinds = {*core.CAUSES, *TECHNICAL, *RINGING, *ANSWERS}
     names = {f"kind.{kind}" for kind in kinds} | {f"outcome.{outcome}" for outcome in core.OUTCOMES}
+    names |= {f"positive.{one}" for one in core.POSITIVE} | {f"proof.{one}" for one in ("press", "code", "location")}
     names |= {f"stamp.{stamp}" for stamp in core.STAMPS} | {f"act.{act}" for act in acts.KEYS}
     assert not names - phrases.keys()
 
