@@ -1,6 +1,7 @@
 """What every test may ask for: a real PostgreSQL with our schema, and a real Mosquitto with our rules."""
 
 import asyncio
+import contextlib
 import itertools
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -50,9 +51,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         process.wait(30)
 
 
-@pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """A database of this test's own, migrated."""
+@contextlib.contextmanager
+def migrated(postgres: Postgres) -> Iterator[str]:
+    """A database of one's own, as the migrations make it."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
         # Copied as files: its thousand small ones are dear to write to the WAL page by page.
@@ -61,6 +62,20 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     # Dropped before its files are written back to the disk, whoever is still connected.
     with psycopg.connect(postgres.superuser_dsn, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of this test's own."""
+    with migrated(postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_url(postgres: Postgres) -> Iterator[str]:
+    """A database for those tests of a file that change nothing in it, or nothing that another one of them asks."""
+    with migrated(postgres) as url:
+        yield url
 
 
 @pytest.fixture

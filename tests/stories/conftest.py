@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,9 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-async def house(postgres_url: str, database: Database, tmp_path: Path) -> AsyncIterator[House]:
-    web = Web(postgres_url, tmp_path)
+@asynccontextmanager
+async def furnished(database: Database, web: Web) -> AsyncIterator[House]:
+    """A house with people, homes and accounts, whose web process answers. In the end that has logged no error."""
     house = House(database, web)
     try:
         await house.furnish()
@@ -39,6 +40,12 @@ async def house(postgres_url: str, database: Database, tmp_path: Path) -> AsyncI
     finally:
         await web.stop()
     assert " ERROR " not in web.log(), web.log()
+
+
+@pytest.fixture
+async def house(postgres_url: str, database: Database, tmp_path: Path) -> AsyncIterator[House]:
+    async with furnished(database, Web(postgres_url, tmp_path)) as one:
+        yield one
 
 
 @pytest.fixture

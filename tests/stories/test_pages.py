@@ -1,18 +1,59 @@
 """Both languages, both widths, the register, and signing in and out."""
 
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.stories.conftest import Sit
-from tests.stories.support import NARROW, PASSWORD, WIDE, House
+from pingan.database import Database
+from tests.stories.conftest import Sit, furnished
+from tests.stories.support import NARROW, PASSWORD, WIDE, House, Seat, Web, seat
 
 PATHS = (
     "/", "/incidents/{number}", "/open", "/register", "/register/homes/H001", "/register/import", "/figures?days=30",
 )  # fmt: skip
+
+
+Look = Callable[[str, dict[str, int], str], Awaitable[Seat]]
+
+
+@pytest.fixture(scope="module")
+async def shown(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """A house that is only looked at."""
+    database = Database(shared_url, application="test")
+    await database.open()
+    try:
+        async with furnished(database, Web(shared_url, tmp_path_factory.mktemp("shown"))) as house:
+            yield house
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="module")
+async def look(browser: Browser, shown: House) -> AsyncIterator[Look]:
+    """`await look(language, viewport, path)`: a supervisor before one page of a house where two calls are open.
+
+    Looking changes nothing: one house serves all who look, and each browser window stays signed in.
+    """
+    seats: dict[tuple[str, int], Seat] = {}
+    number = await shown.press("H001")
+    await shown.press("H002")
+
+    async def at(language: str, viewport: dict[str, int], path: str) -> Seat:
+        window = language, viewport["width"]
+        if window not in seats:
+            seats[window] = await seat(browser, shown.web, language=language, viewport=viewport)
+            await seats[window].sign_in("boss")
+        await seats[window].open(path.format(number=number))
+        return seats[window]
+
+    yield at
+    for one in seats.values():
+        await one.context.close()
+        one.check()
 
 
 async def own_words(page: Page) -> str:
@@ -28,11 +69,10 @@ async def own_words(page: Page) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_english_pages_speak_english_alone(house: House, sit: Sit, path: str) -> None:
-    number = await house.press()
-    seat = await sit("boss", language="en")
-    await seat.open(path.format(number=number))
+async def test_english_pages_speak_english_alone(look: Look, path: str) -> None:
+    seat = await look("en", WIDE, path)
     assert not re.findall(r"[\u4e00-\u9fff]+", await own_words(seat.page))
+    seat.check()
 
 
 async def test_the_language_is_switched_and_stays(house: House, sit: Sit) -> None:
@@ -48,13 +88,8 @@ async def test_the_language_is_switched_and_stays(house: House, sit: Sit) -> Non
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("language", ["zh", "en"])
-async def test_nothing_hangs_over_the_edge(
-    house: House, sit: Sit, path: str, viewport: dict[str, int], language: str
-) -> None:
-    number = await house.press()
-    await house.press("H002")
-    seat = await sit("boss", language=language, viewport=viewport)
-    await seat.open(path.format(number=number))
+async def test_nothing_hangs_over_the_edge(look: Look, path: str, viewport: dict[str, int], language: str) -> None:
+    seat = await look(language, viewport, path)
     await seat.live()
     width = await seat.page.evaluate("document.documentElement.scrollWidth")
     assert width <= viewport["width"]
@@ -71,6 +106,7 @@ async def test_nothing_hangs_over_the_edge(
             .map((e) => e.outerHTML)"""
     )
     assert not nameless
+    seat.check()
 
 
 async def test_the_incident_is_one_screen(house: House, sit: Sit) -> None:
