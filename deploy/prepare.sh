@@ -41,6 +41,7 @@ keep postgres_pingan "$(random 24)"
 keep database_url "postgresql://pingan:$(cat "$secrets/postgres_pingan")@timescaledb:5432/pingan"
 for service in ingest-alarm ingest-telemetry dispatch; do keep "mqtt-$service" "$(random 24)"; done
 keep grafana_admin "$(random 16)"
+keep link_secret "$(random 32)"
 keep sim/account "AC$(random 16)"
 keep sim/token "$(random 16)"
 keep sim/from "+867500000000"

@@ -14,6 +14,8 @@ import msgspec
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Secret = Annotated[str, msgspec.Meta(min_length=32)]
+"""What somebody could guess who has something that was signed with it: 32 characters, of chance."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 

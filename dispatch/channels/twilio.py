@@ -15,7 +15,8 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from dispatch.channels import Refused, TryAgain, Unclear
-from pingan.settings import Text
+from dispatch.links import Links
+from pingan.settings import Secret, Text
 
 T = TypeVar("T")
 
@@ -45,6 +46,13 @@ class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Our own address as the provider reaches it; webhooks are signed over it."""
     desk_phone: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{7,14}$")] | None = None
     """The desk's own telephone, E.164, to which whoever calls us is put through. None: they are called back."""
+    link_secret: Secret | None = None
+    """What links to the helper's page are signed with. None: messages have none."""
+
+
+def links(settings: TwilioSettings) -> Links | None:
+    """What makes links for messages; None: this installation has no secret for them."""
+    return Links(settings.link_secret, settings.public_url) if settings.link_secret else None
 
 
 class _Transport(TwilioHttpClient):  # type: ignore[misc]

@@ -67,7 +67,14 @@ class PlatformSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES = tuple(f"PINGAN_{field.name.upper()}" for field in msgspec.structs.fields(PlatformSettings))
-OURS = {*NAMES, "PINGAN_MQTT_USER", "PINGAN_MQTT_PASSWORD", "PINGAN_SECRET", "PINGAN_METRICS_PORT"}
+OURS = {
+    *NAMES,
+    "PINGAN_MQTT_USER",
+    "PINGAN_MQTT_PASSWORD",
+    "PINGAN_SECRET",
+    "PINGAN_LINK_SECRET",
+    "PINGAN_METRICS_PORT",
+}
 """What a process is told by us and never by the shell in which `up` happened to be typed. One port for the metrics of
 ten processes would be nine too few: they have sockets."""
 
@@ -175,6 +182,7 @@ class Platform:
             "PINGAN_KAFKA_PREFIX": self.settings.kafka_prefix,
             "PINGAN_KAFKA_REPLICATION": str(self.settings.kafka_replication),
             "PINGAN_SECRET_FILE": str(secrets.file("secret", hexadecimal_bytes=32)),
+            "PINGAN_LINK_SECRET_FILE": str(secrets.file("links", hexadecimal_bytes=32)),
         }
         for setting in ("mqtt_tls_port", "mqtt_certificate_port", "mqtt_public_host"):
             if (value := getattr(self.settings, setting)) is not None:
