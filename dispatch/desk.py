@@ -14,7 +14,7 @@ import msgspec
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from dispatch import asking, following, measuring, self_test, silence
+from dispatch import asking, following, measuring, self_test, sends, silence
 from dispatch import incident as core
 from dispatch.grouping import CAUSES as HELD
 from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, devices_of, joined
@@ -239,7 +239,10 @@ class Desk:
     async def _press_again(self, connection: Connection, incident_id: int, alarms: Sequence[dict[str, Any]]) -> None:
         """Further presses like the one that has just been taken there, by the same transaction: it is open."""
         known = await self._home(connection, alarms[0]["home"]) is not None
-        events = [(Raised(alarm["kind"], _press(alarm), own=known), alarm["device"]) for alarm in alarms]
+        events = [
+            (Raised(alarm["kind"], _press(alarm), own=known, alarm=str(alarm["id"])), alarm["device"])
+            for alarm in alarms
+        ]
         await self._acts(connection, incident_id, events)
 
     async def take_losses(self) -> bool:
@@ -456,7 +459,8 @@ class Desk:
             home = await self._home(connection, alarm["home"])
             joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
-                again = Raised(alarm["kind"], press, caller, own=home is not None and sure, manned=manned)
+                sure_of = home is not None and sure
+                again = Raised(alarm["kind"], press, caller, sure_of, manned, str(alarm["id"]))
                 decision = (await self._act(connection, joined, again, actor=actor)).decision
                 if not decision.refused:
                     return joined
@@ -527,8 +531,7 @@ class Desk:
         """Put what follows from what was decided into the outbox; the channels of what it withdrew."""
         withdrawn: tuple[str, ...] = ()
         if decision.stop_calling:
-            over = await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
-            withdrawn = tuple([row["channel"] async for row in over])
+            withdrawn = await sends.withdraw(connection, incident_id, now)
         after, rows = decision.incident, []
         if decision.asks or decision.tell:
             home = await self._home(connection, after.home) or {}
@@ -538,7 +541,7 @@ class Desk:
         if decision.stage:
             rows += following.stages(after, decision.stage, now)
         if rows:
-            await self._send(connection, incident_id, rows)
+            await sends.add(connection, incident_id, rows)
         return withdrawn
 
     async def _write(self, connection: Connection, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
@@ -564,13 +567,6 @@ class Desk:
             )  # fmt: skip
         async with connection.cursor() as cursor:
             await cursor.executemany(sql.write, rows)
-
-    async def _send(self, connection: Connection, incident_id: int, rows: Sequence[following.Row]) -> None:
-        async with connection.cursor() as cursor:
-            await cursor.executemany(
-                sql.ask,
-                [{**row._asdict(), "incident": incident_id, "body": Jsonb(row.body)} for row in rows],
-            )
 
     async def _manned(self, connection: Connection, home: str | None) -> bool:
         """Whether a console is live that sees this home."""

@@ -97,19 +97,6 @@ select number, hash from journal where incident = %(incident)s order by number d
 insert into journal (incident, number, at, event, decision, actor, detail, hash)
 values (%(incident)s, %(number)s, %(at)s, %(event)s, %(decision)s, %(actor)s, %(detail)s, %(hash)s)
 
--- name: ask
--- "On conflict do nothing" is the promise that nobody is contacted twice for one step.
-insert into sends (incident, step, purpose, channel, recipient, name, address, language, body, due_at, deadline_at)
-values (%(incident)s, %(step)s, %(purpose)s, %(channel)s, %(recipient)s, %(name)s, %(address)s, %(language)s, %(body)s,
-        %(due_at)s, %(deadline_at)s)
-on conflict do nothing
-
--- name: withdraw
--- Notifications do not go on after the answer.
-update sends set state = 'withdrawn', finished_at = %(now)s
-where incident = %(incident)s and purpose = 'help' and state = 'waiting'
-returning channel
-
 -- name: due
 select id from incidents where wake_at <= %(now)s and id <> all(%(beside)s::bigint[]) order by danger desc, wake_at for update skip locked limit 1
 

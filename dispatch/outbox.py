@@ -10,21 +10,22 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from dispatch import measuring
 from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
-from dispatch.desk import Desk
 from dispatch.following import CHANGE, HELP
-from dispatch.incident import Unreached
+from dispatch.incident import Decision, Event, Unreached
+from dispatch.sends import FINAL, Outcome, Sends, sql
 from pingan import metrics
 from pingan.clock import Clock
-from pingan.database import LOST, Bell, Database, Queries
+from pingan.database import LOST, Bell
 from pingan.tasks import end
 
+__all__ = ["FINAL", "Outbox", "sql"]
+
 log = logging.getLogger(__name__)
-sql = Queries(__file__, "outbox.sql")
 
 AT_ONCE = 8
 """Requests under way at a time, per process and channel: a provider that hangs holds up its own channel alone."""
@@ -40,17 +41,18 @@ LONG_SECONDS = SEND_SECONDS + BEGIN_SECONDS
 
 NAP_SECONDS = 0.5
 
-FINAL = ("answered", "delivered", "failed", "abandoned", "withdrawn", "unanswered", "unclear")
-"""States of a send that nothing follows."""
+
+class Desk(Protocol):
+    """Who is told that somebody was not reached."""
+
+    async def act(self, incident_id: int, event: Event) -> Decision: ...
 
 
 class Outbox:
     """One process's share of the sending."""
 
-    def __init__(
-        self, database: Database, clock: Clock, desk: Desk, channels: Mapping[str, Channel], name: str
-    ) -> None:
-        self._database = database
+    def __init__(self, sends: Sends, clock: Clock, desk: Desk, channels: Mapping[str, Channel], name: str) -> None:
+        self._sends = sends
         self._clock = clock
         self._desk = desk
         self._channels = channels
@@ -69,7 +71,7 @@ class Outbox:
         try:
             while not recovering.done():
                 try:
-                    while await self._send_due():
+                    while await self.send_due():
                         pass
                 except LOST as error:
                     log.debug("the outbox waits for the database: %s", error)
@@ -83,12 +85,12 @@ class Outbox:
     async def _keep_recovering(self) -> None:
         while True:
             try:
-                await self._recover()
+                await self.recover()
             except LOST as error:
                 log.debug("the outbox cannot look what is unclear: %s", error)
             await asyncio.sleep(NAP_SECONDS)
 
-    async def _send_due(self) -> bool:
+    async def send_due(self) -> bool:
         """Begin what is due now, as far as each channel has room; whether there was any."""
         began = [await self._begin(channel) for channel in self._under_way]
         return any(began)
@@ -98,9 +100,7 @@ class Outbox:
         room = AT_ONCE - len(under_way)
         if room <= 0:
             return False
-        parameters = {"now": self._clock.now(), "worker": self._worker, "limit": room, "channels": [channel]}
-        async with self._database.transaction() as connection:
-            rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+        rows = await self._sends.claim(channel, self._clock.now(), self._worker, room)
         for row in rows:
             late = row["dialled_at"] - row["due_at"]
             metrics.show(metrics.SEND_LATE_SECONDS).labels(channel).observe(late.total_seconds())
@@ -165,30 +165,16 @@ class Outbox:
         result: str | None = None,
         due_at: datetime | None = None,
     ) -> None:
-        parameters = {
-            "send": row["id"],
-            "state": state,
-            "provider_id": provider_id,
-            "result": result,
-            "due_at": due_at,
-            "finished_at": self._clock.now() if state in FINAL else None,
-        }
-        async with self._database.connection() as connection:
-            settled = (await connection.execute(sql.settle, parameters)).rowcount == 1
+        finished_at = self._clock.now() if state in FINAL else None
+        settled = await self._sends.settle(row["id"], Outcome(state, result, provider_id, due_at, finished_at))
         if settled and state in FINAL:
             measuring.ended(row["channel"], state)
 
-    async def _recover(self) -> None:
+    async def recover(self) -> None:
         """Look up attempts that nobody finished. One that cannot be cleared up holds up no other."""
         now = self._clock.now()
-        parameters = {
-            "before": now - timedelta(seconds=UNCLEAR_SECONDS),
-            "long_before": now - timedelta(seconds=LONG_SECONDS),
-            "name": self._name,
-            "worker": self._worker,
-        }
-        async with self._database.connection() as connection:
-            rows = await (await connection.execute(sql.unclear, parameters)).fetchall()
+        before, long_before = now - timedelta(seconds=UNCLEAR_SECONDS), now - timedelta(seconds=LONG_SECONDS)
+        rows = await self._sends.unclear(before, long_before, self._name, self._worker)
         await asyncio.gather(*map(self._clear_up, rows))
 
     async def _clear_up(self, row: dict[str, Any]) -> None:
@@ -215,29 +201,23 @@ class Outbox:
 
     async def _conclude(self, row: dict[str, Any], candidates: Sequence[str], *, sent_again: bool) -> None:
         now = self._clock.now()
-        settled: dict[str, Any] = {"send": row["id"], "provider_id": None, "due_at": None, "finished_at": None}
         # Nothing was locked while the provider was asked: a key that is pressed must not wait for a lookup that hangs.
-        async with self._one_conclusion, self._database.transaction() as connection:
-            found = await connection.execute(sql.still_unclear, {"send": row["id"], "dialled_at": row["dialled_at"]})
-            incident = await found.fetchone()
-            if incident is None:
+        async with self._one_conclusion, self._sends.conclude(row["id"], row["dialled_at"]) as case:
+            if case is None:
                 return
             if sent_again:
-                told = {"state": "waiting", "result": "sent_again", "due_at": now}
-                await connection.execute(sql.settle, {**settled, **told})
+                await case.settle(Outcome("waiting", "sent_again", due_at=now))
                 return
             # Neighbours share a volunteer: a call to the same number may be another incident's, and that one is known.
-            unknown = await (await connection.execute(sql.unknown, {"ids": list(candidates)})).fetchone()
-            if unknown is not None:
-                told = {"state": "sent", "result": "found_by_lookup", "provider_id": unknown["id"]}
-                await connection.execute(sql.settle, {**settled, **told})
+            if found := await case.unknown(candidates):
+                await case.settle(Outcome("sent", "found_by_lookup", found))
                 return
             # Whoever has answered meanwhile has ended the calling: then nobody is called for it once more.
-            again = incident["danger"] and incident["calling"] and row["purpose"] == HELP and now < row["deadline_at"]
+            again = case.danger and case.calling and row["purpose"] == HELP and now < row["deadline_at"]
             if again:
-                await connection.execute(sql.repeat, {"send": row["id"], "now": now})
+                await case.repeat(now)
             result = "unknown_repeated" if again else "unknown_not_repeated"
-            await connection.execute(sql.settle, {**settled, "state": "unclear", "result": result, "finished_at": now})
+            await case.settle(Outcome("unclear", result, finished_at=now))
         measuring.ended(row["channel"], "unclear")
 
 

@@ -1,3 +1,16 @@
+-- name: ask
+-- "On conflict do nothing" is the promise that nobody is contacted twice for one step.
+insert into sends (incident, step, purpose, channel, recipient, name, address, language, body, due_at, deadline_at)
+values (%(incident)s, %(step)s, %(purpose)s, %(channel)s, %(recipient)s, %(name)s, %(address)s, %(language)s, %(body)s,
+        %(due_at)s, %(deadline_at)s)
+on conflict do nothing
+
+-- name: withdraw
+-- Notifications do not go on after the answer.
+update sends set state = 'withdrawn', finished_at = %(now)s
+where incident = %(incident)s and purpose = 'help' and state = 'waiting'
+returning channel
+
 -- name: claim
 -- "About to send" is recorded before the request, so that nothing is sent twice without our knowing. One attempt at a
 -- time for each number: what is unclear is looked up by number and time, and must not be taken for somebody else's.

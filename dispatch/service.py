@@ -9,6 +9,7 @@ import sys
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from dispatch.anchoring import keep_anchoring
 from dispatch.channels import Absent, Channel
 from dispatch.channels.device.send import DeviceChannel
 from dispatch.channels.twilio import TwilioSettings
@@ -19,6 +20,7 @@ from dispatch.desk import Desk, StuckAlarm, StuckIncident
 from dispatch.measuring import keep_looking, keep_looking_at_devices
 from dispatch.outbox import Outbox
 from dispatch.self_test import keep_testing
+from dispatch.sends import SendsTable
 from pingan import process
 from pingan.clock import Clock
 from pingan.database import LOST, Bell
@@ -152,7 +154,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     device = DeviceChannel(settings, this.state)
     channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
     desk = Desk(this.database, this.clock)
-    outbox = Outbox(this.database, this.clock, desk, channels, settings.name)
+    outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name)
     alarms = this.listener.bell("alarm", "clock")
     silences = this.listener.bell("alarm", "clock")
     changes = this.listener.bell("incident", "clock")
@@ -160,6 +162,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     telling = this.listener.bell("device_config", "self_test", "clock")
     questions = this.listener.bell("asking", "clock")
     tests = this.listener.bell("clock")
+    days = this.listener.bell("clock")
     configuring = Configuring(settings, this.database, this.clock, zone)
     await this.run(
         device.run,
@@ -168,6 +171,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),
         lambda: configuring.run(telling, questions),
+        lambda: keep_anchoring(this.database, this.clock, days, zone),
         lambda: keep_testing(this.database, this.clock, tests, zone),
         lambda: keep_looking(this.database, this.clock),
         lambda: keep_looking_at_devices(this.database),

@@ -22,6 +22,7 @@ from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.desk import Desk
 from dispatch.outbox import Outbox
+from dispatch.sends import SendsTable
 from dispatch.service import alarm_clock, intake, losses
 from pingan import problem
 from pingan.clock import DrivenClock
@@ -128,7 +129,7 @@ class Room:
     def start(self, name: str = "dispatch-1") -> None:
         """Start the three loops, as `pingan dispatch` does."""
         alarms, changes, sends, silences = self.bells
-        outbox = Outbox(self.database, self.clock, self.desk, self.channels, name)
+        outbox = Outbox(SendsTable(self.database), self.clock, self.desk, self.channels, name)
         loops: dict[str, Callable[[], Any]] = {
             "intake": lambda: intake(self.desk, self.clock, alarms),
             "losses": lambda: losses(self.desk, silences),

@@ -15,7 +15,8 @@ from dispatch.channels import Channel, Send, Unclear
 from dispatch.desk import ACTS_AT_ONCE, ALARMS_AT_ONCE, Desk, StuckAlarm
 from dispatch.journal import broken_at
 from dispatch.outbox import Outbox
-from dispatch.outbox import sql as outbox_sql
+from dispatch.sends import SendsTable
+from dispatch.sends import sql as outbox_sql
 from dispatch.views import sql as views_sql
 from pingan.clock import DrivenClock
 from pingan.database import Database
@@ -349,7 +350,7 @@ async def test_an_attempt_whose_process_slept_before_it_began_is_left_to_whoever
         await this.stop()
         this.pass_seconds(10)
         assert await this.desk.wake_due()
-        slept = Outbox(database, driven, this.desk, this.channels, "dispatch-2")
+        slept = Outbox(SendsTable(database), driven, this.desk, this.channels, "dispatch-2")
         async with database.transaction() as connection:
             sends = await (await connection.execute(outbox_sql.claim, CLAIM | {"now": driven.now()})).fetchall()
         this.pass_seconds(13)

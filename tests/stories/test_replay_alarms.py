@@ -22,9 +22,10 @@ from device_sim import recordings
 from device_sim.access import Access, Clock, Device, Mqtt
 from device_sim.recordings import Recording
 from device_sim.replay import replay_together
-from dispatch.channels import Absent
+from dispatch.channels import CHANNELS, Absent
 from dispatch.desk import Desk
 from dispatch.outbox import Outbox
+from dispatch.sends import SendsTable
 from dispatch.service import alarm_clock, intake, losses
 from ingest.bridge import ALARM, TELEMETRY, House
 from pingan.clock import DrivenClock, to_ms
@@ -84,7 +85,7 @@ async def dispatching(url: str, clock: DrivenClock) -> AsyncIterator[None]:
 
     listener.subscribe("clock", hear)
     absent = Absent("nobody is there")
-    outbox = Outbox(database, clock, desk, {"device": absent, "twilio_voice": absent, "twilio_sms": absent}, "dispatch")
+    outbox = Outbox(SendsTable(database), clock, desk, dict.fromkeys(CHANNELS, absent), "dispatch")
     work = [
         listener.run(),
         intake(desk, clock, listener.bell("alarm", "clock")),

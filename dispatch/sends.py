@@ -1,0 +1,151 @@
+"""The rows of the outbox, as whoever sends them sees them: a contract, and PostgreSQL that keeps it.
+
+A second implementation, in memory, stands in tests/simulation; one suite holds both
+(tests/integration/test_sends_contract.py). Whatever is asked here is over when it returns: it has been committed.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from psycopg.types.json import Jsonb
+
+from dispatch.following import Row
+from pingan.database import Connection, Database, Queries
+
+sql = Queries(__file__, "outbox.sql")
+
+FINAL = ("answered", "delivered", "failed", "abandoned", "withdrawn", "unanswered", "unclear")
+"""States of a send that nothing follows."""
+
+
+class Outcome(NamedTuple):
+    """What became of one attempt."""
+
+    state: str
+    result: str | None = None
+    provider_id: str | None = None
+    due_at: datetime | None = None
+    """When it is tried again, of one that waits."""
+    finished_at: datetime | None = None
+
+
+class Case(Protocol):
+    """An attempt whose outcome nobody recorded, held until it is concluded: nobody else concludes it meanwhile."""
+
+    @property
+    def danger(self) -> bool: ...
+
+    @property
+    def calling(self) -> bool:
+        """Whether its incident still asks people."""
+        ...
+
+    async def unknown(self, ids: Sequence[str]) -> str | None:
+        """Of these ids of the provider, the first that belongs to no send that we know of."""
+        ...
+
+    async def repeat(self, now: datetime) -> None:
+        """Send it once more, as a declared repeat."""
+        ...
+
+    async def settle(self, outcome: Outcome) -> None: ...
+
+
+class Sends(Protocol):
+    """What the outbox asks of its rows. A row has the columns of the table `sends`. Any of these raises one of LOST
+    while the rows are out of reach."""
+
+    async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+        """At most `limit` rows of what is due, dangers first: from here on each says that it is about to be sent."""
+        ...
+
+    async def settle(self, send: int, outcome: Outcome) -> bool:
+        """Record the end of an attempt; whether it was still ours to end."""
+        ...
+
+    async def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
+        """Attempts begun before then whose outcome nobody recorded, dangers first: of this process's own name, but of
+        an earlier life, or begun so long before that they are nobody's.
+        """
+        ...
+
+    def conclude(self, send: int, dialled_at: datetime) -> AbstractAsyncContextManager[Case | None]:
+        """Hold this attempt; None if it has become clear since. Committed on leaving, undone on an error."""
+        ...
+
+    async def progress(self, send: int, outcome: Outcome) -> bool:
+        """What the provider says later; whether it was recorded. A late word never goes behind a final one."""
+        ...
+
+
+class SendsTable:
+    """The rows in PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+        parameters = {"now": now, "worker": worker, "limit": limit, "channels": [channel]}
+        async with self._database.transaction() as connection:
+            return await (await connection.execute(sql.claim, parameters)).fetchall()
+
+    async def settle(self, send: int, outcome: Outcome) -> bool:
+        async with self._database.connection() as connection:
+            return await _settle(connection, send, outcome)
+
+    async def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
+        parameters = {"before": before, "long_before": long_before, "name": name, "worker": worker}
+        async with self._database.connection() as connection:
+            return await (await connection.execute(sql.unclear, parameters)).fetchall()
+
+    @contextlib.asynccontextmanager
+    async def conclude(self, send: int, dialled_at: datetime) -> AsyncIterator["_Held | None"]:
+        async with self._database.transaction() as connection:
+            found = await connection.execute(sql.still_unclear, {"send": send, "dialled_at": dialled_at})
+            incident = await found.fetchone()
+            yield _Held(connection, send, incident["danger"], incident["calling"]) if incident else None
+
+    async def progress(self, send: int, outcome: Outcome) -> bool:
+        parameters = {
+            "send": send, "state": outcome.state, "result": outcome.result, "provider_id": outcome.provider_id,
+            "final": list(FINAL), "now": outcome.finished_at,
+        }  # fmt: skip
+        async with self._database.connection() as connection:
+            return (await connection.execute(sql.progress, parameters)).rowcount == 1
+
+
+class _Held:
+    def __init__(self, connection: Connection, send: int, danger: bool, calling: bool) -> None:
+        self._connection, self._send = connection, send
+        self.danger, self.calling = danger, calling
+
+    async def unknown(self, ids: Sequence[str]) -> str | None:
+        row = await (await self._connection.execute(sql.unknown, {"ids": list(ids)})).fetchone()
+        return row["id"] if row else None
+
+    async def repeat(self, now: datetime) -> None:
+        await self._connection.execute(sql.repeat, {"send": self._send, "now": now})
+
+    async def settle(self, outcome: Outcome) -> None:
+        await _settle(self._connection, self._send, outcome)
+
+
+async def _settle(connection: Connection, send: int, outcome: Outcome) -> bool:
+    return (await connection.execute(sql.settle, {"send": send, **outcome._asdict()})).rowcount == 1
+
+
+async def add(connection: Connection, incident_id: int, rows: Sequence[Row]) -> None:
+    """What follows from a decision is to be sent, by the transaction that decides it. What is there already stays."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            sql.ask, [{**row._asdict(), "incident": incident_id, "body": Jsonb(row.body)} for row in rows]
+        )
+
+
+async def withdraw(connection: Connection, incident_id: int, now: datetime) -> tuple[str, ...]:
+    """Somebody has answered: what asks for help and has not begun is never sent; the channels of what was not."""
+    over = await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
+    return tuple([row["channel"] async for row in over])
