@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import given, settings
@@ -438,9 +439,10 @@ async def test_the_machines(database: Database, driven: DrivenClock, tmp_path: P
     assert (elsewhere["processes"], elsewhere["logs"], elsewhere["disk"]) == ([], [], None)
 
 
-@pytest.fixture
-async def web(postgres_url: str) -> AsyncIterator[Site]:
-    async with site(postgres_url) as one:
+@pytest.fixture(scope="module")
+async def web(shared_url: str) -> AsyncIterator[Site]:
+    """Who asks for figures changes nothing."""
+    async with site(shared_url) as one:
         await one.furnish()
         now = one.process.clock.now()
         async with one.process.database.connection() as connection:
@@ -448,6 +450,12 @@ async def web(postgres_url: str) -> AsyncIterator[Site]:
             late = Call(now - timedelta(hours=2), home="H003", answer=200, reason="陈秀英 was on the other line")
             await put(connection, [late])
         yield one
+
+
+@pytest.fixture(scope="module")
+async def supervisor(web: Site) -> AsyncIterator[httpx.AsyncClient]:
+    async with await web.signed_in("supervisor") as client:
+        yield client
 
 
 async def test_machines_get_the_same_numbers_by_the_api(web: Site) -> None:
@@ -482,20 +490,16 @@ async def test_who_is_bound_to_an_area_gets_its_people_alone(web: Site) -> None:
     ["days=0", "days=367", "days=x", "days=²", "days=-1", "first=2026-13-01", "first=yesterday", "last=0001-01-01",
      "area=9", "first=2026-02-02&last=2026-02-01", "first=2020-01-01&last=2026-01-01", "first=2999-01-01", "area=%00"],
 )  # fmt: skip
-async def test_a_period_that_cannot_be_is_refused_in_words(web: Site, query: str) -> None:
-    client = await web.signed_in("supervisor")
-    async with client:
-        for path in ("/figures", "/figures/days.csv", "/api/v1/figures"):
-            answer = await client.get(f"{path}?{query}")
-            assert answer.status_code == 422, path
-        assert "trace" not in answer.text.lower()
+async def test_a_period_that_cannot_be_is_refused_in_words(supervisor: httpx.AsyncClient, query: str) -> None:
+    for path in ("/figures", "/figures/days.csv", "/api/v1/figures"):
+        answer = await supervisor.get(f"{path}?{query}")
+        assert answer.status_code == 422, path
+    assert "trace" not in answer.text.lower()
 
 
-async def test_the_days_as_a_file_that_a_spreadsheet_opens(web: Site) -> None:
-    client = await web.signed_in("supervisor")
-    async with client:
-        answer = await client.get("/figures/days.csv?days=7", headers={"accept-language": "zh"})
-        shown = (await client.get("/api/v1/figures?days=7")).json()["people"]["days"]
+async def test_the_days_as_a_file_that_a_spreadsheet_opens(supervisor: httpx.AsyncClient) -> None:
+    answer = await supervisor.get("/figures/days.csv?days=7", headers={"accept-language": "zh"})
+    shown = (await supervisor.get("/api/v1/figures?days=7")).json()["people"]["days"]
     assert answer.content.startswith(b"\xef\xbb\xbf")
     assert 'filename="pingan-figures-' in answer.headers["content-disposition"]
     head, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
