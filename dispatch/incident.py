@@ -182,6 +182,8 @@ class Raised(msgspec.Struct, frozen=True, tag="raised", omit_defaults=True):
     own: bool = False
     manned: bool = True
     """Whether a console is live, that can be seen and heard."""
+    alarm: str | None = None
+    """The alarm's id: by it the journal shows that each rang once."""
 
 
 class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):

@@ -21,6 +21,7 @@ COMMANDS = {
     "shadow": ("alerting.shadow_command", "main", "versions of detectors: try one in shadow, compare, promote"),
     "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
     "suggestions": ("dispatch.learning_command", "main", "what closures suggest, and how often alarms were false"),
+    "audit": ("dispatch.audit_command", "main", "whether every press became one incident that a person took"),
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "codec": ("ingest.try_codec", "main", "try: what a device's or a gateway's message becomes, or why not"),
     "register": ("care.commands", "main", "the register: import, export, sample"),
@@ -35,7 +36,9 @@ COMMANDS = {
     "sim": ("device_sim.cli", "main", "the simulated neighbourhood: run, press, phones, replay"),
 }
 
-TYPED_BY_PEOPLE = ("migrate", "register", "export", "erase", "receiver", "suggestions", "sim", "device", "ca", "shadow")
+TYPED_BY_PEOPLE = (
+    "migrate", "register", "export", "erase", "receiver", "audit", "suggestions", "sim", "device", "ca", "shadow",
+)  # fmt: skip
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 
 

@@ -32,6 +32,7 @@ PURE = (
     "pingan/journal.py",
     "pingan/messages.py",
     "pingan/times.py",
+    "dispatch/auditing.py",
     "dispatch/following.py",
     "dispatch/grouping.py",
     "dispatch/incident.py",

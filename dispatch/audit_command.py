@@ -1,0 +1,172 @@
+"""`pingan audit`: whether every press became one alarm on one incident that a person took, by what was written.
+
+It reads the archive, the alarms, the incidents, their journals and the anchors, and writes nothing.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from dispatch.anchoring import sql
+from dispatch.audit_words import WORDS
+from dispatch.auditing import QUIET, Finding, anchor_hash, findings
+from dispatch.policy import TECHNICAL
+from pingan.clock import SystemClock
+from pingan.database import LOST, Connection, Database
+from pingan.local.words import say, words
+from pingan.messages import reported_alarm_id
+from pingan.settings import Common, SettingsError, load
+
+DAYS = 31
+ROWS = 500
+"""Incidents read at a time."""
+NAMED_MAX = 200
+"""Of what contradicts itself so many are named; all are counted."""
+ARCHIVED = timedelta(minutes=5)
+TAKEN = timedelta(minutes=1)
+
+
+async def audit(connection: Connection, since: datetime, until: datetime, now: datetime) -> dict[str, Any]:
+    """What was looked at, and each contradiction by name. `until` is excluded."""
+    period = {"since": since, "until": until}
+    counts = await (await connection.execute(sql.counts, period)).fetchone()
+    looked = Counter(counts or {})
+    found: list[Finding] = []
+    async for one in _presses(connection, {**period, "rows": NAMED_MAX, "archived": now - ARCHIVED}):
+        found.append(one)
+    quiet = [*QUIET, *TECHNICAL]
+    taken = {**period, "rows": NAMED_MAX, "taken": now - TAKEN, "quiet": quiet, "answers": []}
+    for row in await (await connection.execute(sql.dangers_without_incident, taken)).fetchall():
+        found.append(
+            Finding("danger_without_incident", f"alarm {row['id']}", f"{row['kind']} {row['home'] or row['device']}")
+        )
+    async for row, entries, alarms in _incidents(connection, period):
+        looked.update(incidents=1, entries=len(entries), stamps=sum(row[f"t{n}"] is not None for n in range(10)))
+        looked["taken_by_a_person"] += bool(row["t3"] or row["t5"])
+        for alarm in alarms:
+            event = alarm["evidence"].get("event")
+            if alarm["evidence"].get("source") == "reported" and event and alarm["device"]:
+                looked["derived_again"] += 1
+                if reported_alarm_id(alarm["device"], event) != alarm["id"]:
+                    found.append(Finding("alarm_id_differs", f"alarm {alarm['id']}", f"{alarm['device']} {event}"))
+        found += findings(row, entries, alarms)
+    anchors, newest, wrong = await _anchors(connection)
+    looked["anchors"] = anchors
+    found += wrong
+    return {
+        "since": since, "until": until, "looked_at": dict(looked), "newest_anchor": newest,
+        "findings": [one._asdict() for one in found],
+    }  # fmt: skip
+
+
+async def _presses(connection: Connection, parameters: dict[str, Any]) -> AsyncIterator[Finding]:
+    for row in await (await connection.execute(sql.presses_without_alarm, parameters)).fetchall():
+        yield Finding("press_without_alarm", row["device"], f"{row['event']} {row['received_at']:%Y-%m-%d %H:%M:%S}")
+    for row in await (await connection.execute(sql.alarms_without_press, parameters)).fetchall():
+        yield Finding("alarm_without_press", f"alarm {row['id']}", f"{row['device']} {row['event']}")
+
+
+async def _incidents(
+    connection: Connection, period: dict[str, Any]
+) -> AsyncIterator[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]:
+    after = 0
+    while rows := await (await connection.execute(sql.incidents, {**period, "after": after, "rows": ROWS})).fetchall():
+        these = {"incidents": [row["id"] for row in rows]}
+        journals = await (await connection.execute(sql.journals, these)).fetchall()
+        alarms = await (await connection.execute(sql.alarms_of, these)).fetchall()
+        for row in rows:
+            mine = row["id"]
+            yield row, [e for e in journals if e["incident"] == mine], [a for a in alarms if a["incident"] == mine]
+        after = rows[-1]["id"]
+
+
+async def _anchors(connection: Connection) -> tuple[int, str | None, list[Finding]]:
+    """How many there are, the newest, and what of them is not as it was written."""
+    found: list[Finding] = []
+    before, count = b"", 0
+    for anchor in await (await connection.execute(sql.anchors)).fetchall():
+        count += 1
+        heads = await (await connection.execute(sql.heads, {"anchor": anchor["number"]})).fetchall()
+        where = f"anchor {anchor['number']}"
+        if anchor["number"] != count:
+            found.append(Finding("anchor_missing", where, f"expected {count}"))
+        if anchor_hash(before, ((h["incident"], h["number"], h["hash"]) for h in heads)) != anchor["hash"]:
+            found.append(Finding("anchor_broken", where))
+        for head in heads:
+            if head["written"] != head["hash"]:
+                name = "journal_gone" if head["written"] is None else "journal_rewritten"
+                found.append(Finding(name, f"incident {head['incident']}", f"{where}, entry {head['number']}"))
+        before = anchor["hash"]
+    return count, before.hex() or None, found
+
+
+def main(argv: list[str]) -> int:
+    """0: nothing contradicts itself. 1: something does, or it could not be looked at. 2: the command is wrong."""
+    parser = argparse.ArgumentParser(prog="pingan audit", description=_t("about"))
+    parser.add_argument("--since", type=_moment, help=_t("since", days=DAYS))
+    parser.add_argument("--until", type=_moment, help=_t("until"))
+    parser.add_argument("--anchor", help=_t("anchor"))
+    parser.add_argument("--json", action="store_true", help=_t("json"))
+    arguments = parser.parse_args(argv)
+    now = SystemClock().now()
+    until = arguments.until or now
+    since = arguments.since or until - timedelta(days=DAYS)
+    try:
+        told = asyncio.run(_look(load(Common).database_url, since, until, now))
+    except SettingsError as error:
+        return _complain(str(error))
+    except LOST as error:
+        return _complain(_t("no_database", error=str(error).strip() or type(error).__name__))
+    if arguments.anchor and arguments.anchor not in told["anchors"]:
+        told["findings"].append(Finding("anchor_unknown", arguments.anchor)._asdict())
+    del told["anchors"]
+    if arguments.json:
+        say(msgspec.json.encode(told).decode())
+    else:
+        _tell(told)
+    return 1 if told["findings"] else 0
+
+
+async def _look(url: str, since: datetime, until: datetime, now: datetime) -> dict[str, Any]:
+    database = Database(url, connections=1, application="pingan audit")
+    await database.open()
+    try:
+        async with database.transaction() as connection:
+            # One moment of all: what is written meanwhile contradicts nothing.
+            await connection.execute("set transaction isolation level repeatable read, read only")
+            told = await audit(connection, since, until, now)
+            rows = await (await connection.execute(sql.anchors)).fetchall()
+            return {**told, "anchors": {row["hash"].hex() for row in rows}}
+    finally:
+        await database.close()
+
+
+def _tell(told: dict[str, Any]) -> None:
+    say(_t("looked", since=f"{told['since']:%Y-%m-%d %H:%M}", until=f"{told['until']:%Y-%m-%d %H:%M}"))
+    for name, count in told["looked_at"].items():
+        say(_t("count", name=_t(name), count=count))
+    if told["newest_anchor"]:
+        say(_t("newest", hash=told["newest_anchor"]))
+    for one in told["findings"][:NAMED_MAX]:
+        say(_t("finding", name=_t(one["name"]), where=one["where"], what=one["what"]))
+    say(_t("found", n=len(told["findings"])) if told["findings"] else _t("whole"))
+
+
+def _moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.astimezone().astimezone(UTC)
+
+
+def _t(key: str, **values: Any) -> str:
+    return words(key, WORDS, **values)
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"pingan audit: {text}\n")
+    return 1
