@@ -7,7 +7,7 @@ what is to be sent, in one transaction. Two who act at once are put in order by 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -16,10 +16,10 @@ from psycopg.types.json import Jsonb
 
 from dispatch import asking, following, measuring, self_test, sends, silence
 from dispatch import incident as core
+from dispatch.acting import NOBODY_KNOWN, Act, Entry, chain, happen
 from dispatch.grouping import CAUSES as HELD
 from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, devices_of, joined
 from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, State
-from dispatch.journal import entry_hash
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
 from pingan.clock import Clock
 from pingan.database import LOST, Connection, Database, Queries
@@ -37,8 +37,6 @@ ALARMS_AT_ONCE = 50
 ACTS_AT_ONCE = 5
 """And of these what does not merely press again: fifty calls and falls of one home, in turn, took 0.36 s. So much of
 each home that is served stands before a new press."""
-
-NOBODY_KNOWN = "system"
 
 RESTORE_OF = dict(zip(HELD, RESTORES, strict=True))
 OTHER = "fault_restored"
@@ -78,23 +76,6 @@ class StuckIncident(Exception):
         self.incident = incident
 
 
-class Act(NamedTuple):
-    """What was decided on what there was, and the channels of what was withdrawn for it."""
-
-    before: Incident
-    decision: Decision
-    withdrawn: tuple[str, ...] = ()
-
-
-class Entry(NamedTuple):
-    """What the journal keeps of one event: its name, what was decided, who did it, and what it told."""
-
-    event: str
-    decision: Decision
-    actor: str
-    detail: dict[str, Any]
-
-
 class Desk:
     """Acts on incidents. Holds no state of its own: any number of them may work side by side."""
 
@@ -104,15 +85,36 @@ class Desk:
         self._policies = policies()
         measuring.show()
 
-    async def act(self, incident_id: int, event: Event) -> Decision:
-        """Let `event` happen to an incident. NoIncident if there is none. A refusal is an answer: see the decision."""
+    async def act(
+        self, incident_id: int, event: Event, *, once: str | None = None, send: Sequence[following.Row] = ()
+    ) -> Decision:
+        """Let `event` happen to an incident. NoIncident if there is none. A refusal is an answer: see the decision.
+
+        `once`: what the provider's word is known by. Of one that comes again nothing follows: HEARD_ALREADY. `send`:
+        rows of the outbox beside those that follow from the decision.
+        """
         async with self._database.transaction() as connection:
+            if once is not None and not await self._first(connection, once):
+                return Decision(HEARD_ALREADY, await self._read(connection, incident_id))
             act = await self._act(connection, incident_id, event)
+            if send:
+                await sends.add(connection, incident_id, send)
         # Only here: neither an alarm nor a deadline sets a stamp after t1, or withdraws a call.
         measuring.happened(act.before, act.decision.incident)
         for channel in act.withdrawn:
             measuring.ended(channel, "withdrawn")
         return act.decision
+
+    async def _first(self, connection: Connection, key: str) -> bool:
+        """Whether it is heard for the first time. Who tells it at the same moment waits for this transaction's end."""
+        told = await connection.execute(sql.heard_once, {"key": key, "now": self._clock.now()})
+        return told.rowcount == 1
+
+    async def _read(self, connection: Connection, incident_id: int) -> Incident:
+        row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
+        if row is None:
+            raise NoIncident(incident_id)
+        return msgspec.convert(row["body"], Incident)
 
     async def open(self, home: str, cause: str, operator: str, name: str, area: str | None = None) -> int:
         """An operator opens an incident for a caller, or raises the open one again; the incident's number.
@@ -508,15 +510,8 @@ class Desk:
         now = self._clock.now()
         named = [event.home for event, _ in events if isinstance(event, core.Identify)]
         people = await self._people(connection, named[-1] if named else incident.home)
-        acts: list[Act] = []
-        entries: list[Entry] = []
-        for event, actor in events:
-            decision = core.decide(incident, event, people, now)
-            acts.append(Act(incident, decision))
-            incident = decision.incident
-            if decision.refused and isinstance(event, core.Due | core.Shown):
-                continue  # a timer or a screen that came too late is no act of anyone
-            entries.append(Entry(core.tag(event), decision, actor or _actor(event), _detail(event)))
+        acts, entries = happen(incident, events, people, now)
+        incident = acts[-1].decision.incident
         if incident is not before:
             await connection.execute(sql.save, {**self._row(incident), "incident": incident_id})
         await self._write(connection, incident_id, entries, now)
@@ -532,14 +527,10 @@ class Desk:
         withdrawn: tuple[str, ...] = ()
         if decision.stop_calling:
             withdrawn = await sends.withdraw(connection, incident_id, now)
-        after, rows = decision.incident, []
-        if decision.asks or decision.tell:
-            home = await self._home(connection, after.home) or {}
-            rows += following.asks(decision, home, now)
-        if decision.tell:
-            rows += following.changes(after, decision.tell, await self._people(connection, after.home), home, now)
-        if decision.stage:
-            rows += following.stages(after, decision.stage, now)
+        after = decision.incident
+        home = await self._home(connection, after.home) if decision.asks or decision.tell else None
+        people = await self._people(connection, after.home) if decision.tell else ()
+        rows = following.follows(decision, home or {}, people, now)
         if rows:
             await sends.add(connection, incident_id, rows)
         return withdrawn
@@ -550,21 +541,7 @@ class Desk:
             return
         last = await (await connection.execute(sql.last_entry, {"incident": incident_id})).fetchone()
         number, before = (last["number"], last["hash"]) if last else (0, b"")
-        rows = []
-        for event, decision, actor, told in entries:
-            detail = dict(told)
-            if decision.asks:
-                detail |= {"asked": [ask.person.name for ask in decision.asks], "step": decision.incident.step}
-            if decision.who:
-                detail["who"] = decision.who
-            number += 1
-            before = entry_hash(before, incident_id, number, now, event, decision.name, actor, detail)
-            rows.append(
-                {
-                    "incident": incident_id, "number": number, "at": now, "event": event, "decision": decision.name,
-                    "actor": actor, "detail": Jsonb(detail), "hash": before,
-                }
-            )  # fmt: skip
+        rows = [{**row, "detail": Jsonb(row["detail"])} for row in chain(incident_id, number, before, entries, now)]
         async with connection.cursor() as cursor:
             await cursor.executemany(sql.write, rows)
 
@@ -631,15 +608,6 @@ def _pressed_again(before: dict[str, Any], alarm: dict[str, Any]) -> bool:
     return same and plain and said and alarm["device"] is not None
 
 
-def _detail(event: Event) -> dict[str, Any]:
-    """What the event told, for the journal."""
-    told = msgspec.to_builtins(event)
-    detail = {key: value for key, value in told.items() if key != "type" and value is not None}
-    if isinstance(event, core.Identify):
-        detail["policy"] = event.policy.name  # its text stands in the incident
-    return detail
-
-
 def _caller(evidence: dict[str, Any]) -> Caller | None:
     return msgspec.convert(evidence["caller"], Caller) if evidence.get("caller") else None
 
@@ -648,20 +616,3 @@ def _count(acts: Iterable[Act]) -> None:
     """Acts of no person that have been committed: what closed by itself is counted, too."""
     for act in acts:
         measuring.happened(act.before, act.decision.incident)
-
-
-def _actor(event: Event) -> str:
-    """Who did it, for the journal."""
-    match event:
-        case core.Answer() | core.Contact() | core.NoContact() | core.Assign() | core.Close() | core.Identify():
-            return event.name
-        case core.Accept(helper=helper) | core.Proven(helper=helper):
-            return helper.name
-        case core.Moving(helper=helper, reported_by=by) | core.OnScene(helper=helper, reported_by=by):
-            return by or (helper.name if helper else NOBODY_KNOWN)
-        case core.Safe(by=by) | core.Note(by=by) | core.Connected(by=by) | core.MoreHelp(by=by) | core.Changed(by=by):
-            return by
-        case core.Decline() | core.Unreached() | core.Resigned() | core.Confirmed():
-            return event.person
-        case _:
-            return NOBODY_KNOWN

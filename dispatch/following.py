@@ -51,6 +51,16 @@ def card(incident: Incident, home: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def follows(decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
+    """All that is to be sent. `home` is needed where somebody is asked or told, `people` where somebody is told."""
+    rows = asks(decision, home, now) if decision.asks else []
+    if decision.tell:
+        rows += changes(decision.incident, decision.tell, people, home, now)
+    if decision.stage:
+        rows += stages(decision.incident, decision.stage, now)
+    return rows
+
+
 def asks(decision: Decision, home: Mapping[str, Any], now: datetime) -> list[Row]:
     """Everybody who is asked now, through each channel that reaches them."""
     body = card(decision.incident, home)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any, Literal, NamedTuple
 
-from dispatch.desk import NOBODY_KNOWN
+from dispatch.acting import NOBODY_KNOWN
 
 from .language import Say, known, named, say
 from .telephone import read_aloud
