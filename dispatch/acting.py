@@ -91,5 +91,7 @@ def actor(event: Event) -> str:
             return by
         case core.Decline() | core.Unreached() | core.Resigned() | core.Confirmed():
             return event.person
+        case core.Bridged(by=by, person=person):
+            return by or person
         case _:
             return NOBODY_KNOWN

@@ -14,7 +14,7 @@ import msgspec
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from dispatch import asking, following, measuring, self_test, sends, silence
+from dispatch import asking, following, heard, measuring, self_test, sends, silence
 from dispatch import incident as core
 from dispatch.acting import NOBODY_KNOWN, Act, Entry, chain, happen
 from dispatch.grouping import CAUSES as HELD
@@ -37,6 +37,9 @@ ALARMS_AT_ONCE = 50
 ACTS_AT_ONCE = 5
 """And of these what does not merely press again: fifty calls and falls of one home, in turn, took 0.36 s. So much of
 each home that is served stands before a new press."""
+
+HEARD_ALREADY = "heard_already"
+"""In place of a decision, where the telephone provider tells again what has been acted on."""
 
 RESTORE_OF = dict(zip(HELD, RESTORES, strict=True))
 OTHER = "fault_restored"
@@ -94,7 +97,7 @@ class Desk:
         rows of the outbox beside those that follow from the decision.
         """
         async with self._database.transaction() as connection:
-            if once is not None and not await self._first(connection, once):
+            if once is not None and not await heard.first(connection, once, self._clock.now()):
                 return Decision(HEARD_ALREADY, await self._read(connection, incident_id))
             act = await self._act(connection, incident_id, event)
             if send:
@@ -104,11 +107,6 @@ class Desk:
         for channel in act.withdrawn:
             measuring.ended(channel, "withdrawn")
         return act.decision
-
-    async def _first(self, connection: Connection, key: str) -> bool:
-        """Whether it is heard for the first time. Who tells it at the same moment waits for this transaction's end."""
-        told = await connection.execute(sql.heard_once, {"key": key, "now": self._clock.now()})
-        return told.rowcount == 1
 
     async def _read(self, connection: Connection, incident_id: int) -> Incident:
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()

@@ -29,6 +29,9 @@ PROOF_SECONDS = 120
 DESK = "desk"
 """Who was not reached when nobody takes the desk's own telephone."""
 
+HOME = "home"
+"""Whose telephone it is, where that is the home's own."""
+
 PRESSES_KEPT = 20
 """How many of an incident's newest presses are told each stage."""
 
@@ -371,10 +374,19 @@ class Connected(msgspec.Struct, frozen=True, tag="connected"):
     by: str
 
 
+class Bridged(msgspec.Struct, frozen=True, tag="bridged"):
+    """The desk, the home and whoever goes speak on one line of ordinary telephones: who was rung, came and left."""
+
+    what: Literal["asked", "rung", "joined", "left"]
+    person: str
+    """DESK, HOME, or the id of whoever goes."""
+    by: str = ""
+
+
 Event = (
     Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
     | Unreached | Moving | OnScene | Safe | Close | Note | Joined | Identify | Connected | ResidentAsked | Withdrawn
-    | Proven | Resigned | MoreHelp | Changed | Confirmed
+    | Proven | Resigned | MoreHelp | Changed | Confirmed | Bridged
 )  # fmt: skip
 
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
@@ -407,6 +419,7 @@ close              close        close        close        close        close    
 note               record       record       record       record       record       record       record
 identify           identify     identify     identify     identify     identify     identify     too_late
 connected          record       record       record       record       record       record       record
+bridged            record       record       record       record       record       record       record
 """
 
 

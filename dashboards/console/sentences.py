@@ -127,6 +127,8 @@ class Teller:
             return "journal.restored_many"
         if one["event"] == "resident_asked":
             return f"journal.resident_asked_{_asked(one['detail'])}"
+        if one["event"] == "bridged":
+            return f"journal.bridged_{one['detail']['what']}"
         if decision == "recorded":
             return "journal.change_noted" if one["event"] == "changed" else f"journal.{one['event']}"
         if decision == "opened" and one["detail"].get("by"):

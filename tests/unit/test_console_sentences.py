@@ -49,6 +49,8 @@ EVENTS: tuple[core.Event, ...] = (
     core.Close("a", "王芳", "sos", "accidental", 99, positive="seen_well"),
     core.Identify("a", "王芳", "H1", "陈秀英", policies()["danger"]),
     core.Identify("a", "王芳", "H2", "林海", policies()["danger"]),
+    core.Bridged("asked", "C1", "王芳"), core.Bridged("rung", "C1"), core.Bridged("joined", "C1"),
+    core.Bridged("left", "C1"),
 )  # fmt: skip
 
 

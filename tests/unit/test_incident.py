@@ -92,6 +92,7 @@ EVENTS: list[core.Event] = [
     core.MoreHelp("李梅"),
     core.Changed("陈", "she is on the stairs"),
     core.Confirmed("C1", 1),
+    core.Bridged("joined", core.HOME),
 ]
 
 
