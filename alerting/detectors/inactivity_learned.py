@@ -62,6 +62,8 @@ BLOCK_MS = DAY_MS // BLOCKS
 BIN_MS = 180_000
 """Movements of a place within three minutes count as one: how often a sensor repeats itself is no matter, how long one
 moves there is."""
+BINS_KEPT = LATE_MS // BIN_MS + 2
+"""So many of these three minutes a late movement may be made in: of each it is known whether it has counted."""
 DAY_MAX = 65_535
 """Of days since 1970: two bytes."""
 GAPS_A_DAY = 40
@@ -174,6 +176,12 @@ class State(msgspec.Struct, array_like=True):
     due: int | None = None
     """When there is more to do than to note whom the last tick was after."""
     deadline: int | None = None
+    moved: int = 0
+    """heard_ms at which `last` counts as made: before the tick from which its silence counts."""
+    placed: tuple[int, int] = (0, 0)
+    """When the movement that `place` comes from counts as made, and its own time: an answer is made in no place."""
+    bins: dict[int, int] = {}
+    """By place, as bits: in which of the latest BINS_KEPT three minutes a movement has counted, the latest first."""
 
 
 class LearnedInactivity:
@@ -252,7 +260,8 @@ class LearnedInactivity:
             if counts_ms - latest_ms > STUCK_PAUSE_MS:
                 begun_ms = counts_ms
             state.runs[place] = (begun_ms, counts_ms)
-        if counts_ms // BIN_MS != latest_ms // BIN_MS:
+        later = counts_ms // BIN_MS - latest_ms // BIN_MS
+        if later and self._counts_anew(place, later):
             self._see(place, counts_ms)
         if counts_ms - begun_ms >= STUCK_MS and self._others_rest(place):
             return
@@ -260,7 +269,23 @@ class LearnedInactivity:
             state.door_ms = counts_ms
         movement = (counts_ms, heard.at_ms, heard.device, heard.boot, heard.seq)
         if self._end_silence(movement, "room_movement", now):
-            state.place, state.sensor = place, name
+            state.place, state.sensor, state.placed = place, name, movement[:2]
+        elif movement[:2] > state.placed:
+            # An answer came before it and was given after it: the silence since then began where it was made.
+            state.place, state.sensor, state.placed, state.limit_ms = place, name, movement[:2], None
+            state.due = now.heard_ms
+
+    def _counts_anew(self, place: int, later: int) -> bool:
+        """Whether no movement there has counted for its three minutes, which are so many `later` than the latest's."""
+        bins = self._state.bins
+        known = bins.get(place, 0)
+        if later > 0:
+            bins[place] = (known << min(later, BINS_KEPT) | 1) & ((1 << BINS_KEPT) - 1)
+            return True
+        if -later >= BINS_KEPT or known >> -later & 1:
+            return False
+        bins[place] = known | 1 << -later
+        return True
 
     def _others_rest(self, place: int) -> bool:
         """Whether there is a place that is not stuck: else there would be nothing left to hear by."""
@@ -292,14 +317,15 @@ class LearnedInactivity:
                 pending.end, pending.end_ms = moved, movement[0]
             return False
         if state.since is not None and moved - state.since >= GAP_MS:
-            whole = last is not None and abs((movement[0] - last[0]) - (moved - state.since)) <= LATE_MS
+            # By the ticks before both: how long the step was to the one from which the silence counts is no matter.
+            whole = last is not None and abs((movement[0] - last[0]) - (moved - state.moved)) <= LATE_MS
             if whole and last is not None and not state.broken and state.frozen is None:
                 self._commit(now, due=False)
                 state.pending = Pending(state.since, moved, last[0], movement[0], state.place, state.raised)
         self._end(reason, now, movement)
         state.last, state.since_ms, state.begun_ms, state.episode = movement, movement[1], movement[0], ""
         state.broken, state.asked, state.raised, state.limit_ms = False, None, None, None
-        state.since = moved if movement[0] < now.at_ms else None
+        state.moved, state.since = moved, moved if movement[0] < now.at_ms else None
         state.just_heard = state.just_heard or state.since is None
         # Its own limit is looked up at the soonest moment at which any can matter: most silences end long before.
         state.due = sooner(state.due, moved + self._least_ms)

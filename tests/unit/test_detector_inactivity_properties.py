@@ -1,12 +1,15 @@
 """What holds of learned silence whatever happens in a home."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerting.detectors import HOUR_MS
 from alerting.detectors.inactivity_learned import LearnedInactivity
 from alerting.partition import Partition, Time
+from alerting.routines.silence import GAP_MS, UNIT_MS, Silence
 from alerting.watch import VERSION, Watch
 from pingan.messages import Alarm, DeviceSettings, HomeSettings, Message, Tick
 from tests.alerting_support import event, reading
@@ -30,8 +33,10 @@ lives = st.lists(
 Life = list[tuple[int, str, int]]
 
 
-def said(life: Life, *, late: bool) -> list[Message]:
-    """What is heard of a life: a tick a minute, and each movement at its time or so many minutes later."""
+def said(life: Life, *, late: bool, step_ms: int = MINUTE_MS) -> list[Message]:
+    """What is heard of a life: a tick a minute, and each movement at its time or so many minutes later. A clock that is
+    driven in other steps stands at the last of them.
+    """
     moves: list[tuple[int, int, Message]] = []
     at_ms = START_MS
     # A home is watched from the first that is heard of it on.
@@ -50,19 +55,50 @@ def said(life: Life, *, late: bool) -> list[Message]:
     moves.sort(key=lambda move: move[:2])
     now_ms = START_MS
     for arrives_ms, _, message in moves:
-        while now_ms + MINUTE_MS <= arrives_ms:
-            now_ms += MINUTE_MS
-            told.append(Tick(now_ms, MINUTE_MS, 1))
-        told.append(message)
+        while now_ms + step_ms <= arrives_ms:
+            now_ms += step_ms
+            told.append(Tick(now_ms, step_ms, 1))
+        told.append(message if step_ms == MINUTE_MS else msgspec.structs.replace(message, received_ms=now_ms))
     for _ in range(30):
-        now_ms += MINUTE_MS
-        told.append(Tick(now_ms, MINUTE_MS, 1))
+        now_ms += step_ms
+        told.append(Tick(now_ms, step_ms, 1))
     return told
 
 
 def heard(told: list[Message]) -> list[Alarm]:
     partition = Partition(table=TABLE)
     return [alarm for message in told for alarm in partition.feed(message)]
+
+
+class Taught(NamedTuple):
+    """A silence that was learned."""
+
+    day: int
+    slot: int
+    place: int
+    rang: int
+    length: int
+    """In UNIT_MS."""
+
+
+def learned(told: list[Message]) -> Silence:
+    """What is learned of it once its last day is over."""
+    partition = Partition(table=TABLE)
+    for message in told:
+        partition.feed(message)
+    for _ in range(27):
+        partition.feed(Tick(partition.now.at_ms + HOUR_MS, HOUR_MS, 1))
+    [routine] = partition.watches["H1"].learned(partition.now).values()
+    return Silence.decode(routine)
+
+
+def silences(told: list[Message]) -> list[Taught]:
+    silence = learned(told)
+    found = []
+    for day, slot, length, where in silence._gaps.tolist():
+        rang, place = divmod(where, 0x80)
+        found.append(Taught(day, slot, silence.places[place].name, rang, length))
+    return sorted(found)
 
 
 def raised(alarms: list[Alarm]) -> set[str]:
@@ -96,6 +132,35 @@ def test_what_comes_late_makes_no_difference_in_the_end(life: Life) -> None:
     assert raised(late) - withdrawn(late) - questions(late) == raised(in_order) - withdrawn(in_order) - questions(
         in_order
     )
+
+
+@unhurried
+@given(lives)
+def test_the_same_silences_are_learned_of_what_comes_late(life: Life) -> None:
+    in_order, late = silences(said(life, late=False)), silences(said(life, late=True))
+    assert [one[:-1] for one in late] == [one[:-1] for one in in_order]
+    # Of a movement that comes at once nobody knows when it was made between two ticks; of a late one it is known.
+    assert all(0 <= after.length - before.length <= 1 for before, after in zip(in_order, late, strict=True))
+
+
+@unhurried
+@given(st.lists(st.tuples(st.sampled_from((0, 1, 2, 4)), st.sampled_from(("lounge", "kitchen")), st.integers(0, 9))))
+def test_where_people_move_is_counted_once_whatever_comes_first(life: Life) -> None:
+    """A gateway that was cut off sends the newest first, and then what it had kept."""
+    life = [(1, "kitchen", 0), *life[:40]]
+    assert learned(said(life, late=True)).encode() == learned(said(life, late=False)).encode()
+
+
+@unhurried
+@given(lives, st.sampled_from((2, 10, 30, 60)))
+def test_in_however_long_steps_time_goes_long_silences_are_learned(life: Life, step_minutes: int) -> None:
+    step_ms = step_minutes * MINUTE_MS
+    fine, coarse = (silences(said(life, late=False, step_ms=step)) for step in (MINUTE_MS, step_ms))
+    # Of each end of a silence it is known within a step when it was.
+    sure = [one for one in fine if (one.length - 1) * UNIT_MS >= GAP_MS + 2 * step_ms]
+    assert len(sure) <= len(coarse) <= len(fine)
+    assert sum(one.length for one in coarse) <= sum(one.length for one in fine)
+    assert all((one.length + 2) * UNIT_MS + 2 * step_ms >= GAP_MS for one in coarse)
 
 
 @unhurried
