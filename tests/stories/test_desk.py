@@ -52,6 +52,23 @@ async def test_a_screen_without_sound_says_so_and_confirms_nothing_until_it_is_t
     await until(drawn)
 
 
+async def test_who_presses_again_is_heard_louder_wherever_the_operator_looks(house: House, sit: Sit) -> None:
+    seat = await sit()
+    await seat.sound_on()
+    number = await house.press()
+    await expect(seat.page.locator(f"#i-{number}")).to_be_visible()
+    await expect(seat.page.locator("#sound")).to_have_attribute("data-loud", "1")
+    await house.press()
+    await expect(seat.page.locator("#sound")).to_have_attribute("data-loud", "2")
+    await seat.open(f"/incidents/{number}")
+    await expect(seat.page.locator("#sound")).to_have_attribute("data-loud", "2")
+    await house.press()
+    await expect(seat.page.locator("#sound")).to_have_attribute("data-loud", "3")
+    await house.press()
+    await expect(seat.page.locator("#incident")).to_have_attribute("data-times", "4")
+    await expect(seat.page.locator("#sound")).to_have_attribute("data-loud", "3")
+
+
 async def test_everything_is_done_by_one_key_each(house: House, sit: Sit) -> None:
     seat = await sit()
     page, keys = seat.page, seat.page.keyboard

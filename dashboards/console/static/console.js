@@ -20,7 +20,8 @@ function changed() {
   const here = document.querySelectorAll('.row[data-ringing="1"], .chip, #incident[data-ringing="1"]');
   const ringing = new Map([...here].map((one) => [one.dataset.id, one]));
   const dangers = [...ringing.values()].filter((one) => one.dataset.danger === "1");
-  sound.ringing(dangers.length, ringing.size - dangers.length);
+  const times = Math.max(1, ...dangers.map((one) => Number(one.dataset.times)));
+  sound.ringing(dangers.length, ringing.size - dangers.length, times);
   document.title = (ringing.size ? say("title_ringing", { n: ringing.size }) : "") + title;
   const fresh = presence.unheard([...ringing.values()].map((one) => one.dataset.key).filter(Boolean));
   const newest = [...ringing.values()].filter((one) => fresh.includes(one.dataset.key) && one.id !== "incident").pop();

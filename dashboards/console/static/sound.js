@@ -1,6 +1,7 @@
 // The sound of a call. A browser lets a page sound only after somebody has touched it: until then the page says so.
 
-const RING_MS = 2000;
+// How loud, and after how long again, by how often the most urgent call has been raised: pressing again is heard.
+const RINGS = [{ loud: 0.5, ms: 2000 }, { loud: 0.7, ms: 1500 }, { loud: 0.9, ms: 1200 }];
 const SOFT_MS = 20_000;
 
 const button = document.getElementById("sound");
@@ -8,6 +9,7 @@ const band = document.getElementById("sound-band");
 const context = speaker();
 const listeners = [];
 let danger = 0;
+let raised = 1;
 let other = 0;
 let lastRing = -Infinity;
 let lastSoft = -Infinity;
@@ -47,9 +49,10 @@ function tone(frequency, start, seconds, loud) {
 
 // Two rising pairs: heard over voices, and unlike a telephone.
 function ring() {
+  const { loud } = RINGS[raised - 1];
   for (const start of [0, 0.5]) {
-    tone(740, start, 0.2, 0.5);
-    tone(988, start + 0.2, 0.22, 0.5);
+    tone(740, start, 0.2, loud);
+    tone(988, start + 0.2, 0.22, loud);
   }
 }
 
@@ -57,9 +60,13 @@ function soft() {
   tone(523, 0, 0.25, 0.15);
 }
 
-export function ringing(dangers, others) {
+// How many calls ring, and how often the one of them that was raised most was raised.
+export function ringing(dangers, others, times) {
+  const before = raised;
+  raised = Math.min(Math.max(times, 1), RINGS.length);
+  button.dataset.loud = raised;
   if (others > other) lastSoft = -Infinity;
-  if (dangers > danger) lastRing = -Infinity;
+  if (dangers > danger || raised > before) lastRing = -Infinity;
   danger = dangers;
   other = others;
   play();
@@ -68,7 +75,7 @@ export function ringing(dangers, others) {
 function play() {
   if (!isOn()) return;
   const at = performance.now();
-  if (danger > 0 && at - lastRing >= RING_MS - 50) {
+  if (danger > 0 && at - lastRing >= RINGS[raised - 1].ms - 50) {
     lastRing = at;
     ring();
   } else if (danger === 0 && other > 0 && at - lastSoft >= SOFT_MS) {
