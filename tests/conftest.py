@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -24,20 +26,41 @@ from tests.support import free_port
 
 _numbers = itertools.count()
 
+MEMORY, IN_MEMORY = Path("/dev/shm"), "pingan-test-"
+MEMORY_BYTES = 4 * 2**30
+"""What has to be free there, so that several runs have room beside each other."""
+
+
+@pytest.fixture(scope="session")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory, for what makes thousands of small files that no test outlives; without room there, on disk.
+
+    What a killed process loses is the same in both. Whatever is said to survive more is tried on the disk.
+    """
+    for left in MEMORY.glob(f"{IN_MEMORY}*"):  # by a run that was killed: memory is not cleaned by itself
+        if not Path(f"/proc/{left.name.removeprefix(IN_MEMORY)}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    if not MEMORY.exists() or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        yield tmp_path_factory.mktemp("memory")
+        return
+    folder = MEMORY / f"{IN_MEMORY}{os.getpid()}"
+    folder.mkdir(mode=0o711)
+    yield folder
+    shutil.rmtree(folder)
+
 
 class SharedPostgres(Postgres):
-    """As in production, but that nothing waits for the disk: no test cuts the power, and what a killed process loses
-    is the same without it. Hundreds of databases are made and dropped here; whatever starts a whole platform, or kills
-    its database, does so with our own settings.
+    """As in production, but that nothing waits for the disk: hundreds of databases are made and dropped here. Whatever
+    starts a whole platform, or kills its database, does so with our own settings.
     """
 
     settings: ClassVar = {**SETTINGS, "fsync": "off"}
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres(memory: Path) -> Iterator[Postgres]:
     """One server for the whole run."""
-    server = SharedPostgres(tmp_path_factory.mktemp("postgres"))
+    server = SharedPostgres(memory / "postgres")
     server.prepare()
     process = server.start()
     try:
@@ -125,10 +148,10 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka]:
+def kafka_broker(memory: Path) -> Iterator[kafka.Kafka]:
     """One broker of Apache Kafka for the whole run."""
     kafka.need()
-    cluster = kafka.Kafka(tmp_path_factory.mktemp("kafka"))
+    cluster = kafka.Kafka(memory / "kafka")
     try:
         cluster.start()
         yield cluster
