@@ -43,7 +43,7 @@ def happen(
         incident = decision.incident
         if decision.refused and isinstance(event, core.Due | core.Shown):
             continue  # a timer or a screen that came too late is no act of anyone
-        entries.append(Entry(core.tag(event), decision, by or actor(event), detail(event)))
+        entries.append(Entry(core.tag(event), decision, by or actor(event), detail(event, people)))
     return acts, entries
 
 
@@ -55,7 +55,11 @@ def chain(
     for event, decision, by, told in entries:
         more = dict(told)
         if decision.asks:
-            more |= {"asked": [ask.person.name for ask in decision.asks], "step": decision.incident.step}
+            more |= {
+                "asked": [ask.person.name for ask in decision.asks],
+                "why": [list(ask.person.why) for ask in decision.asks],
+                "step": decision.incident.step,
+            }
         if decision.who:
             more["who"] = decision.who
         number += 1
@@ -69,12 +73,15 @@ def chain(
     return rows
 
 
-def detail(event: Event) -> dict[str, Any]:
-    """What the event told, for the journal."""
+def detail(event: Event, people: Iterable[Person] = ()) -> dict[str, Any]:
+    """What the event told, for the journal; of somebody who is sent, why no step would have asked them."""
     told = msgspec.to_builtins(event)
     kept = {key: value for key, value in told.items() if key != "type" and value is not None}
     if isinstance(event, core.Identify):
         kept["policy"] = event.policy.name  # its text stands in the incident
+    if isinstance(event, core.Assign):
+        passed = next((one.passed for one in people if one.id == event.person), "")
+        kept |= {"overrides": passed} if passed else {}
     return kept
 
 

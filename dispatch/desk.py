@@ -6,17 +6,18 @@ what is to be sent, in one transaction. Two who act at once are put in order by 
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from importlib import resources
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from dispatch import asking, following, heard, measuring, self_test, sends, silence
+from dispatch import asking, books, choosing, following, heard, measuring, self_test, sends, silence
 from dispatch import incident as core
 from dispatch.acting import NOBODY_KNOWN, Act, Entry, chain, happen
+from dispatch.book import Book, Choice, Situation, chosen
 from dispatch.grouping import CAUSES as HELD
 from dispatch.grouping import RESTORES, Cluster, Loss, cause_of, devices_of, joined
 from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, ResidentAnswered, Restored, State
@@ -53,10 +54,12 @@ class NoIncident(Exception):
     """There is no such incident."""
 
 
+CHINA = ZoneInfo("Asia/Shanghai")
+
+
 def policies() -> dict[str, Policy]:
-    """The policies of this installation, by name."""
-    text = resources.files("dispatch").joinpath("policies.json").read_bytes()
-    return msgspec.json.decode(text, type=dict[str, Policy])
+    """The policies that are shipped, by name."""
+    return books.shipped().policies
 
 
 class UnknownHome(Exception):
@@ -80,12 +83,17 @@ class StuckIncident(Exception):
 
 
 class Desk:
-    """Acts on incidents. Holds no state of its own: any number of them may work side by side."""
+    """Acts on incidents. Holds no state of its own: any number of them may work side by side.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    `zone` is the centre's: the clock of whatever home has no other.
+    """
+
+    def __init__(self, database: Database, clock: Clock, zone: ZoneInfo = CHINA) -> None:
         self._database = database
         self._clock = clock
-        self._policies = policies()
+        self.zone = zone
+        self._book: Book | None = None
+        """The one that was read last; it holds until another version is found."""
         measuring.show()
 
     async def act(
@@ -180,7 +188,8 @@ class Desk:
             raise UnknownHome(home)
         parameters = {"home": home, "incident": incident_id}
         other = await (await connection.execute(sql.open_danger, parameters)).fetchone()
-        policy = self._policies.get(known["policy"] or "") or self._policies["danger"]
+        incident = msgspec.convert(row["body"], Incident)
+        policy = (await self._choose(connection, incident.cause, known)).policy
         person = known["person"] or home
         return core.Identify(operator, name, home, person, policy, elsewhere=other["id"] if other else None)
 
@@ -358,7 +367,7 @@ class Desk:
             cause=kind,
             danger=False,
             test=False,
-            policy=self._policies["technical"],
+            policy=(await self._choose(connection, kind, known)).policy,
             press=None,
             t0=min(time["at"] for time in times),
             t1=min(time["raised_at"] for time in times),
@@ -369,7 +378,8 @@ class Desk:
         row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
         assert row is not None, "whoever has the turn has seen every open group"
         await silence.taken(connection, [loss.id for loss in cluster.losses], row["id"], now)
-        detail = {"kind": kind, "policy": "technical", "devices": devices, "by": cluster.by, "of": cluster.of}
+        policy = decision.incident.policy.name
+        detail = {"kind": kind, "policy": policy, "devices": devices, "by": cluster.by, "of": cluster.of}
         await self._write(connection, row["id"], [Entry("opened", decision, NOBODY_KNOWN, detail)], now)
         await self._follow(connection, row["id"], decision, now)
         if any(time["restored_at"] for time in times):
@@ -465,14 +475,14 @@ class Desk:
                 if not decision.refused:
                     return joined
             people = await self._people(connection, alarm["home"])
-            named = self._policies.get(home["policy"] or "") if danger and home else None
+            choice = await self._choose(connection, alarm["kind"], home, test=test)
             decision = core.open_incident(
                 home=home["id"] if home else None,
                 device=alarm["device"],
                 cause=alarm["kind"],
                 danger=danger,
                 test=test,
-                policy=self._policies["test"] if test else named or self._policies["danger" if danger else "technical"],
+                policy=choice.policy,
                 press=press,
                 t0=alarm["at"],
                 t1=alarm["raised_at"],
@@ -484,7 +494,7 @@ class Desk:
             row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
             if row is None:
                 continue
-            detail = {"kind": alarm["kind"], "alarm": str(alarm["id"]), "policy": decision.incident.policy.name}
+            detail = {"kind": alarm["kind"], "alarm": str(alarm["id"]), **_chosen(choice)}
             if caller is not None:
                 detail["caller"] = msgspec.to_builtins(caller)
             await self._write(connection, row["id"], [Entry("opened", decision, actor, detail)], now)
@@ -556,8 +566,21 @@ class Desk:
     async def _people(self, connection: Connection, home: str | None) -> tuple[Person, ...]:
         if home is None:
             return ()
-        rows = await (await connection.execute(sql.people, {"home": home})).fetchall()
-        return tuple(Person(**row) for row in rows)
+        parameters = {"home": home, "now": self._clock.now(), "zone": self.zone.key}
+        return choosing.ranked(await (await connection.execute(sql.people, parameters)).fetchall())
+
+    async def _choose(
+        self, connection: Connection, kind: str, home: dict[str, Any] | None, *, test: bool = False
+    ) -> Choice:
+        """The policy of the book that holds now. `home`: as `-- name: home` has it, or None."""
+        self._book = await books.current(connection, self._book)
+        zone = ZoneInfo(home["timezone"]) if home and home["timezone"] else self.zone
+        situation = Situation(kind, self._clock.now().astimezone(zone), test=test)
+        if home is not None:
+            situation = situation._replace(
+                home=home["id"], area=home["area"], people=tuple(home["people"]), own=home["policy"]
+            )
+        return chosen(self._book, situation)
 
     @staticmethod
     def _row(incident: Incident) -> dict[str, Any]:
@@ -578,6 +601,12 @@ class Desk:
             "area": incident.group and incident.group.area,
             **{stamp: incident.stamps.get(stamp) for stamp in core.STAMPS},
         }
+
+
+def _chosen(choice: Choice) -> dict[str, Any]:
+    """Which policy it was opened under and what chose it, for the journal."""
+    told: dict[str, Any] = {"policy": choice.policy.name, "book": choice.policy.version, "chosen_by": choice.by}
+    return told if choice.rule is None else {**told, "rule": choice.rule + 1}
 
 
 def _press(alarm: dict[str, Any]) -> Press | None:

@@ -65,19 +65,55 @@ update incidents set home = %(home)s,
 where id = %(incident)s
 
 -- name: people
--- Whom this home can ask: its contacts in their order, then responders on duty, the nearest area first.
-select id, name, 'contacts' as "group", rank, role, phone, language from contacts where home = %(home)s
+-- Whom this home can ask, with all that says in which order: `dispatch/choosing.py` orders them. A responder's area holds
+-- the home, or they stand in for somebody whose does.
+with place as (
+    select homes.id, homes.area, homes.latitude, homes.longitude, homes.coordinates,
+           %(now)s::timestamptz at time zone coalesce(homes.timezone, %(zone)s) as local
+    from homes where homes.id = %(home)s
+), near as (
+    select responders.* from responders, place where starts_with(place.area, responders.area)
+), away as (
+    select responder, stand_in from responder_absences
+    where absent_from <= %(now)s and (absent_until is null or absent_until > %(now)s)
+), asked as (
+    select * from near
+    union select responders.* from responders join away on away.stand_in = responders.id join near on near.id = away.responder
+)
+select contacts.id, name, 'contacts' as "group", rank, role, phone, language, local, notify,
+       coalesce(told, role = 'family') as told, quiet, has_key,
+       null as area, null::float8 as latitude, null::float8 as longitude, null as coordinates, true as on_duty,
+       null::date as consented_on, null::date as trained_on, null as hours, null::integer as counts_as,
+       null::integer as yesterday_counts_as, false as absent, array[]::text[] as stands_in, 0 as going_to,
+       false as attended, place.area as home_area, place.latitude as home_latitude, place.longitude as home_longitude,
+       place.coordinates as home_coordinates
+from contacts, place where contacts.home = place.id
 union all
-select responders.id, responders.name, 'responders',
-       row_number() over (order by length(responders.area) desc, responders.id)::integer,
-       responders.role, responders.phone, responders.language
-from responders join homes on starts_with(homes.area, responders.area)
-where homes.id = %(home)s and responders.on_duty
-order by "group", rank
+select asked.id, name, 'responders', 0, role, phone, language, local, notify, false, null,
+       coalesce(known.has_key, false), asked.area, asked.latitude, asked.longitude, asked.coordinates, on_duty,
+       consented_on, trained_on, hours, today.number, yesterday.number,
+       exists (select from away where away.responder = asked.id),
+       array(select away.responder from away where away.stand_in = asked.id),
+       (select count(*)::integer from incidents
+        where wake_at is not null and body->>'helper' is not null and going_to(body) @> array[asked.id]
+          and home is distinct from place.id),
+       known.has_key is not null or exists (
+           select from incidents where wake_at is null and body->>'helper' is not null and incidents.home = place.id
+             and body->'helper'->>'id' = asked.id),
+       place.area, place.latitude, place.longitude, place.coordinates
+from place cross join asked
+left join lateral (
+    select bool_or(contacts.has_key) as has_key from contacts
+    where contacts.home = place.id and contacts.phone = asked.phone having count(*) > 0
+) known on true
+left join lateral (select array_position(array['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], counts_as) - 1 as number from holidays where day = local::date) today on true
+left join lateral (select array_position(array['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], counts_as) - 1 as number from holidays where day = local::date - 1) yesterday on true
+order by "group", rank, id
 
 -- name: home
 -- What goes with the first message: who, where, and the way in.
-select homes.id, homes.area, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy,
+select homes.id, homes.area, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy, homes.timezone,
+       array(select id from people where people.home = homes.id order by id) as people,
        (select string_agg(name, '、' order by id) from people where people.home = homes.id) as person
 from homes where homes.id = %(home)s
 

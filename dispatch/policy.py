@@ -26,6 +26,8 @@ class Person(msgspec.Struct, frozen=True):
     """It is their quiet hour. Only a policy that says so heeds it."""
     why: tuple[str, ...] = ()
     """The named reasons of their place in the order."""
+    passed: str = ""
+    """The named reason for which no step asks them; an operator may send them all the same."""
 
     def address(self, channel: str) -> str:
         """Where a channel reaches them; empty: it does not."""
@@ -79,7 +81,8 @@ def asked(policy: Policy, number: int, people: tuple[Person, ...]) -> tuple[Pers
     return tuple(
         person
         for person in people
-        if (step.who == "everyone" or person.group == step.who)
+        if not person.passed
+        and (step.who == "everyone" or person.group == step.who)
         and low <= person.rank <= high
         and (not step.roles or person.role in step.roles)
         and not (policy.heeds_quiet and person.quiet)

@@ -153,7 +153,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     this = process.Process(settings, connections=8)
     device = DeviceChannel(settings, this.state)
     channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
-    desk = Desk(this.database, this.clock)
+    desk = Desk(this.database, this.clock, zone)
     outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name)
     alarms = this.listener.bell("alarm", "clock")
     silences = this.listener.bell("alarm", "clock")

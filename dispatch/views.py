@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from dispatch import asking
+from dispatch import asking, choosing
 from dispatch import incident as core
 from dispatch.desk import sql as desk_sql
 from dispatch.incident import Incident
+from dispatch.policy import Person
 from dispatch.silence import ENDING
 from pingan.database import Connection, Queries
 from pingan.messages import SUSPICIONS, WITHDRAWN
@@ -62,15 +63,18 @@ async def concerns(connection: Connection, incident_id: int, area: str | None) -
     return await (await connection.execute(sql.was_anybodys, {"incident": incident_id})).fetchone() is not None
 
 
-async def incident(connection: Connection, incident_id: int, now: datetime, area: str | None = None) -> Row | None:
+async def incident(
+    connection: Connection, incident_id: int, now: datetime, area: str | None = None, zone: str = "Asia/Shanghai"
+) -> Row | None:
     """Everything about one incident: stamps, alarms with their evidence, journal, sends, who can be asked, the card.
 
     `related` are alarms that are of no incident: suspicions that were confirmed by one of these, and what withdrew any.
+    `zone` is the centre's: the clock of a home that has no other.
     """
     shown = await row(connection, incident_id, area)
     if shown is None:
         return None
-    one: Row = {"incident": incident_id, "home": shown["home"], "now": now}
+    one: Row = {"incident": incident_id, "home": shown["home"], "now": now, "zone": zone}
     grouped = shown["group"] is not None
     # Of many homes everyone sees those that they may see alone.
     scope = area if grouped and shown["home"] is None else None
@@ -86,10 +90,15 @@ async def incident(connection: Connection, incident_id: int, now: datetime, area
         "askings": await asking.of_incident(connection, incident_id),
         "journal": await all_of(sql.journal),
         "sends": await all_of(sql.sends),
-        "people": await all_of(desk_sql.people) if shown["home"] else [],
+        "people": [_person(one) for one in choosing.ranked(await all_of(desk_sql.people))] if shown["home"] else [],
         "history": await all_of(sql.history) if shown["home"] else [],
         "card": await _card(all_of, shown["home"]),
     }
+
+
+def _person(one: Person) -> Row:
+    """Who can be asked, and why in this place. An address of Apprise may hold a secret: only its kind is shown."""
+    return {**msgspec.structs.asdict(one), "notify": one.notify.partition("://")[0]}
 
 
 async def _rows_of_group(all_of: Any, scope: str | None) -> list[Row]:

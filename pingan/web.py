@@ -90,7 +90,7 @@ def _listen(settings: WebSettings) -> socket.socket:
 def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneInfo) -> FastAPI:
     """Everything that this process serves."""
     database, clock = this.database, this.clock
-    desk, versions = Desk(database, clock), Versions(database, clock)
+    desk, versions = Desk(database, clock, zone), Versions(database, clock)
     parts = console.Parts(
         database=database,
         clock=clock,

@@ -50,7 +50,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
 
     async def load(incident_id: int, me: Principal) -> dict[str, Any]:
         async with database.connection() as connection:
-            found = await views.incident(connection, incident_id, clock.now(), me.area)
+            found = await views.incident(connection, incident_id, clock.now(), me.area, desk.zone.key)
         if found is None:
             raise Problem(404, "not_found", f"there is no incident {incident_id}")
         return found

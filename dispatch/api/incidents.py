@@ -138,7 +138,7 @@ def router(
     @routes.get("/incidents/{incident_id}")
     async def incident(incident_id: IncidentId, who: Asker) -> dict[str, Any]:
         async with database.connection() as connection:
-            found = await views.incident(connection, incident_id, clock.now(), who.area)
+            found = await views.incident(connection, incident_id, clock.now(), who.area, desk.zone.key)
         if found is None:
             raise Problem(404, "not_found", f"there is no incident {incident_id}")
         return found

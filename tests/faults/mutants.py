@@ -303,8 +303,8 @@ where name = %(name)s and partition = %(partition)s
     Mutant(
         "a self-test: it runs by the policy of a call",
         "dispatch/desk.py",
-        'self._policies["test"] if test else named',
-        "named",
+        'alarm["kind"], home, test=test)',
+        'alarm["kind"], home)',
         (f"{INTEGRATION}/test_self_test.py"
          "::test_a_test_walks_the_whole_way_calls_nobody_and_closes_when_it_is_seen",),
     ),

@@ -44,7 +44,7 @@ insert into contacts (id, home, rank, name, relation, role, phone, language) val
     ('C2', 'H001', 2, 'John Wang', 'neighbour', 'neighbour', '+8613800000102', 'en');
 insert into responders (id, name, role, area, phone) values
     ('R1', '赵志愿', 'volunteer', '4401', '+8613800000201'), ('R2', 'off duty', 'volunteer', '4401', '+8613800000202');
-update responders set on_duty = false where id = 'R2';
+update responders set consented_on = '2026-01-01', trained_on = '2026-01-01', on_duty = id <> 'R2';
 insert into devices (id, home, kind, enrolled_at) values ('H001-button', 'H001', 'button', '2026-01-01Z');
 -- A console that is live whatever the time.
 insert into accounts (id, name, role, password_hash) values ('desk', '值班', 'operator', '-');

@@ -43,7 +43,8 @@ insert into contacts (id, home, rank, name, relation, role, phone) values
     ('C1', 'H1', 1, '欧阳小雨', '女儿', 'family', '+8613800007201'),
     ('C2', 'H2', 1, '诸葛大海', '儿子', 'family', '+8613800007202'),
     ('C3', 'H3', 1, '欧阳兰芝', '邻居', 'neighbour', '+8613800007101');
-insert into responders (id, name, role, area, phone) values ('R1', '赵志愿', 'volunteer', '4407', '+8613800007301');
+insert into responders (id, name, role, area, phone, consented_on, trained_on) values
+    ('R1', '赵志愿', 'volunteer', '4407', '+8613800007301', '2026-01-01', '2026-01-01');
 insert into consents values ('P1', 'location', '2026-01-01Z', null), ('P2', 'health', '2026-01-01Z', null);
 insert into away (home, away_from, away_until, reason) values ('H1', '2026-02-01Z', '2026-02-03Z', '住QHOSPQ医院');
 insert into devices (id, home, kind, enrolled_at) values

@@ -45,7 +45,8 @@ insert into contacts (id, home, rank, name, relation, role, phone, has_key) valu
     ('C1', 'H001', 1, '李梅', '女儿', 'family', '+8613800000101', true),
     ('C2', 'H001', 2, '王强', '邻居', 'neighbour', '+8613800000102', false),
     ('C3', 'H002', 1, '<img src=x onerror=alert(2)>', '子', 'family', '+8613800000103', false);
-insert into responders (id, name, role, area, phone) values ('R1', '赵志愿', 'volunteer', '4407', '+8613800000201');
+insert into responders (id, name, role, area, phone, consented_on, trained_on) values
+    ('R1', '赵志愿', 'volunteer', '4407', '+8613800000201', '2026-01-01', '2026-01-01');
 insert into devices (id, home, kind, enrolled_at) values ('H001-button', 'H001', 'button', '2026-01-01Z');
 """
 
