@@ -94,6 +94,9 @@ SEND_LATE_SECONDS = Histogram(
 WEBHOOKS_REFUSED = Counter(
     "pingan_webhooks_refused_total", "What claimed to come from the telephone provider and was refused.", ["reason"]
 )
+LINKS_REFUSED = Counter(
+    "pingan_links_refused_total", "Links to a helper's page or a hand-over packet that were refused.", ["reason"]
+)
 SENDS_OVERDUE = Gauge("pingan_sends_overdue", "Calls and messages that are due for over a second and have not begun.")
 DEADLINES_OVERDUE = Gauge("pingan_deadlines_overdue", "Open incidents whose deadline passed over a second ago.")
 

@@ -28,10 +28,11 @@ from dispatch.api.askings import router as askings_api
 from dispatch.api.devices import router as devices_api
 from dispatch.api.suggestions import router as suggestions_api
 from dispatch.desk import Desk
+from dispatch.links import Links
 from pingan import health, process, scrape
 from pingan.local.supervised import Supervised
 from pingan.log import GROUPS
-from pingan.settings import Common, Port, SettingsError, Text, centre, load
+from pingan.settings import Common, Port, Secret, SettingsError, Text, centre, load
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,11 @@ class WebSettings(Common, frozen=True, kw_only=True):
     """The centre's: what clock times are shown in."""
     twilio_account_sid: Text | None = None
     """Where telephone calls are made, their webhooks are heard here: `TwilioSettings` says what else they need."""
+
+    link_secret: Secret | None = None
+    """What links to helpers' pages are signed with; they are served only where there is one, and a public_url."""
+    desk_phone: Text | None = None
+    """What a helper's page offers to ring the desk by."""
 
     def zone(self) -> ZoneInfo:
         """SettingsError when there is no such zone."""
@@ -102,6 +108,10 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
         data=settings.data,
         logs=[this.log(name) for name in GROUPS],
         versions=versions,
+        links=Links(settings.link_secret, settings.public_url)
+        if settings.link_secret and settings.public_url
+        else None,
+        desk_phone=settings.desk_phone,
     )
     # Its own pages of documentation would need scripts from elsewhere.
     app = FastAPI(

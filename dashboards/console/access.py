@@ -22,8 +22,10 @@ from pingan.problem import Problem
 
 COOKIE = "pingan_session"
 
-OPEN = re.compile(r"/healthz|/sign-in|/preferences|/static/.*|/webhooks/.*")
-"""What a stranger may reach: each either shows nothing or checks in its own way (webhooks: the signature)."""
+OPEN = re.compile(r"/healthz|/sign-in|/preferences|/static/.*|/webhooks/.*|/[hm]/.*")
+"""What a stranger may reach: each either shows nothing or checks in its own way (webhooks and links: the signature)."""
+SIGNED = ("/webhooks/", "/h/", "/m/")
+"""Who comes here shows something that no other site knows. An old telephone does not say where a form comes from."""
 
 DESK: tuple[Role, ...] = ("operator", "supervisor", "administrator")
 """Roles that sit at the desk."""
@@ -107,7 +109,7 @@ class Guard:
         _check_length(scope, connection)
         if OPEN.fullmatch(scope["path"]):
             # Signing somebody in from another site is an attack too.
-            if unsafe and not scope["path"].startswith("/webhooks/") and not same_origin(connection):
+            if unsafe and not scope["path"].startswith(SIGNED) and not same_origin(connection):
                 raise Problem(403, "other_origin", "this came from another site")
             return None
         scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")

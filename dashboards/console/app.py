@@ -15,12 +15,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from care.accounts import Accounts
 from dispatch.desk import Desk
+from dispatch.helping import Helping
+from dispatch.links import Links
 from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.figures import Lagging
 from pingan.problem import Problem
 
-from . import asked, board, caller, detectors, devices, figures, incident, register_pages, sign_in, suggestions
+from . import (
+    asked,
+    board,
+    caller,
+    detectors,
+    devices,
+    figures,
+    helper,
+    home_code,
+    incident,
+    register_pages,
+    sign_in,
+    suggestions,
+)
 from .access import Guard
 from .live import Live
 from .page import Pages
@@ -56,6 +71,9 @@ class Parts:
     data: Path | None
     logs: Sequence[Lagging]
     versions: detectors.Versions
+    links: Links | None = None
+    """None: this installation has no secret for links, and no page for who has no account."""
+    desk_phone: str | None = None
 
 
 class Headers:
@@ -67,7 +85,9 @@ class Headers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
+                own = list(message.get("headers", []))
+                named = {name.lower() for name, _ in own}  # a page may ask for more of itself: it has said so
+                message = {**message, "headers": [*own, *(one for one in HEADERS if one[0] not in named)]}
             await send(message)
 
         await self._app(scope, receive, with_headers)
@@ -87,10 +107,22 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))
     app.include_router(figures.router(pages, parts.database, parts.clock, parts.data, parts.logs))
+    if parts.links is not None:
+        _without_account(app, pages, parts, parts.links)
     for kind, handler in _handlers(pages).items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(Guard, accounts=parts.accounts, clock=parts.clock, show=pages.refusal)
     app.add_middleware(Headers)  # the last added is the outermost
+
+
+def _without_account(app: FastAPI, pages: Pages, parts: Parts, links: Links) -> None:
+    """The pages that are opened by a link: helpers', and the sticker that leads back to them."""
+    door = helper.Doorkeeper(links, parts.clock)
+    helpers = Helping(parts.database, parts.clock, parts.desk)
+    app.include_router(
+        helper.router(pages, parts.clock, helpers, door, desk_phone=parts.desk_phone, secure=parts.secure)
+    )
+    app.include_router(home_code.router(pages, parts.database, parts.clock, links))
 
 
 Handlers = dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]]

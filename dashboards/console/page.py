@@ -64,6 +64,8 @@ class Pages:
         cookie = connection.cookies.get(LANGUAGE_COOKIE)
         if cookie not in LANGUAGES and me is not None:
             cookie = me.language
+        if cookie not in LANGUAGES:  # whoever has no account has been written to in theirs
+            cookie = connection.scope.get("state", {}).get("language")
         theme = connection.cookies.get(THEME_COOKIE, "auto")
         return Reader(
             language=preferred(cookie, connection.headers.get("accept-language", "")),
