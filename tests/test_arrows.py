@@ -33,6 +33,7 @@ PURE = (
     "pingan/messages.py",
     "pingan/times.py",
     "dispatch/auditing.py",
+    "dispatch/acting.py",
     "dispatch/following.py",
     "dispatch/grouping.py",
     "dispatch/incident.py",
