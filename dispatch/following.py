@@ -13,6 +13,7 @@ from dispatch.incident import Change, Decision, Helper, Incident, Stage
 from dispatch.policy import Person
 
 HELP, STAGE, CHANGE, FAMILY, TEST, WEEK = "help", "stage", "change", "family", "test", "week"
+BRIDGE = "bridge"
 """Purposes of a send. Each channel that carries one has words of that name."""
 
 STAGE_SECONDS = 600
@@ -64,10 +65,12 @@ def follows(decision: Decision, home: Mapping[str, Any], people: Sequence[Person
 def asks(decision: Decision, home: Mapping[str, Any], now: datetime) -> list[Row]:
     """Everybody who is asked now, through each channel that reaches them."""
     body = card(decision.incident, home)
+    goes = {helper.id for helper in going(decision.incident)}
     return [
         Row(
             ask.step, HELP, channel, ask.person.id, ask.person.name, address, ask.person.language,
-            {**body, "role": ask.person.role, "why": list(ask.person.why)}, now, ask.deadline,
+            {**body, "role": ask.person.role, "why": list(ask.person.why), "going": ask.person.id in goes},
+            now, ask.deadline,
         )
         for ask in decision.asks
         for channel in ask.channels
