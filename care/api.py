@@ -5,8 +5,8 @@ lists every mistake with its file, line, column and reason.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, File, Header, Path, Query, Response, UploadFile
@@ -16,19 +16,23 @@ from care import register, registrar
 from care.changes import Refused
 from care.principals import READERS, WRITERS, Asker
 from care.records import (
+    ABSENCES,
     AREAS,
     AWAY,
     CONTACTS,
     DEVICES,
+    HOLIDAYS,
     HOMES,
     PEOPLE,
     RESPONDERS,
+    Absence,
     Area,
     Away,
     Consent,
     Contact,
     Device,
     Entity,
+    Holiday,
     Home,
     Person,
     Record,
@@ -78,6 +82,18 @@ class AwayGiven:
     away_from: datetime
     reason: str
     away_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AbsenceGiven:
+    absent_from: datetime
+    absent_until: datetime | None = None
+    stand_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayGiven:
+    counts_as: str = "sun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +207,7 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
             card = await register.home_card(connection, id, clock.now(), who.area)
         if card is None:
             raise _not_found(HOMES, id)
-        return _card(card)
+        return _card(card, whole=who.role in WRITERS)
 
     @routes.get("/people")
     async def people(who: Reader, home: OfHome = None, after: After = None, limit: Limit = 50) -> Items[Person]:
@@ -208,12 +224,12 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
     async def responders(who: Reader, after: After = None, limit: Limit = 50) -> Items[Responder]:
         async with database.connection() as connection:
             page = await register.responders(connection, who.area, after=after, limit=limit)
-        return Items(page.items, page.next)
+        return Items([_masked(one) for one in page.items], page.next)
 
     @routes.get("/responders/{id}")
     async def responder(id: Id, who: Reader) -> Responder:
         found: Responder = await one(RESPONDERS, id, who)
-        return found
+        return found if who.role in WRITERS else _masked(found)
 
     @routes.get("/devices")
     async def devices(who: Reader, home: OfHome = None, after: After = None, limit: Limit = 50) -> Items[DeviceShown]:
@@ -283,6 +299,24 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
     @routes.delete("/homes/{id}/away/{away_from}", status_code=204)
     async def delete_away(id: Id, away_from: AwareDatetime, who: Writer, language: Language = "en") -> None:
         await delete(AWAY, (id, away_from), who, language)
+
+    @routes.post("/responders/{id}/absences")
+    async def save_absence(id: Id, given: AbsenceGiven, who: Writer, language: Language = "en") -> Outcome:
+        """They are not there from then until then, and are not asked; who stands in for them is."""
+        return await save(Absence(responder=id, **asdict(given)), who, language)
+
+    @routes.delete("/responders/{id}/absences/{absent_from}", status_code=204)
+    async def delete_absence(id: Id, absent_from: AwareDatetime, who: Writer, language: Language = "en") -> None:
+        await delete(ABSENCES, (id, absent_from), who, language)
+
+    @routes.put("/holidays/{day}")
+    async def save_holiday(day: date, given: HolidayGiven, who: Writer, language: Language = "en") -> Outcome:
+        """A day that is worked as another day of the week: rotas go by it."""
+        return await save(Holiday(day=day, counts_as=given.counts_as), who, language)
+
+    @routes.delete("/holidays/{day}", status_code=204)
+    async def delete_holiday(day: date, who: Writer, language: Language = "en") -> None:
+        await delete(HOLIDAYS, (day,), who, language)
 
     @routes.delete("/areas/{id}", status_code=204)
     async def delete_area(id: Id, who: Writer, language: Language = "en") -> None:
@@ -387,13 +421,21 @@ def _shown(device: Device) -> DeviceShown:
     return DeviceShown(**fields)
 
 
-def _card(card: register.HomeCard) -> Card:
+Notified = TypeVar("Notified", Contact, Responder)
+
+
+def _masked(one: Notified) -> Notified:
+    """An address for notices may hold a secret: a list says of which kind it is, and no more."""
+    return replace(one, notify=f"{one.notify.partition('://')[0]}://…") if one.notify else one
+
+
+def _card(card: register.HomeCard, *, whole: bool) -> Card:
     return Card(
         home=card.home,
         areas=card.areas,
         area_path=card.area_path,
         people=card.people,
-        contacts=card.contacts,
+        contacts=card.contacts if whole else [_masked(one) for one in card.contacts],
         devices=[_shown(device) for device in card.devices],
         consents=card.consents,
         away=card.away,

@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 
 from care import phones
 from care.refusal import Refusal
+from pingan import hours
 
 Value = str | int | float | bool | date | datetime | None
 
@@ -146,6 +147,44 @@ def _read_zone(cell: str) -> str:
 
 
 zone = Kind(_read_zone, _plain, "zone")
+
+
+def _read_span(cell: str) -> str:
+    try:
+        hours.span(cell)
+    except hours.NoHours as error:
+        raise Refusal("no_span", text=error.part[:80]) from None
+    return hours.plain(cell)
+
+
+span = Kind(_read_span, _plain, "span")
+
+
+def _read_rota(cell: str) -> str:
+    try:
+        hours.rota(cell)
+    except hours.NoHours as error:
+        raise Refusal("no_rota", text=error.part[:80]) from None
+    return hours.plain(cell)
+
+
+rota = Kind(_read_rota, _plain, "rota")
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]{1,19}://[!-~]{3,480}")
+_NO_CHANNEL = {"http", "https", "ftp", "file", "tel"}
+
+
+def _read_address(cell: str) -> str:
+    """As Apprise writes it. What is refused is not repeated: it may be half a secret."""
+    cell = cell.strip()
+    scheme = cell.partition("://")[0].lower()
+    cell = scheme + cell[len(scheme) :]
+    if not _ADDRESS.fullmatch(cell) or scheme in _NO_CHANNEL:
+        raise Refusal("no_address")
+    return cell
+
+
+address = Kind(_read_address, _plain, "address")
 
 
 def one_of(*numbers: int) -> Kind:

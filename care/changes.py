@@ -16,6 +16,7 @@ from care.records import (
     HOMES,
     PEOPLE,
     RESPONDERS,
+    Absence,
     Area,
     Away,
     Contact,
@@ -25,6 +26,7 @@ from care.records import (
     Key,
     Person,
     Record,
+    Responder,
     entity_of,
     heartbeat_seconds,
 )
@@ -164,6 +166,9 @@ class _Decision:
             return record.code
         if entity_of(record) in (HOMES, RESPONDERS):
             return str(getattr(record, "area", ""))
+        if isinstance(record, Absence):
+            responder = self._after[RESPONDERS.name].get((record.responder,))
+            return responder.area if isinstance(responder, Responder) else None
         home: str | None = getattr(record, "home", None)
         if home is None and (person := getattr(record, "person", None)) is not None:
             found = self._after[PEOPLE.name].get((person,))

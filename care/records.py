@@ -1,4 +1,4 @@
-"""What the register keeps: eight kinds of records, their columns, and the words for them. PURE.
+"""What the register keeps: ten kinds of records, their columns, and the words for them. PURE.
 
 The one table of all columns: files, the API and the pages are made from it. A column without a default must be given.
 """
@@ -46,6 +46,15 @@ DEVICE_KINDS = {
 }
 KINDS_BEHIND_NOBODY = frozenset({"hub", "clock"})
 HEARTBEATS_SECONDS = (90, 180, 900, 18000, 90000)
+WEEKDAYS = {
+    "mon": "周一",
+    "tue": "周二",
+    "wed": "周三",
+    "thu": "周四",
+    "fri": "周五",
+    "sat": "周六",
+    "sun": "周日",
+}
 CONSENTS = {
     "emergency": "紧急呼援",
     "movement": "活动监测",
@@ -114,6 +123,12 @@ class Contact:
     phone: str
     language: str = "zh"
     has_key: bool = False
+    notify: str | None = None
+    """As Apprise writes it. It may hold a secret: no list shows it."""
+    told: bool | None = None
+    """Told of each stage; None: family are, others are not."""
+    digest: bool = False
+    quiet: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +140,15 @@ class Responder:
     phone: str
     language: str = "zh"
     on_duty: bool = True
+    consented_on: date | None = None
+    """None: they are not asked, nor are those who are not trained."""
+    trained_on: date | None = None
+    hours: str | None = None
+    """Their rota; None: always."""
+    latitude: float | None = None
+    longitude: float | None = None
+    coordinates: str | None = None
+    notify: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +184,25 @@ class Away:
     away_until: datetime | None = None
 
 
-Record = Area | Home | Person | Contact | Responder | Device | Consent | Away
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """When a responder is not there, and who takes their shifts."""
+
+    responder: str
+    absent_from: datetime
+    absent_until: datetime | None = None
+    stand_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holiday:
+    """A day that is worked as another day of the week."""
+
+    day: date
+    counts_as: str = "sun"
+
+
+Record = Area | Home | Person | Contact | Responder | Device | Consent | Away | Absence | Holiday
 Key = tuple[Value, ...]
 
 
@@ -213,6 +255,21 @@ def _check_home(home: Home) -> tuple[str, Refusal] | None:
     ceiling, floor = home.inactivity_hours, home.inactivity_floor_hours
     if ceiling is not None and floor is not None and floor > ceiling:
         return "inactivity_floor_hours", Refusal("floor_above_ceiling", ceiling=ceiling)
+    return None
+
+
+def _check_responder(responder: Responder) -> tuple[str, Refusal] | None:
+    given = [responder.latitude is not None, responder.longitude is not None, responder.coordinates is not None]
+    if any(given) and not all(given):
+        return "coordinates", Refusal("coordinates_incomplete")
+    return None
+
+
+def _check_absence(absence: Absence) -> tuple[str, Refusal] | None:
+    if absence.absent_until is not None and absence.absent_until <= absence.absent_from:
+        return "absent_until", Refusal("absent_until_before_from")
+    if absence.stand_in == absence.responder:
+        return "stand_in", Refusal("stands_in_for_oneself")
     return None
 
 
@@ -358,6 +415,10 @@ CONTACTS = _entity(
         "phone": ("电话", cells.phone),
         "language": ("语言", _language),
         "has_key": ("有钥匙", cells.flag),
+        "notify": ("通知地址", cells.address),
+        "told": ("告知进展", cells.flag),
+        "digest": ("每周简报", cells.flag),
+        "quiet": ("免打扰时段", cells.span),
     },
     {"home": "homes"},
 )
@@ -374,8 +435,16 @@ RESPONDERS = _entity(
         "phone": ("电话", cells.phone),
         "language": ("语言", _language),
         "on_duty": ("在岗", cells.flag),
+        "consented_on": ("同意日期", cells.day),
+        "trained_on": ("培训日期", cells.day),
+        "hours": ("值班时段", cells.rota),
+        "latitude": ("纬度", cells.number(-90, 90)),
+        "longitude": ("经度", cells.number(-180, 180)),
+        "coordinates": ("坐标系", cells.exact(COORDINATES)),
+        "notify": ("通知地址", cells.address),
     },
     {"area": "areas"},
+    _check_responder,
 )
 DEVICES = _entity(
     "devices",
@@ -427,9 +496,34 @@ AWAY = _entity(
     _check_away,
 )
 
+ABSENCES = _entity(
+    "responder_absences",
+    "救援人员缺勤",
+    Absence,
+    ("responder", "absent_from"),
+    {
+        "responder": ("人员编号", _id),
+        "absent_from": ("缺勤开始", cells.moment),
+        "absent_until": ("缺勤结束", cells.moment),
+        "stand_in": ("代班人员编号", _id),
+    },
+    {"responder": "responders", "stand_in": "responders"},
+    _check_absence,
+)
+HOLIDAYS = _entity(
+    "holidays",
+    "节假日",
+    Holiday,
+    ("day",),
+    {"day": ("日期", cells.day), "counts_as": ("按周几", cells.choice(WEEKDAYS))},
+)
+
 ENTITIES: Mapping[str, Entity] = {
-    entity.name: entity for entity in (AREAS, HOMES, PEOPLE, CONTACTS, RESPONDERS, DEVICES, CONSENTS_GIVEN, AWAY)
-}
+    entity.name: entity
+    for entity in (
+        AREAS, HOMES, PEOPLE, CONTACTS, RESPONDERS, DEVICES, CONSENTS_GIVEN, AWAY, ABSENCES, HOLIDAYS,
+    )
+}  # fmt: skip
 """In the order in which they can be written: each refers only to those before it (or to its own kind)."""
 
 

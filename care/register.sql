@@ -32,7 +32,8 @@ order by p.id limit %(limit)s
 
 -- name: contacts
 -- With the keys come all contacts of `homes`: their places are looked at together.
-select c.id, c.home, c.rank, c.name, c.relation, c.role, c.phone, c.language, c.has_key
+select c.id, c.home, c.rank, c.name, c.relation, c.role, c.phone, c.language, c.has_key, c.notify, c.told, c.digest,
+  c.quiet
 from contacts c join homes h on h.id = c.home
 where starts_with(h.area, %(scope)s)
   and (%(keys)s::text[] is null or c.id = any(%(keys)s) or c.home = any(%(homes)s::text[]))
@@ -40,7 +41,9 @@ where starts_with(h.area, %(scope)s)
 order by c.id limit %(limit)s
 
 -- name: responders
-select id, name, role, area, phone, language, on_duty from responders
+select id, name, role, area, phone, language, on_duty, consented_on, trained_on, hours, latitude, longitude, coordinates,
+  notify
+from responders
 where starts_with(area, %(scope)s) and (%(keys)s::text[] is null or id = any(%(keys)s)) and id > %(after)s
 order by id limit %(limit)s
 
@@ -68,6 +71,19 @@ from away a join homes h on h.id = a.home
 where starts_with(h.area, %(scope)s) and (%(keys)s::text[] is null or a.home = any(%(keys)s))
   and (%(home)s::text is null or a.home = %(home)s)
 order by a.home, a.away_from limit %(limit)s
+
+-- name: responder_absences
+-- The keys are responders: all absences of each.
+select a.responder, a.absent_from, a.absent_until, a.stand_in
+from responder_absences a join responders r on r.id = a.responder
+where starts_with(r.area, %(scope)s) and (%(keys)s::text[] is null or a.responder = any(%(keys)s))
+order by a.responder, a.absent_from limit %(limit)s
+
+-- name: holidays
+-- They hold everywhere, so they are for whoever may see everything.
+select day, counts_as from holidays
+where %(scope)s = '' and (%(keys)s::text[] is null or day = any(%(keys)s::text[]::date[]))
+order by day limit %(limit)s
 
 -- name: incidents
 -- What the card says of the past: how often lately, and when last.
@@ -140,17 +156,24 @@ on conflict (id) do update set home = excluded.home, name = excluded.name, born_
   note = excluded.note
 
 -- name: write_contacts
-insert into contacts (id, home, rank, name, relation, role, phone, language, has_key)
-values (%(id)s, %(home)s, %(rank)s, %(name)s, %(relation)s, %(role)s, %(phone)s, %(language)s, %(has_key)s)
+insert into contacts (id, home, rank, name, relation, role, phone, language, has_key, notify, told, digest, quiet)
+values (%(id)s, %(home)s, %(rank)s, %(name)s, %(relation)s, %(role)s, %(phone)s, %(language)s, %(has_key)s, %(notify)s,
+  %(told)s, %(digest)s, %(quiet)s)
 on conflict (id) do update set home = excluded.home, rank = excluded.rank, name = excluded.name,
   relation = excluded.relation, role = excluded.role, phone = excluded.phone, language = excluded.language,
-  has_key = excluded.has_key
+  has_key = excluded.has_key, notify = excluded.notify, told = excluded.told, digest = excluded.digest,
+  quiet = excluded.quiet
 
 -- name: write_responders
-insert into responders (id, name, role, area, phone, language, on_duty)
-values (%(id)s, %(name)s, %(role)s, %(area)s, %(phone)s, %(language)s, %(on_duty)s)
+insert into responders (id, name, role, area, phone, language, on_duty, consented_on, trained_on, hours, latitude,
+  longitude, coordinates, notify)
+values (%(id)s, %(name)s, %(role)s, %(area)s, %(phone)s, %(language)s, %(on_duty)s, %(consented_on)s, %(trained_on)s,
+  %(hours)s, %(latitude)s, %(longitude)s, %(coordinates)s, %(notify)s)
 on conflict (id) do update set name = excluded.name, role = excluded.role, area = excluded.area,
-  phone = excluded.phone, language = excluded.language, on_duty = excluded.on_duty
+  phone = excluded.phone, language = excluded.language, on_duty = excluded.on_duty,
+  consented_on = excluded.consented_on, trained_on = excluded.trained_on, hours = excluded.hours,
+  latitude = excluded.latitude, longitude = excluded.longitude, coordinates = excluded.coordinates,
+  notify = excluded.notify
 
 -- name: addresses_taken
 -- Those of the addresses at which there is another device than those that are written.
@@ -176,6 +199,15 @@ on conflict (person, kind, given_at) do update set withdrawn_at = excluded.withd
 insert into away (home, away_from, away_until, reason)
 values (%(home)s, %(away_from)s, %(away_until)s, %(reason)s)
 on conflict (home, away_from) do update set away_until = excluded.away_until, reason = excluded.reason
+
+-- name: write_responder_absences
+insert into responder_absences (responder, absent_from, absent_until, stand_in)
+values (%(responder)s, %(absent_from)s, %(absent_until)s, %(stand_in)s)
+on conflict (responder, absent_from) do update set absent_until = excluded.absent_until, stand_in = excluded.stand_in
+
+-- name: write_holidays
+insert into holidays (day, counts_as) values (%(day)s, %(counts_as)s)
+on conflict (day) do update set counts_as = excluded.counts_as
 
 -- name: delete_areas
 delete from areas where code = %(code)s
@@ -203,7 +235,16 @@ delete from people where id = %(id)s
 delete from contacts where id = %(id)s
 
 -- name: delete_responders
+with absences_gone as (
+  delete from responder_absences where responder = %(id)s
+)
 delete from responders where id = %(id)s
+
+-- name: delete_responder_absences
+delete from responder_absences where responder = %(responder)s and absent_from = %(absent_from)s
+
+-- name: delete_holidays
+delete from holidays where day = %(day)s
 
 -- name: delete_devices
 delete from devices where id = %(id)s

@@ -17,15 +17,18 @@ from care import register
 from care.changes import Plan, Refused, address_taken, decide, in_scope, one_row, raises, wanted
 from care.limits import parse
 from care.records import (
+    ABSENCES,
     AREAS,
     AWAY,
     CONSENTS_GIVEN,
     CONTACTS,
     DEVICES,
     ENTITIES,
+    HOLIDAYS,
     HOMES,
     PEOPLE,
     RESPONDERS,
+    Absence,
     Device,
     Entity,
     Home,
@@ -180,7 +183,9 @@ async def _present(
 
     people = {str(key[0]) for name in (PEOPLE.name, CONSENTS_GIVEN.name) for key in keys.get(name, ())}
     await look(PEOPLE, people)
-    for entity in (CONTACTS, RESPONDERS, DEVICES, CONSENTS_GIVEN, AWAY):
+    responders = {str(key[0]) for name in (RESPONDERS.name, ABSENCES.name) for key in keys.get(name, ())}
+    await look(RESPONDERS, responders)
+    for entity in (CONTACTS, DEVICES, CONSENTS_GIVEN, AWAY, ABSENCES, HOLIDAYS):
         await look(entity, {str(key[0]) for key in keys.get(entity.name, ())})
     for entity in (PEOPLE, CONTACTS, DEVICES, AWAY):
         homes |= {record.home for record in found[entity.name].values() if record.home is not None}
@@ -195,7 +200,9 @@ def _area_of(present: Mapping[str, Mapping[Key, Any]], record: Any) -> str | Non
         return str(area)
     if (person := getattr(record, "person", None)) is not None:
         record = present[PEOPLE.name][(person,)]
-    home = present[HOMES.name].get((record.home,))
+    if isinstance(record, Absence):
+        return str(present[RESPONDERS.name][(record.responder,)].area)
+    home = present[HOMES.name].get((getattr(record, "home", None),))
     return home.area if home is not None else None
 
 

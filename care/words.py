@@ -21,6 +21,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "not_one_of": ("“{text}” 不在可选范围内：{choices}", "“{text}” is not one of: {choices}"),
     "no_number": ("“{text}” 不是数字", "“{text}” is no number"),
     "no_zone": ("“{text}” 不是时区；如 Asia/Shanghai", "“{text}” is no time zone; for example Asia/Shanghai"),
+    "no_span": ("“{text}” 不是时段；写成 22:00-07:00", "“{text}” is no span of hours; write it as 22:00-07:00"),
+    "no_rota": (
+        "“{text}” 不是值班时段；写成 mon-fri 08:00-18:00; sat,sun 09:00-12:00（或 周一至周五 08:00-18:00）",
+        "“{text}” is no rota; write it as mon-fri 08:00-18:00; sat,sun 09:00-12:00",
+    ),
+    "no_address": (
+        "不是通知地址；如 mailto://…、wecombot://…、dingtalk://…",
+        "is no address for notices; as mailto://…, wecombot://…, dingtalk://…",
+    ),
     "no_limits": (
         "“{text}” 不是限值；写成“心率 50–110；血氧 90–”，可用：{choices}",
         "“{text}” is no limit; write “heart_rate 50–110; spo2 90–”, of: {choices}",
@@ -109,6 +118,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "unknown_areas": ("没有区划代码为 {id} 的区域", "there is no area {id}"),
     "unknown_homes": ("没有编号为 {id} 的家庭", "there is no home {id}"),
     "unknown_devices": ("没有编号为 {id} 的设备", "there is no device {id}"),
+    "unknown_responders": ("没有编号为 {id} 的救援人员", "there is no responder {id}"),
+    "absent_until_before_from": ("缺勤结束不晚于开始", "the end of the absence is not after its beginning"),
+    "stands_in_for_oneself": ("不能由本人代班", "nobody stands in for themselves"),
     "unknown_people": ("没有编号为 {id} 的服务对象", "there is no person {id}"),
     "outside_area": ("不在您的管辖区域 {scope} 内", "is outside your area {scope}"),
     "in_use": ("仍被 {by} 使用，不能删除", "is still needed by {by}, so it cannot be deleted"),
@@ -220,6 +232,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "form_limits": (
         "限值，如 心率 50–110；血氧 90–；收缩压 –180",
         "limits, as heart_rate 50–110; spo2 90–; systolic –180",
+    ),
+    "form_span": ("时段，如 22:00-07:00", "a span of hours, as 22:00-07:00"),
+    "form_rota": (
+        "值班时段，如 mon-fri 08:00-18:00; sat,sun 09:00-12:00；空：随时",
+        "a rota, as mon-fri 08:00-18:00; sat,sun 09:00-12:00; empty: always",
+    ),
+    "form_address": (
+        "一个通知地址，按 Apprise 的写法；可能含密钥，请妥善保管",
+        "one address for notices, as Apprise writes it; it may hold a secret",
     ),
     "form_whole": ("整数，{lowest} 至 {highest}", "a whole number, {lowest} to {highest}"),
     "form_choice": ("选一：", "one of: "),

@@ -57,7 +57,7 @@ def chain(
         if decision.asks:
             more |= {
                 "asked": [ask.person.name for ask in decision.asks],
-                "why": [list(ask.person.why) for ask in decision.asks],
+                "chosen": [list(ask.person.why) for ask in decision.asks],
                 "step": decision.incident.step,
             }
         if decision.who:

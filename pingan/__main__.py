@@ -22,6 +22,7 @@ COMMANDS = {
     "dispatch": ("dispatch.service", "main", "alarms to people, until a person has come"),
     "suggestions": ("dispatch.learning_command", "main", "what closures suggest, and how often alarms were false"),
     "audit": ("dispatch.audit_command", "main", "whether every press became one incident that a person took"),
+    "policy": ("dispatch.policy_command", "main", "who is called when: explain a case, show, check a file"),
     "console": ("pingan.web", "main", "the operators' console, the API and the webhooks"),
     "codec": ("ingest.try_codec", "main", "try: what a device's or a gateway's message becomes, or why not"),
     "register": ("care.commands", "main", "the register: import, export, sample"),
@@ -37,7 +38,7 @@ COMMANDS = {
 }
 
 TYPED_BY_PEOPLE = (
-    "migrate", "register", "export", "erase", "receiver", "audit", "suggestions", "sim", "device", "ca", "shadow",
+    "migrate", "register", "export", "erase", "receiver", "audit", "suggestions", "policy", "sim", "device", "ca", "shadow",
 )  # fmt: skip
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 

@@ -57,7 +57,7 @@ class Shift(NamedTuple):
 
 def span(text: str) -> Span:
     """`22:00-07:00`. NoHours."""
-    found = _SPAN.fullmatch(_plain(text))
+    found = _SPAN.fullmatch(plain(text))
     if found is None:
         raise NoHours(text)
     begin, end = (_minute(int(found[at]), int(found[at + 1]), text) for at in (1, 3))
@@ -69,7 +69,7 @@ def span(text: str) -> Span:
 def rota(text: str) -> tuple[Shift, ...]:
     """Shifts; a span without days is one on each. Empty: none at all. NoHours."""
     shifts = []
-    for part in filter(None, (one.strip() for one in re.split(r"[;\n]", _plain(text)))):
+    for part in filter(None, (one.strip() for one in re.split(r"[;\n]", plain(text)))):
         found = re.search(r"\d", part)
         if found is None:
             raise NoHours(part)
@@ -100,7 +100,8 @@ def on_shift(shifts: Collection[Shift], at: datetime, today: int, yesterday: int
     return False
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """As it is kept: full-width signs and spaces as one writes them in code."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().lower()
 
 

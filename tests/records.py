@@ -13,11 +13,14 @@ from care.records import (
     HEARTBEATS_SECONDS,
     LANGUAGES,
     RESPONDER_ROLES,
+    WEEKDAYS,
+    Absence,
     Area,
     Away,
     Consent,
     Contact,
     Device,
+    Holiday,
     Home,
     Person,
     Responder,
@@ -32,6 +35,8 @@ _phone = st.integers(0, 9999).map(lambda number: f"+86138{number:08d}")
 _moment = st.timedeltas(timedelta(0), timedelta(days=100_000)).map(
     lambda since: datetime(1900, 1, 2, tzinfo=UTC) + since
 )
+_day = st.dates(date(1900, 1, 1), date(2199, 1, 1))
+_address = st.sampled_from(["mailto://a:b@mail.example", "wecombot://0123-45-6789", "dingtalk://=token@"])
 _language = st.sampled_from(list(LANGUAGES))
 
 
@@ -89,6 +94,10 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         phone=_phone,
         language=_language,
         has_key=st.booleans(),
+        notify=_maybe(_address),
+        told=_maybe(st.booleans()),
+        digest=st.booleans(),
+        quiet=_maybe(st.sampled_from(["22:00-07:00", "13:00-14:30"])),
     ),
     "responders": st.builds(
         Responder,
@@ -99,6 +108,13 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         phone=_phone,
         language=_language,
         on_duty=st.booleans(),
+        consented_on=_maybe(_day),
+        trained_on=_maybe(_day),
+        hours=_maybe(st.sampled_from(["mon-fri 08:00-18:00; sat,sun 09:00-12:00", "周一至周五 20:00-08:00"])),
+        latitude=_maybe(st.floats(-90, 90)),
+        longitude=_maybe(st.floats(-180, 180)),
+        coordinates=_maybe(st.sampled_from(list(COORDINATES))),
+        notify=_maybe(_address),
     ),
     "devices": st.builds(
         Device,
@@ -121,4 +137,8 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         withdrawn_at=_maybe(_moment),
     ),
     "away": st.builds(Away, home=_id, away_from=_moment, away_until=_maybe(_moment), reason=_name),
+    "responder_absences": st.builds(
+        Absence, responder=_id, absent_from=_moment, absent_until=_maybe(_moment), stand_in=_maybe(_id)
+    ),
+    "holidays": st.builds(Holiday, day=_day, counts_as=st.sampled_from(list(WEEKDAYS))),
 }

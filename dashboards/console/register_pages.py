@@ -36,7 +36,10 @@ EDITABLE: Mapping[str, tuple[Entity, tuple[str, ...]]] = {
         PEOPLE,
         ("name", "born_on", "sex", "language", "phone", "category", "conditions", "medication", "hospital", "note"),
     ),
-    "contacts": (CONTACTS, ("name", "relation", "role", "phone", "language", "rank", "has_key")),
+    "contacts": (
+        CONTACTS,
+        ("name", "relation", "role", "phone", "language", "rank", "has_key", "told", "digest", "quiet", "notify"),
+    ),
 }
 """What can be changed by hand, and which of its columns. What binds things together is changed by files or the API."""
 
