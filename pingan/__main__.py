@@ -38,7 +38,8 @@ COMMANDS = {
 }
 
 TYPED_BY_PEOPLE = (
-    "migrate", "register", "export", "erase", "receiver", "audit", "suggestions", "policy", "sim", "device", "ca", "shadow",
+    "migrate", "register", "export", "erase", "receiver", "audit", "suggestions", "policy", "sim", "device", "ca",
+    "shadow",
 )  # fmt: skip
 """These find the installation of this machine by themselves, so that they work in a shell that knows nothing of it."""
 
