@@ -59,6 +59,10 @@ UPDATE_BEGINS_MS = 2 * HOUR_MS + 1_800_000
 """After midnight of the home's: the hour in which homes learn, each at a moment of its own."""
 SPREAD_MS = HOUR_MS
 BLOCK_MS = DAY_MS // BLOCKS
+FIRST_BLOCK = UPDATE_BEGINS_MS // BLOCK_MS
+"""In which the day of learning begins, and ends."""
+MISSED_MS = 2 * HOUR_MS
+"""Who was not heard for so long may have moved: how lively the day was is not known. Less changes a day hardly."""
 BIN_MS = 180_000
 """Movements of a place within three minutes count as one: how often a sensor repeats itself is no matter, how long one
 moves there is."""
@@ -182,6 +186,10 @@ class State(msgspec.Struct, array_like=True):
     """When the movement that `place` comes from counts as made, and its own time: an answer is made in no place."""
     bins: dict[int, int] = {}
     """By place, as bits: in which of the latest BINS_KEPT three minutes a movement has counted, the latest first."""
+    whole_ms: int = 0
+    """Since when nothing was missed of what a day is told by, and somebody was to be heard."""
+    unticked_ms: int = 0
+    """What the clock says more than the ticks have heard: it grows by the platform's own outages."""
 
 
 class LearnedInactivity:
@@ -390,6 +398,10 @@ class LearnedInactivity:
             state.deadline = state.due
             return []
         self._commit(now)
+        unticked_ms = now.at_ms - now.heard_ms
+        if unticked_ms - state.unticked_ms >= MISSED_MS:
+            state.whole_ms = now.at_ms
+        state.unticked_ms = unticked_ms
         findings = self._restless(now) if self._learn_day(now) else []
         findings += self._listen(now)
         if state.ceiling_hours is not None and state.heard:
@@ -472,11 +484,31 @@ class LearnedInactivity:
         state = self._state
         if state.ceiling_hours is None or state.last is None or state.place < 0:
             return None
-        limits = self._silence.limits(state.floor_hours, state.ceiling_hours, hours)
+        limits = self._silence.limits(state.floor_hours, state.ceiling_hours, hours, self._lively())
         if limits is None or state.place >= len(limits):
             return None
         found: list[float] = limits[state.place].tolist()
         return found
+
+    def _lively(self) -> float:
+        """How much was moved in the day before this silence, of what is usual; 1 where not all of it could be heard."""
+        state = self._state
+        if state.begun_ms - state.whole_ms < DAY_MS:
+            return 1.0
+        day, part_ms = self._day(state.begun_ms), local_ms(state.begun_ms, state.zone) % DAY_MS
+        block, passed_ms = divmod(part_ms, BLOCK_MS)
+        row = (block - FIRST_BLOCK) % BLOCKS
+        if row == 0 and part_ms < UPDATE_BEGINS_MS + state.shift_ms:
+            # The day of learning ends within the block with which it began.
+            row, passed_ms = BLOCKS, BLOCK_MS
+        moved = 0
+        for taught in state.taught:
+            for blocks in taught.seen.values():
+                if taught.day == day:
+                    moved += sum(blocks)
+                elif taught.day == day - 1:
+                    moved += sum((blocks[FIRST_BLOCK:] + blocks[:FIRST_BLOCK])[row + 1 :])
+        return self._silence.lively(moved, block, passed_ms / BLOCK_MS)
 
     def _begin_hour(self) -> int:
         return local_ms(self._state.begun_ms, self._state.zone) % DAY_MS // HOUR_MS
@@ -562,6 +594,8 @@ class LearnedInactivity:
             stood_ms = now.heard_ms - max(state.frozen, state.since)
             state.since, state.begun_ms = state.since + stood_ms, state.begun_ms + stood_ms
             state.broken, state.frozen, state.limit_ms = True, None, None
+            if stood_ms >= MISSED_MS:
+                state.whole_ms = now.at_ms
             if state.raised is None:
                 # Whatever is said of it from now on is news.
                 state.episode = f"{self._last()}/heard/{now.heard_ms}"
@@ -578,7 +612,7 @@ class LearnedInactivity:
         state = self._state
         state.since, state.since_ms, state.begun_ms, state.last = None, at_ms, at_ms, None
         state.episode, state.place, state.sensor = episode, -1, ""
-        state.asked, state.raised, state.limit_ms, state.broken = None, None, None, True
+        state.asked, state.raised, state.limit_ms, state.broken, state.whole_ms = None, None, None, True, at_ms
 
     def _end(self, reason: Reason, now: Now, movement: Movement | None = None) -> None:
         """What was suspected or raised is over."""
@@ -616,6 +650,7 @@ class LearnedInactivity:
         if (row := self._limits(range(24))) is not None:
             p50 = [known.p50 for known in map(self._silence.usual, (hour + 0.5 for hour in range(24))) if known]
             evidence["band"] = {"hours": p50, "limits": [round(limit, 2) for limit in row]}
+            evidence["lively"] = round(self._lively(), 2)
         supports, opposes = self._speaks(now)
         evidence |= {"supports": supports, "opposes": opposes}
         if kind == SUSPECTED:

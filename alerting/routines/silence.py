@@ -18,6 +18,11 @@ shared between the home's places, and drawn towards what is usual in other homes
 figures say: each such silence makes an alarm there cost more (STRAIN), unless it was longer than the ceiling, where no
 waiting would have spared the alarm.
 
+Who is not there cannot fall, and does not move either. So a delay weighs by how much was moved in the day before the
+silence, of what is usual in this home (`lively`): in a home that only somebody who waters the flowers walks through, or
+whose person lies ill, silences are long, and no figure learned from other days foresees them. It makes the limit longer
+or shorter, and never passes the ceiling.
+
 The last movement before a silence at the entrance mostly means that the person has left, and seldom that somebody lies
 in the hall: such a collapse weighs less (DOOR_WEIGHT), so one waits longer there, but never endlessly.
 """
@@ -55,7 +60,7 @@ LEARNING_DAYS = 7
 """With fewer days nothing is known yet, and the ceiling is the limit."""
 HALF_DAYS = 20.0
 """A day counts half after so many."""
-ALARM_COST_HOURS = 6.0
+ALARM_COST_HOURS = 5.0
 """So many hours of waiting after one collapse a day are worth one alarm a day spared: the dial between delay and
 false alarms. docs/detection-silence.md has the curve."""
 START_HOURS = 1.0
@@ -75,6 +80,12 @@ STRAIN_HALF_DAYS = 7.0
 STRAIN_MOST = 6.0
 """What an alarm costs more for each silence that rang and that a longer limit would have spared: half as much again,
 half of that a week later, sixfold at most."""
+
+LIVELY_MORE = 3.0
+"""So many movements a day are added to both sides: of a few, a share says nothing."""
+LIVELY_LEAST = 0.1
+LIVELY_MOST = 1.5
+"""Of what is usual: what is beyond counts as this. Ten times the price after a day of hardly a movement."""
 
 TAUS: Floats = np.concatenate([np.arange(0.5, 6, 0.25), np.arange(6, 12, 0.5), np.arange(12, 24.5, 1)])
 """Limits that are chosen from, in hours."""
@@ -177,14 +188,24 @@ class Silence:
         """Whether enough is known for limits of its own."""
         return self.days >= LEARNING_DAYS and bool(self.places)
 
-    def limits(self, floor_hours: float, ceiling_hours: float, hours: Sequence[int] = range(HOURS)) -> Floats | None:
+    def lively(self, moved: int, block: int, passed: float) -> float:
+        """How much was moved in a day, of what is usual. `passed`: the part of its last block that was over; the day
+        before counts from the next block on."""
+        usual = self._seen.sum(0) / (SEEN_UNIT * max(self._day_weights().sum(), 1.0))
+        expected = usual.sum() - usual[block] * (1 - passed)
+        share = (moved + LIVELY_MORE) / (expected + LIVELY_MORE)
+        return float(min(max(share, LIVELY_LEAST), LIVELY_MOST))
+
+    def limits(
+        self, floor_hours: float, ceiling_hours: float, hours: Sequence[int] = range(HOURS), lively: float = 1.0
+    ) -> Floats | None:
         """The limit in hours for each place and each hour of the day in which a silence begins; None: too few days.
 
         `hours`: only of these. One takes a twentieth of what all take, which for eight weeks' silences is 25 ms.
         """
         if not self.is_known:
             return None
-        day_weights = 0.5 ** ((self.through - self._days.astype(float)) / HALF_DAYS)
+        day_weights = self._day_weights()
         some = list(hours)
         share = self._shares()[:, some]
         rates = self._exceeding(_MIDDLES[some])
@@ -193,7 +214,7 @@ class Silence:
         others = population.exceeding()[doors.astype(int)][:, some] * share[:, :, None]
         rates = (rates + POPULATION_DAYS * others) / (day_weights.sum() + POPULATION_DAYS)
         weight = share * np.where(doors, DOOR_WEIGHT, 1.0)[:, None] / HOURS
-        cost = weight[:, :, None] * TAUS + ALARM_COST_HOURS * self._strain(ceiling_hours) * rates
+        cost = lively * weight[:, :, None] * TAUS + ALARM_COST_HOURS * self._strain(ceiling_hours) * rates
         highest = max(ceiling_hours, float(TAUS[0]))
         lowest = min(floor_hours, highest)
         cost[:, :, ~((lowest <= TAUS) & (highest >= TAUS))] = np.inf
@@ -212,6 +233,10 @@ class Silence:
             longest[place] = lengths.max() * UNIT_HOURS if len(lengths) else 0.0
         p50, p90, p99 = (round(float(one), 2) for one in np.percentile(longest, (50, 90, 99)))
         return Usual(p50, p90, p99, self.days)
+
+    def _day_weights(self) -> Floats:
+        weights: Floats = 0.5 ** ((self.through - self._days.astype(float)) / HALF_DAYS)
+        return weights
 
     def _shares(self) -> Floats:
         """Of the movements at each hour, how many each place has."""

@@ -1,6 +1,7 @@
 """Silence by what is usual, as timelines: a week of an ordinary life, and then something else."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 from typing import Any
 from zlib import crc32
@@ -242,6 +243,80 @@ def test_between_the_middles_of_two_hours_the_limit_goes_over_from_one_to_the_ot
     before, after = alarm.evidence["band"]["limits"][8:10]
     assert before != after
     assert alarm.evidence["threshold"] == pytest.approx((before + after) / 2, abs=0.02)
+
+
+def hardly_lived_in(learned: Home) -> Home:
+    """Somebody looks in twice on the next day, and once on the one after it."""
+    home = next_day(learned, 6)
+    home.line.hear(register(20, revision=3))
+    for day, hour in ((21, 9), (21, 17), (22, 9)):
+        home.until(hour, day)
+        for sensor, kind in (("front door", "door"), ("kitchen", "motion"), ("front door", "door")):
+            home.move(sensor, kind)
+            home.until(hour + 0.1, day, every=MINUTE)
+    home.until(10.2, 22)
+    home.move("kitchen")
+    return home
+
+
+def test_who_was_hardly_there_for_a_day_is_waited_for_longer_but_not_endlessly(learned: Home) -> None:
+    lively = next_day(learned, 10.2)
+    lively.line.hear(register(20, revision=3))
+    lively.move("kitchen")
+    usual = hours_until(lively, "inactivity", lively.line.at_ms)
+    home = hardly_lived_in(learned)
+    away = hours_until(home, "inactivity", home.line.at_ms)
+    assert usual + 1 <= away <= 20
+    assert lively.alarms[-1].evidence["lively"] > 0.8
+    assert home.alarms[-1].evidence["lively"] < 0.3
+
+
+@pytest.mark.parametrize("hours", [1, 3])
+def test_a_day_of_which_hours_were_missed_is_taken_for_a_usual_one(learned: Home, hours: int) -> None:
+    home = hardly_lived_in(learned)
+    home.line.at_ms += hours * HOUR_MS
+    home.line.hear(Tick(home.line.at_ms, MINUTE * 1000, home.line.epoch))
+    home.until(14, 22)
+    home.move("kitchen")
+    hours_until(home, "inactivity", home.line.at_ms)
+    assert (home.alarms[-1].evidence["lively"] == 1) is (hours == 3)
+
+
+def test_what_an_area_did_not_hear_makes_nobody_less_lively(learned: Home) -> None:
+    home = next_day(learned, 9)
+    home.move("kitchen")
+    for _ in range(20 * 6):
+        home.line.at_ms += TICK * 1000
+        home.line.hear(Tick(home.line.at_ms, TICK * 1000, home.line.epoch, deaf=("4407",)))
+    home.until(6, 22)
+    home.move("kitchen")
+    hours_until(home, "inactivity", home.line.at_ms)
+    assert home.alarms[-1].evidence["lively"] == 1
+
+
+@pytest.mark.parametrize("hour", [0.5, 2.2, 2.6, 3.3, 4.1, 10.2, 15.9, 23.9])
+def test_how_lively_a_day_was_is_told_at_any_hour(learned: Home, hour: float) -> None:
+    """Blocks of the clock, and a day of learning that begins within one of them."""
+    home = next_day(learned, hour)
+    home.move("kitchen")
+    hours_until(home, "inactivity", home.line.at_ms)
+    assert 0.75 <= home.alarms[-1].evidence["lively"] <= 1.25
+
+
+def test_a_livelier_day_shortens_limits_and_an_emptier_one_lengthens_them_within_what_is_allowed(
+    learned: Home,
+) -> None:
+    [routine] = dict(learned.line.partition.watches["H1"].learned(learned.line.partition.now)).values()
+    silence = Silence.decode(routine)
+    limits = [silence.limits(1.5, 9, lively=lively) for lively in (0.1, 0.5, 1.0, 1.5)]
+    for longer, shorter in pairwise(limits):
+        assert longer is not None
+        assert shorter is not None
+        assert (longer >= shorter).all()
+        assert (longer > shorter).any()
+        assert 1.5 <= shorter.min() <= longer.max() <= 9
+    assert silence.lively(0, 4, 0.5) == 0.1, "ten times the price at most"
+    assert silence.lively(10_000, 4, 0.5) == 1.5
 
 
 @pytest.mark.parametrize(("hours", "strained"), [(5.0, True), (11.8, True), (12.0, False), (20.0, False)])
