@@ -34,6 +34,7 @@ PURE = (
     "pingan/times.py",
     "dispatch/auditing.py",
     "dispatch/acting.py",
+    "dispatch/family.py",
     "dispatch/following.py",
     "dispatch/grouping.py",
     "dispatch/incident.py",
