@@ -23,7 +23,7 @@ from tests.kafka import Kafka
 from tests.support import free_port
 
 PLACE = Path("/var/tmp")
-"""On disk: a folder in memory would say nothing about what survives."""
+"""On disk: a folder in memory would say nothing about what survives. A story that breaks nothing may be in memory."""
 
 ANSWER_SECONDS = 3
 
@@ -31,8 +31,8 @@ ANSWER_SECONDS = 3
 class RealHouse(House):
     """`pingan up` in a folder of its own. The processes that it may hit are those that its supervisor names."""
 
-    def __init__(self) -> None:
-        outer = Path(tempfile.mkdtemp(prefix="pingan-faults-", dir=PLACE))
+    def __init__(self, place: Path = PLACE) -> None:
+        outer = Path(tempfile.mkdtemp(prefix="pingan-faults-", dir=place))
         outer.chmod(0o711)
         super().__init__(outer)
         self.outer = outer

@@ -104,9 +104,9 @@ class House:
 
 
 @contextlib.contextmanager
-def a_house() -> Iterator[House]:
+def a_house(place: Path) -> Iterator[House]:
     """A house in a folder of its own; whatever became of it, nothing of it is left afterwards."""
-    outer = Path(tempfile.mkdtemp(prefix="pingan-test-"))
+    outer = Path(tempfile.mkdtemp(prefix="pingan-test-", dir=place))
     outer.chmod(0o711)
     house = House(outer)
     try:

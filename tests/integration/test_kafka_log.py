@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -405,9 +406,9 @@ async def test_large_entries_and_many_of_them_keep_their_order(readings: KafkaLo
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+def three(memory: Path) -> Iterator[Kafka]:
     need()
-    cluster = Kafka(tmp_path_factory.mktemp("three"), 3)
+    cluster = Kafka(memory / "three", 3)
     try:
         cluster.start()
         yield cluster

@@ -18,8 +18,8 @@ from tests.support import free_port
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[House]:
-    with a_house() as house:
+def running(memory: Path) -> Iterator[House]:
+    with a_house(memory) as house:
         house.environ |= {
             "PINGAN_MQTT_TLS_PORT": str(free_port()),
             "PINGAN_MQTT_CERTIFICATE_PORT": str(free_port()),
@@ -111,8 +111,8 @@ def test_a_broker_that_is_held_is_found(running: House) -> None:
     assert done.returncode == 1
 
 
-def test_a_platform_that_does_not_run_and_whose_port_is_taken() -> None:
-    with a_house() as house, socket.socket() as other:
+def test_a_platform_that_does_not_run_and_whose_port_is_taken(memory: Path) -> None:
+    with a_house(memory) as house, socket.socket() as other:
         other.bind(("127.0.0.1", house.mqtt_port))
         other.listen()
         done = house.pingan("doctor", PINGAN_MQTT_PORT=str(house.mqtt_port))

@@ -17,9 +17,9 @@ from pingan.local.postgres import Postgres
 
 
 @pytest.fixture(params=["open to pass", "closed to others"])
-def data(request: pytest.FixtureRequest) -> Iterator[Path]:
+def data(memory: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A data folder below one that PostgreSQL's user may pass through, and below one that it may not."""
-    outer = Path(tempfile.mkdtemp(prefix="pingan-test-"))
+    outer = Path(tempfile.mkdtemp(prefix="pingan-test-", dir=memory))
     outer.chmod(0o711 if request.param == "open to pass" else 0o700)
     data = outer / "data"
     yield data

@@ -21,14 +21,14 @@ from tests.integration.local_support import House, a_house, wait_for
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    with a_house() as house:
+def house(memory: Path) -> Iterator[House]:
+    with a_house(memory) as house:
         yield house
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[House]:
-    with a_house() as house:
+def shared(memory: Path) -> Iterator[House]:
+    with a_house(memory) as house:
         yield house
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +25,8 @@ returning id
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[RealHouse]:
-    house = RealHouse()
+def house(memory: Path) -> Iterator[RealHouse]:
+    house = RealHouse(memory)
     try:
         house.rise()
         yield house

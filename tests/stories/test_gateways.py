@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +29,8 @@ FLOOD = 6_000
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
-    house = RealHouse()
+def house(memory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
+    house = RealHouse(memory)
     try:
         house.rise()
         folder = tmp_path_factory.mktemp("register")

@@ -31,8 +31,8 @@ DAUGHTER = "+8613800000101"
 
 
 @pytest.fixture(scope="module")
-def house(log_environ: LogEnviron) -> Iterator[RealHouse]:
-    house = RealHouse()
+def house(memory: Path, log_environ: LogEnviron) -> Iterator[RealHouse]:
+    house = RealHouse(memory)
     try:
         house.rise(**log_environ())
         yield house
@@ -221,8 +221,10 @@ def replay(house: RealHouse, *arguments: str) -> Any:
 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not SHARED.exists(), reason="the recordings (../shared/data) are not on this machine")
-def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incidents(log_environ: LogEnviron) -> None:
-    house = RealHouse()
+def test_recordings_go_through_mqtt_into_the_archive_and_silences_raise_incidents(
+    memory: Path, log_environ: LogEnviron
+) -> None:
+    house = RealHouse(memory)
     try:
         environ = log_environ()
         house.rise(PINGAN_CLOCK="driven", PINGAN_SIM="0", **environ)

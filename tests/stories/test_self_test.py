@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ BUTTON = "H001-button"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[RealHouse]:
-    house = RealHouse()
+def house(memory: Path) -> Iterator[RealHouse]:
+    house = RealHouse(memory)
     try:
         house.rise()
         yield house
