@@ -11,7 +11,11 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from tests.integration.web_support import HOST, Site, site
 
-OPEN = {("GET", "/healthz"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/preferences")}
+OPEN = {
+    ("GET", "/healthz"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/preferences"),
+    # Links: whoever made one up learns nothing there (test_helper_pages.py).
+    ("GET", "/h/{token}"), ("POST", "/h/{token}"), ("POST", "/h/{token}/where"), ("GET", "/h/at/{code}"),
+}  # fmt: skip
 """All that a stranger reaches, and /static."""
 ANYBODY = {("POST", "/sign-out"), ("GET", "/api/v1/openapi.json"), *OPEN}
 """What needs a session and no role."""
@@ -22,6 +26,7 @@ FIGURES = re.compile(r"(/api/v1)?/(figures|metrics)\b")
 EXAMPLES = {
     "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
     "away_from": "2026-01-01T00:00:00Z", "name": "console", "device": "H001-button",
+    "token": "1.made-up", "day": "2026-01-01", "code": "ABC234", "absent_from": "2026-01-01T00:00:00Z",
     "state": "silent", "detector": "inactivity", "label": "fixed-1", "note": "0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11",
 }  # fmt: skip
 

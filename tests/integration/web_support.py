@@ -13,7 +13,7 @@ from care.accounts import Accounts, Session
 from dashboards.console.live import Live
 from pingan import process
 from pingan.web import WebSettings, build
-from tests.stories.support import PASSWORD, REGISTER
+from tests.stories.support import LINK_SECRET, PASSWORD, REGISTER
 
 HOST = "http://desk.test"
 
@@ -56,7 +56,9 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def site(database_url: str, data: Path | None = None) -> AsyncIterator[Site]:
-    one = Site(WebSettings(database_url=database_url, data=data, name="console"))
+    one = Site(
+        WebSettings(database_url=database_url, data=data, name="console", public_url=HOST, link_secret=LINK_SECRET)
+    )
     await one.process.database.open()
     tasks = [asyncio.create_task(run()) for run in (one.process.listener.run, one.live.run)]
     try:

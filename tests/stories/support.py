@@ -28,6 +28,7 @@ ARGUMENTS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 PASSWORD = "lamps over the lake"
+LINK_SECRET = "a secret of the stories, 32 characters"
 WIDE, NARROW = {"width": 1366, "height": 768}, {"width": 360, "height": 740}
 
 REGISTER = """
@@ -72,6 +73,8 @@ class Web:
             "PINGAN_HTTP_PORT": str(self.port),
             "PINGAN_NAME": "console",
             "PINGAN_DATA": str(data),
+            "PINGAN_PUBLIC_URL": self.url,
+            "PINGAN_LINK_SECRET": LINK_SECRET,
         }
         self.process = self._start()
 

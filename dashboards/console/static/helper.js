@@ -49,7 +49,7 @@
     }
     told = now;
     var request = new XMLHttpRequest();
-    request.open("POST", page().getAttribute("data-url") + "/where");
+    request.open("POST", page().getAttribute("data-where"));
     request.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
     request.onload = look;
     request.send(

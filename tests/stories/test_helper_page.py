@@ -1,0 +1,201 @@
+"""A helper on a telephone of 360 px: from the text message to "safe" in four taps, with a script and without one."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from psycopg.types.json import Jsonb
+
+from dispatch import helping
+from dispatch import incident as core
+from dispatch.channels import Send
+from dispatch.channels.twilio_sms.send import text
+from dispatch.links import Links
+from tests.stories.conftest import Sit
+from tests.stories.support import LINK_SECRET, NARROW, House
+
+IMAGES = Path(__file__).parents[2] / "docs/images"
+WANG = ("operator", "王芳")
+
+Opened = Callable[..., Awaitable["Phone"]]
+
+
+@dataclass
+class Phone:
+    """Somebody's telephone, with what they were sent open on it. Every tap is counted."""
+
+    page: Page
+    troubles: list[str]
+    taps: int = 0
+
+    async def tap(self, words: str) -> None:
+        await self.page.get_by_role("button", name=words, exact=True).tap()
+        self.taps += 1
+
+    async def picture(self, name: str) -> None:
+        """As somebody sees it who has not scrolled, and nothing beyond the edge."""
+        assert await self.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        await self.page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def sent(house: House, number: int, person: str) -> Send:
+    """The text message that asks somebody of H001 to come, as the outbox has it."""
+    async with house.database.connection() as connection:
+        found = await connection.execute(
+            "insert into sends (incident, step, purpose, channel, recipient, name, address, language, body, due_at,"
+            " deadline_at) select %s, 900, 'help', 'twilio_sms', id, name, phone, language,"
+            " jsonb_build_object('role', role, 'cause', 'sos'), %s, %s from contacts where id = %s returning *",
+            (number, house.clock.now(), house.clock.now(), person),
+        )
+        row: dict[str, Any] = await found.fetchone() or {}
+    return Send(**{**{name: row[name] for name in Send._fields}, "dialled_at": row["due_at"]})
+
+
+@pytest.fixture
+async def opened(browser: Browser, house: House) -> AsyncIterator[Opened]:
+    """`await opened(message)`: the link of a text message, tapped."""
+    async with AsyncExitStack() as stack:
+        troubles: list[str] = []
+
+        async def tap_link(message: str, *, script: bool = True, at: dict[str, float] | None = None) -> Phone:
+            context = await browser.new_context(
+                viewport=NARROW,  # type: ignore[arg-type]
+                device_scale_factor=2, has_touch=True, is_mobile=True, java_script_enabled=script, locale="de-DE",
+                geolocation=at, permissions=["geolocation"] if at else [],  # type: ignore[arg-type]
+            )  # fmt: skip
+            stack.push_async_callback(context.close)
+            phone = Phone(await context.new_page(), troubles)
+            phone.page.on("pageerror", lambda error: troubles.append(str(error)))
+            (link,) = re.findall(r"https?://\S+", message)
+            await phone.page.goto(link)
+            phone.taps += 1
+            return phone
+
+        yield tap_link
+    assert not troubles
+
+
+@pytest.fixture
+async def pressed(house: House) -> int:
+    """A press with nobody at the desk: the contacts are asked at once. One of them reads English."""
+    async with house.database.connection() as connection:
+        await connection.execute("update contacts set language = 'en', name = 'Mei Li' where id = 'C2'")
+        await connection.execute(
+            "update homes set latitude = 22.5789, longitude = 113.0815, coordinates = 'GCJ-02' where id = 'H001'"
+        )
+        await connection.execute("update people set note = '耳背，请大声说' where id = 'P001'")
+    return await house.press()
+
+
+def message(house: House, send: Send) -> str:
+    return f"{text(send)}\n{Links(LINK_SECRET, house.web.url).for_send(send.id)}"
+
+
+@pytest.mark.parametrize(
+    ("person", "language", "script", "ten", "there", "safe"),
+    [
+        ("C1", "zh", True, "10分钟", "我到了", "平安，或已交接"),
+        ("C2", "en", True, "10 min", "I’m there", "All is well, or handed over"),
+        ("C1", "zh", False, "10分钟", "我到了", "平安，或已交接"),
+    ],
+    ids=["zh", "en", "without-script"],
+)
+async def test_from_the_message_to_safe_in_four_taps(
+    house: House,
+    pressed: int,
+    opened: Opened,
+    person: str,
+    language: str,
+    script: bool,
+    ten: str,
+    there: str,
+    safe: str,
+) -> None:
+    send = await sent(house, pressed, person)
+    phone = await opened(message(house, send), script=script)
+    page = phone.page
+    await expect(page.locator(".way")).to_have_text("门口密码盒，密码 2580")
+    await expect(page.locator("body")).to_contain_text("2026-01-05")
+    for words in (ten, "晚晴路12号3栋402室"):
+        await expect(page.get_by_text(words).first).to_be_in_viewport()
+    pictured = f"helper-{{}}-{language}" if script else "helper-{}-without-script"
+    if script:
+        await phone.picture(pictured.format("asked"))
+    await phone.tap(ten)
+    await expect(page.locator("#status")).to_contain_text(":")
+    if script:
+        await phone.picture(pictured.format("going"))
+    await phone.tap(there)
+    await expect(page.get_by_role("button", name=safe)).to_be_visible()
+    if script:
+        await phone.picture(pictured.format("there"))
+    # The home's own button, as it was asked for: t7 is shown, and nobody rings.
+    await press_own(house)
+    incident = await core_of(house, pressed)
+    assert (incident.proof, incident.reported, incident.ringing) == ("press", (), False)
+    await phone.tap(safe)
+    await expect(page.locator("#status")).to_contain_text("谢谢" if language == "zh" else "Thank you")
+    assert phone.taps == 4
+    assert {"t5", "t6", "t7", "t8"} <= await house.stamped(pressed)
+    await page.locator("#words").fill("Up again, tea made." if language == "en" else "已扶起，喝了茶")
+    await phone.tap("Send" if language == "en" else "发送")
+    await expect(page.locator(".said")).to_be_visible()
+    assert (await house.incident(pressed))["journal"][-1]["event"] == "note"  # type: ignore[index]
+    if not script:
+        await page.screenshot(path=IMAGES / "helper-safe-without-script.png")
+
+
+async def press_own(house: House) -> None:
+    """The button on the wall of H001, as its device says it."""
+    now, alarm = house.clock.now(), uuid4()
+    async with house.database.connection() as connection:
+        await connection.execute(
+            "insert into alarms (id, kind, home, device, at, received_at, raised_at, test, evidence)"
+            " values (%s, 'sos', 'H001', 'H001-button', %s, %s, %s, false, %s)",
+            (alarm, now, now, now, Jsonb({"event": str(alarm)})),
+        )
+    assert await house.desk.take_alarms()
+
+
+async def core_of(house: House, number: int) -> core.Incident:
+    return (await house.desk.act(number, core.Note("test", ""))).incident
+
+
+async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int, opened: Opened, sit: Sit) -> None:
+    """Double taps, a change that is confirmed, the code on the wall, where they are: both sides, as it happens."""
+    phone = await opened(
+        message(house, await sent(house, pressed, "C1")), at={"latitude": 22.62, "longitude": 113.09, "accuracy": 12}
+    )
+    page = phone.page
+    await page.get_by_role("button", name="20分钟").dblclick()
+    await expect(page.locator("#status")).to_contain_text("您正在去")
+    await page.locator("#share-start").tap()
+    await expect(page.locator("#share")).to_contain_text("值班台能看到")
+    second = await opened(message(house, await sent(house, pressed, "C2")))
+    await expect(second.page.locator("#status")).to_have_text("李梅 is going.")
+    await second.tap("5 min")
+    await expect(page.locator(".goes")).to_contain_text("Mei Li")  # it follows by itself
+    seat = await sit()
+    await seat.open(f"/incidents/{pressed}")
+    await house.desk.act(pressed, core.Changed("王芳", "屋里有煤气味，先开窗"))
+    await expect(page.locator(".changed")).to_contain_text("屋里有煤气味，先开窗")
+    await phone.picture("helper-changed-zh")
+    await phone.tap("我看到了")
+    await expect(page.locator(".changed")).to_have_count(0)
+    await phone.tap("我到了")
+    await expect(page.locator("#status")).to_have_text("您到了。")
+    async with house.database.connection() as connection:
+        code = await helping.new_code(connection, "H001", "boss", house.clock.now())
+    await page.goto(f"{house.web.url}/h/at/{code}")
+    await expect(page.locator("[name=code]")).to_have_value(code)
+    await phone.tap("确定")
+    await expect(page.locator(".said")).to_contain_text("已经证实您到了")
+    assert (await core_of(house, pressed)).proof == "code"
+    await asyncio.gather(phone.tap("需要更多人手"), expect(page.locator(".said")).to_contain_text("正在通知下一批人"))
