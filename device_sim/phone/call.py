@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from device_sim.phone import twiml
 from device_sim.phone.people import KEYS, Phone, behave
+from device_sim.phone.twiml import Room
 from device_sim.phone.webhook import Webhooks
 
 SPEECH_CHARACTERS_PER_SECOND = {"zh": 4.5, "cmn": 4.5, "yue": 4.5}
@@ -47,6 +48,8 @@ class CallRequest:
     async_detection_callback: str | None = None
     unknown_parameters: tuple[str, ...] = ()
     direction: str = "outbound-api"
+    room: Room | None = None
+    """A call that the Participants API has placed: whoever answers is in this conference."""
 
 
 @dataclass
@@ -103,8 +106,11 @@ class Call:
         pace: float,
         callback_repeats: int = 1,
         connect: Callable[[CallRequest, str], "Leg"] | None = None,
+        enter: Callable[["Call", Room], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """`connect`: rings somebody else for this call, by its sid; without it a `<Dial>` fails."""
+        """`connect`: rings somebody else for this call, by its sid; without it a `<Dial>` fails. `enter`: brings it
+        into a conference, until it leaves.
+        """
         now = _now()
         self.record = CallRecord(f"CA{secrets.token_hex(16)}", request, created_at=now, updated_at=now)
         self.phone = phone
@@ -112,7 +118,7 @@ class Call:
         self.ended = asyncio.Event()
         self._account_sid, self._webhooks, self._pace = account_sid, webhooks, pace
         self._callback_repeats = callback_repeats
-        self._connect = connect
+        self._connect, self._enter = connect, enter
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._answered = asyncio.Event()
         self._by_machine = False
@@ -268,6 +274,8 @@ class Call:
     # The conversation.
 
     async def _converse(self, document: _Document) -> None:
+        if self.record.request.room is not None and self._enter is not None and document == _Document(None, "POST"):
+            return await self._enter(self, self.record.request.room)
         await self._detect_machine()
         following: _Document | None = document
         for _ in range(MAX_DOCUMENTS):
@@ -375,6 +383,9 @@ class Call:
 
     async def _dial(self, dial: twiml.Dial) -> tuple[tuple[str, str], ...]:
         """Rings somebody else and puts the caller through until either hangs up; what became of it, for the action."""
+        if dial.room is not None and self._enter is not None:
+            await self._enter(self, dial.room)
+            return (("DialCallStatus", "answered"),)
         if self._connect is None:
             return (("DialCallStatus", "failed"),)
         leg = self._connect(

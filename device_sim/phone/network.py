@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -9,8 +10,10 @@ import msgspec
 
 from device_sim.phone import errors
 from device_sim.phone.call import Call, CallRequest, IncomingCall, Leg
+from device_sim.phone.conference import Conference, Participant
 from device_sim.phone.people import Phone
 from device_sim.phone.sms import Message, MessageRequest, reply
+from device_sim.phone.twiml import Room
 from device_sim.phone.webhook import Webhooks
 
 WITHHELD = "+266696687"
@@ -37,7 +40,7 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     code: int = 20001
     count: int | None = None
     methods: tuple[str, ...] = ("POST",)
-    resource: Literal["Calls", "Messages", "all"] = "all"
+    resource: Literal["Calls", "Messages", "Conferences", "all"] = "all"
     calls_per_second: float | None = None
     callback_repeats: int = 1
 
@@ -71,10 +74,14 @@ class Network:
         self.phones: dict[str, Phone] = {}
         self.calls: dict[str, Call] = {}
         self.messages: dict[str, Message] = {}
+        self.conferences: dict[str, Conference] = {}
+        self.requests: deque[tuple[str, str, frozenset[str]]] = deque(maxlen=MAX_KEPT)
+        """What was asked of the API: the method, the path as Twilio documents it, the names of the parameters."""
         self.faults = Faults()
         self.pace = pace
         self._webhooks = Webhooks(auth_token)
         self._next_dial_seconds = 0.0
+        self._beside: set[asyncio.Task[None]] = set()
 
     def add(self, phone: Phone) -> Phone:
         """Connects a phone; one that is there already stays as it is."""
@@ -90,6 +97,7 @@ class Network:
             webhooks=self._webhooks,
             pace=self.pace,
             connect=self._connect,
+            enter=self._enter,
         )
         _keep(self.calls, call.record.sid, call)
         log.info("call %s from %s", call.record.sid, number)
@@ -122,11 +130,42 @@ class Network:
             webhooks=self._webhooks,
             pace=self.pace,
             callback_repeats=self.faults.callback_repeats,
+            connect=self._connect,
+            enter=self._enter,
         )
         _keep(self.calls, call.record.sid, call)
         log.info("call %s to %s", call.record.sid, request.to)
         call.dial(self._queue_seconds())
         return call
+
+    def conference(self, name: str) -> Conference | None:
+        """The one that is going on, or was, by its sid; or that goes on, by its friendly name."""
+        by_name = (one for one in self.conferences.values() if one.record.friendly_name == name and not one.over)
+        return self.conferences.get(name) or next(by_name, None)
+
+    def bring_in(self, name: str, request: CallRequest, room: Room) -> tuple[Conference, Participant]:
+        """Rings somebody into a conference, which begins if there is none. TwilioError when the numbers will not do."""
+        call = self.call(request)
+        conference = self._room(name)
+        participant = conference.expect(call, room)
+
+        async def rung() -> None:
+            await call.ended.wait()
+            conference.leave(participant, "participant_call_ended")
+
+        self._beside.add(task := asyncio.create_task(rung()))
+        task.add_done_callback(self._beside.discard)
+        return conference, participant
+
+    async def _enter(self, call: Call, room: Room) -> None:
+        await self._room(room.name).stay(call, room)
+
+    def _room(self, name: str) -> Conference:
+        found = self.conference(name)
+        if found is None:
+            found = Conference(name, account_sid=self.account_sid, webhooks=self._webhooks)
+            _keep(self.conferences, found.record.sid, found)
+        return found
 
     def message(self, request: MessageRequest) -> Message:
         """Sends a text message. TwilioError when the numbers will not do."""

@@ -3,7 +3,7 @@
 The fields, types and enumerations are checked in tests against Twilio's published OpenAPI.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,7 +11,10 @@ from urllib.parse import urlencode
 
 from device_sim.phone import errors
 from device_sim.phone.call import EVENTS, CallRecord, CallRequest
+from device_sim.phone.conference import EVENTS as CONFERENCE_EVENTS
+from device_sim.phone.conference import ConferenceRecord, Participant
 from device_sim.phone.sms import MessageRecord, MessageRequest
+from device_sim.phone.twiml import Room
 
 VERSION = "2010-04-01"
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
@@ -41,6 +44,30 @@ MESSAGE_PARAMETERS = frozenset({"To", "From", "Body", "StatusCallback"})
 UPDATE_PARAMETERS = frozenset({"Status", "Url", "Twiml", "Method"})
 PAGE_PARAMETERS = frozenset({"PageSize", "Page", "PageToken"})
 CALL_FILTERS = frozenset({"To", "From", "Status", "StartTime", "StartTime<", "StartTime>"}) | PAGE_PARAMETERS
+CONFERENCE_FILTERS = frozenset({"FriendlyName", "Status"}) | PAGE_PARAMETERS
+CONFERENCE_UPDATE_PARAMETERS = frozenset({"Status"})
+PARTICIPANT_PARAMETERS = frozenset(
+    {
+        "To",
+        "From",
+        "Label",
+        "Timeout",
+        "EarlyMedia",
+        "Beep",
+        "Muted",
+        "StartConferenceOnEnter",
+        "EndConferenceOnExit",
+        "StatusCallback",
+        "StatusCallbackEvent",
+        "StatusCallbackMethod",
+        "ConferenceStatusCallback",
+        "ConferenceStatusCallbackEvent",
+        "ConferenceStatusCallbackMethod",
+    }
+)
+"""What bringing somebody in understands."""
+PARTICIPANT_FILTERS = frozenset({"Muted", "Hold"}) | PAGE_PARAMETERS
+PARTICIPANT_UPDATE_PARAMETERS = frozenset({"Muted", "Hold"})
 MESSAGE_FILTERS = frozenset({"To", "From", "DateSent", "DateSent<", "DateSent>"}) | PAGE_PARAMETERS
 
 Form = Mapping[str, list[str]]
@@ -75,6 +102,40 @@ def call_request(form: Form) -> CallRequest:
         async_detection_callback=_one(form, "AsyncAmdStatusCallback"),
         unknown_parameters=tuple(sorted(form.keys() - CALL_PARAMETERS)),
     )
+
+
+def participant_request(name: str, form: Form) -> tuple[CallRequest, Room]:
+    """Whom a form wants brought into the conference `name`, and how. TwilioError when it names nobody."""
+    to, from_number = _one(form, "To"), _one(form, "From")
+    if not to:
+        raise errors.no_to()
+    if not from_number:
+        raise errors.no_from()
+    room = Room(
+        name,
+        label=_one(form, "Label") or "",
+        start_on_enter=_flag(form, "StartConferenceOnEnter", default=True),
+        end_on_exit=_flag(form, "EndConferenceOnExit", default=False),
+        muted=_flag(form, "Muted", default=False),
+        status_callback=_one(form, "ConferenceStatusCallback"),
+        status_callback_events=_named_events(form, "ConferenceStatusCallbackEvent", CONFERENCE_EVENTS),
+    )
+    request = CallRequest(
+        to=to,
+        from_number=from_number,
+        status_callback=_one(form, "StatusCallback"),
+        status_callback_events=_events(form),
+        status_callback_method=(_one(form, "StatusCallbackMethod") or "POST").upper(),
+        timeout_seconds=_timeout(form),
+        unknown_parameters=tuple(sorted(form.keys() - PARTICIPANT_PARAMETERS)),
+        room=room,
+    )
+    return request, room
+
+
+def participant_change(form: Form) -> dict[str, bool]:
+    """What is to be with somebody in a conference from now on."""
+    return {name.lower(): _flag(form, name, default=False) for name in ("Muted", "Hold") if name in form}
 
 
 def message_request(form: Form) -> MessageRequest:
@@ -155,6 +216,57 @@ def message_json(record: MessageRecord, account_sid: str) -> dict[str, Any]:
         "to": record.request.to,
         "uri": f"{uri}.json",
     }
+
+
+def conference_json(record: ConferenceRecord, account_sid: str) -> dict[str, Any]:
+    """A Conference as Twilio shows it."""
+    uri = f"/{VERSION}/Accounts/{account_sid}/Conferences/{record.sid}"
+    return {
+        "account_sid": account_sid,
+        "date_created": _date(record.created_at),
+        "date_updated": _date(record.updated_at),
+        "api_version": VERSION,
+        "friendly_name": record.friendly_name,
+        "region": "us1",
+        "sid": record.sid,
+        "status": record.status,
+        "uri": f"{uri}.json",
+        "subresource_uris": {"participants": f"{uri}/Participants.json", "recordings": f"{uri}/Recordings.json"},
+        "reason_conference_ended": record.reason_ended,
+        "call_sid_ending_conference": record.call_sid_ending,
+    }
+
+
+def participant_json(conference: ConferenceRecord, participant: Participant, account_sid: str) -> dict[str, Any]:
+    """A Participant as Twilio shows it."""
+    call = participant.call.record.sid
+    return {
+        "account_sid": account_sid,
+        "call_sid": call,
+        "label": participant.room.label or None,
+        "call_sid_to_coach": None,
+        "coaching": False,
+        "conference_sid": conference.sid,
+        "date_created": _date(participant.created_at),
+        "date_updated": _date(participant.updated_at),
+        "end_conference_on_exit": participant.room.end_on_exit,
+        "muted": participant.muted,
+        "hold": participant.hold,
+        "start_conference_on_enter": participant.room.start_on_enter,
+        "status": participant.status,
+        "queue_time": str(participant.call.record.queue_milliseconds),
+        "uri": f"/{VERSION}/Accounts/{account_sid}/Conferences/{conference.sid}/Participants/{call}.json",
+    }
+
+
+def select_conferences(records: Iterable[ConferenceRecord], form: Form) -> list[ConferenceRecord]:
+    """The conferences that a list asks for, newest first."""
+    name, status = _one(form, "FriendlyName"), _one(form, "Status")
+    return [
+        record
+        for record in _newest(records)
+        if name in (None, record.friendly_name) and status in (None, record.status)
+    ]
 
 
 def select_calls(records: Iterable[CallRecord], form: Form) -> list[CallRecord]:
@@ -238,11 +350,15 @@ def _time(form: Form, name: str) -> datetime | None:
 
 def _events(form: Form) -> tuple[str, ...]:
     """Repeated parameters or names separated by spaces; a misspelt one is refused, so that a typo is noticed."""
-    named = [event for value in form.get("StatusCallbackEvent", []) for event in value.split()]
+    return _named_events(form, "StatusCallbackEvent", EVENTS) or ("completed",)
+
+
+def _named_events(form: Form, name: str, known: Sequence[str]) -> tuple[str, ...]:
+    named = [event for value in form.get(name, []) for event in value.split()]
     for event in named:
-        if event not in EVENTS:
+        if event not in known:
             raise errors.invalid_callback_event(event)
-    return tuple(named) or ("completed",)
+    return tuple(named)
 
 
 def _timeout(form: Form) -> float:
@@ -259,6 +375,12 @@ def _integer(form: Form, name: str, default: int) -> int:
     if not (value.isascii() and value.isdigit()):
         raise errors.invalid_parameter(name, value)
     return int(value)
+
+
+def _flag(form: Form, name: str, *, default: bool) -> bool:
+    """Anything but `true` is false, as Twilio has it."""
+    value = _one(form, name)
+    return default if value is None else value.lower() == "true"
 
 
 def _one(form: Form, name: str) -> str | None:

@@ -12,16 +12,22 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from device_sim.phone import errors
+from device_sim.phone.conference import Conference, ConferenceRecord, Participant
 from device_sim.phone.network import Network
 from device_sim.phone.resources import (
     VERSION,
     Form,
     call_json,
     call_request,
+    conference_json,
     message_json,
     message_request,
     page_json,
+    participant_change,
+    participant_json,
+    participant_request,
     select_calls,
+    select_conferences,
     select_messages,
 )
 
@@ -38,10 +44,10 @@ def twilio_router(network: Network, drop: Drop) -> APIRouter:
     account = f"/{VERSION}/Accounts/{{account_sid}}"
 
     def route(path: str, method: str, resource: str, status: int, handler: Handler) -> None:
-        endpoint = _endpoint(network, drop, resource, status, handler)
+        endpoint = _endpoint(network, drop, resource, status, handler, path)
         router.add_api_route(account + path, endpoint, methods=[method], include_in_schema=False)
 
-    calls, messages = _Calls(network), _Messages(network)
+    calls, messages, conferences = _Calls(network), _Messages(network), _Conferences(network)
     route("/Calls.json", "POST", "Calls", 201, calls.create)
     route("/Calls.json", "GET", "Calls", 200, calls.list)
     route("/Calls/{sid}.json", "GET", "Calls", 200, calls.fetch)
@@ -49,6 +55,15 @@ def twilio_router(network: Network, drop: Drop) -> APIRouter:
     route("/Messages.json", "POST", "Messages", 201, messages.create)
     route("/Messages.json", "GET", "Messages", 200, messages.list)
     route("/Messages/{sid}.json", "GET", "Messages", 200, messages.fetch)
+    route("/Conferences.json", "GET", "Conferences", 200, conferences.list)
+    route("/Conferences/{sid}.json", "GET", "Conferences", 200, conferences.fetch)
+    route("/Conferences/{sid}.json", "POST", "Conferences", 200, conferences.update)
+    inside = "/Conferences/{conference_sid}/Participants"
+    route(f"{inside}.json", "POST", "Conferences", 201, conferences.bring_in)
+    route(f"{inside}.json", "GET", "Conferences", 200, conferences.participants)
+    route(f"{inside}/{{call_sid}}.json", "GET", "Conferences", 200, conferences.participant)
+    route(f"{inside}/{{call_sid}}.json", "POST", "Conferences", 200, conferences.change)
+    route(f"{inside}/{{call_sid}}.json", "DELETE", "Conferences", 204, conferences.take_out)
     return router
 
 
@@ -108,18 +123,88 @@ class _Messages:
         return message_json(message.record, self._network.account_sid)
 
 
+class _Conferences:
+    """By sid, or by the friendly name of one that goes on."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def list(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        records = select_conferences((one.record for one in self._network.conferences.values()), form)
+        return page_json(path["path"], "conferences", records, form, self._json)
+
+    def fetch(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        return self._json(self._find(path, "sid").record)
+
+    def update(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        conference = self._find(path, "sid")
+        status = (form.get("Status") or [""])[0]
+        if status != "completed":
+            raise errors.invalid_parameter("Status", status)
+        conference.end("conference-ended-via-api")
+        return self._json(conference.record)
+
+    def bring_in(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        name = path["conference_sid"]
+        return self._participant_json(*self._network.bring_in(name, *participant_request(name, form)))
+
+    def participants(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        conference = self._find(path, "conference_sid")
+        wanted = participant_change(form)
+        found = [
+            one
+            for one in conference.participants.values()
+            if all(getattr(one, name) == value for name, value in wanted.items())
+        ]
+        return page_json(path["path"], "participants", found, form, lambda one: self._participant_json(conference, one))
+
+    def participant(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        return self._participant_json(*self._inside(path))
+
+    def change(self, form: Form, path: dict[str, str]) -> dict[str, Any]:
+        conference, participant = self._inside(path)
+        conference.change(participant, **participant_change(form))
+        return self._participant_json(conference, participant)
+
+    def take_out(self, form: Form, path: dict[str, str]) -> None:
+        conference, participant = self._inside(path)
+        conference.leave(participant, "participant_updated_via_api")
+
+    def _find(self, path: dict[str, str], name: str) -> Conference:
+        conference = self._network.conference(path[name])
+        if conference is None:
+            raise errors.not_found(path["path"])
+        return conference
+
+    def _inside(self, path: dict[str, str]) -> tuple[Conference, Participant]:
+        """A participant, by the call's sid or by its label."""
+        conference, named = self._find(path, "conference_sid"), path["call_sid"]
+        for one in conference.participants.values():
+            if named in (one.call.record.sid, one.room.label):
+                return conference, one
+        raise errors.not_found(path["path"])
+
+    def _json(self, record: ConferenceRecord) -> dict[str, Any]:
+        return conference_json(record, self._network.account_sid)
+
+    def _participant_json(self, conference: Conference, participant: Participant) -> dict[str, Any]:
+        return participant_json(conference.record, participant, self._network.account_sid)
+
+
 def _endpoint(
-    network: Network, drop: Drop, resource: str, status: int, handler: Handler
+    network: Network, drop: Drop, resource: str, status: int, handler: Handler, documented: str
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             _authenticate(network, request)
             fault = network.faults.draw(request.method, resource)
             await _suffer(network, fault)
-            body = handler(await _form(request), {**request.path_params, "path": request.url.path})
+            form = await _form(request)
+            network.requests.append((request.method, documented, frozenset(form)))
+            body = handler(form, {**request.path_params, "path": request.url.path})
             if fault == "ambiguous" and not drop(request):
                 raise errors.internal()
-            return JSONResponse(body, status_code=status)
+            return Response(status_code=status) if body is None else JSONResponse(body, status_code=status)
         except errors.TwilioError as error:
             headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else {}
             return JSONResponse(error.body(), status_code=error.status, headers=headers)

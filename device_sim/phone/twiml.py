@@ -1,6 +1,7 @@
 """TwiML: what a webhook answers a call or message with, read into verbs. Pure.
 
-Only what a platform for alarms needs: Say, Play, Pause, Gather, Dial, Redirect, Hangup, Reject; for messages, Message.
+Only what a platform for alarms needs: Say, Play, Pause, Gather, Dial (a number, or a conference), Redirect, Hangup,
+Reject; for messages, Message.
 Anything else is an error, so that a platform which relies on a verb we do not execute is noticed. The prolog and
 entities of a hostile document are not our concern: it comes from the platform under test.
 """
@@ -46,8 +47,21 @@ class Gather:
 
 
 @dataclass(frozen=True)
+class Room:
+    """A conference to enter, by its friendly name, and how."""
+
+    name: str
+    label: str = ""
+    start_on_enter: bool = True
+    end_on_exit: bool = False
+    muted: bool = False
+    status_callback: str | None = None
+    status_callback_events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Dial:
-    """Rings `number` and puts the caller through to whoever answers."""
+    """Rings `number` and puts the caller through to whoever answers; or enters the conference `room`."""
 
     number: str
     timeout_seconds: float
@@ -56,6 +70,7 @@ class Dial:
     method: str
     status_callback: str | None
     status_callback_events: tuple[str, ...]
+    room: Room | None = None
 
 
 @dataclass(frozen=True)
@@ -140,9 +155,10 @@ def _gather(element: ElementTree.Element) -> Gather:
 
 
 def _dial(element: ElementTree.Element) -> Dial:
-    """One telephone number, within `<Number>` or bare."""
-    if [child.tag for child in element] not in ([], ["Number"]):
-        raise TwimlError("12200 only one <Number> is dialled here")
+    """One telephone number, within `<Number>` or bare; or one conference."""
+    if [child.tag for child in element] not in ([], ["Number"], ["Conference"]):
+        raise TwimlError("12200 only one <Number> or <Conference> is dialled here")
+    conference = element.find("Conference")
     noun = element.find("Number")
     number = ((element if noun is None else noun).text or "").strip()
     return Dial(
@@ -153,6 +169,22 @@ def _dial(element: ElementTree.Element) -> Dial:
         method=element.get("method", "POST").upper(),
         status_callback=None if noun is None else noun.get("statusCallback"),
         status_callback_events=() if noun is None else tuple(noun.get("statusCallbackEvent", "completed").split()),
+        room=None if conference is None else _room(conference),
+    )
+
+
+def _room(element: ElementTree.Element) -> Room:
+    name = (element.text or "").strip()
+    if not name:
+        raise TwimlError("13212 Dial: Conference: no name")
+    return Room(
+        name=name,
+        label=element.get("participantLabel", ""),
+        start_on_enter=element.get("startConferenceOnEnter", "true") == "true",
+        end_on_exit=element.get("endConferenceOnExit", "false") == "true",
+        muted=element.get("muted", "false") == "true",
+        status_callback=element.get("statusCallback"),
+        status_callback_events=tuple(element.get("statusCallbackEvent", "").split()),
     )
 
 
