@@ -24,7 +24,7 @@ Excel counts a 29 February that never was."""
 
 WIDTHS = {
     "id": 16, "area_code": 16, "password_hash": 16, "phone": 18, "day": 12, "moment": 20, "choice": 12, "number": 12,
-    "whole": 8, "text": 20, "story": 40, "zone": 20, "limits": 40,
+    "whole": 8, "text": 20, "story": 40, "zone": 20, "limits": 40, "span": 14, "rota": 40, "address": 24,
 }  # fmt: skip
 """Characters (a Chinese one counts for two), by the columns' forms."""
 

@@ -16,12 +16,36 @@ class Unknown(Exception):
     """The register has no such home, or no such person, or not for whoever asks."""
 
 
+class BadTime(Exception):
+    """It is no time; the text is what was written."""
+
+
+def moment(text: str | None, now: datetime) -> datetime:
+    """03:10 of today, or a whole time, by the clock of `now`. BadTime."""
+    if not text or not text.strip():
+        return now
+    text = text.strip()
+    whole = f"{now:%Y-%m-%d} {text.zfill(5)}" if len(text) <= 5 else text
+    try:
+        at = datetime.fromisoformat(whole)
+    except ValueError:
+        raise BadTime(text) from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=now.tzinfo)
+
+
 async def home_of(connection: Connection, person: str) -> str:
     """Where somebody lives. Unknown."""
     row = await (await connection.execute(books.sql.home_of, {"person": person})).fetchone()
     if row is None:
         raise Unknown(person)
     return str(row["home"])
+
+
+async def home_named(connection: Connection, text: str, scope: str | None = None) -> str:
+    """The home of that id, or of whoever has that id. Unknown."""
+    parameters = {"home": text, "scope": scope or ""}
+    row = await (await connection.execute(books.sql.situation, parameters)).fetchone()
+    return str(row["id"]) if row is not None else await home_of(connection, text)
 
 
 async def home_zone(connection: Connection, home: str, zone: ZoneInfo, scope: str | None = None) -> ZoneInfo:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ import msgspec
 from dispatch import books, explaining
 from dispatch import policy_sentences as sentences
 from dispatch.book import CAUSES, Book, faults
-from dispatch.explaining import Unknown
+from dispatch.explaining import BadTime, Unknown, moment
 from dispatch.policy_words import said
 from pingan.clock import SystemClock
 from pingan.database import LOST, Connection, Database
@@ -25,10 +24,6 @@ class PolicySettings(Common, frozen=True, kw_only=True):
     """Settings of `pingan policy`."""
 
     timezone: Text = "Asia/Shanghai"
-
-
-class BadTime(Exception):
-    """It is no time; the text is what was written."""
 
 
 def main(argv: list[str]) -> int:
@@ -91,19 +86,6 @@ async def _explain(connection: Connection, book: Book, zone: ZoneInfo, arguments
         return
     for line in sentences.timeline(found, language()):
         say(line)
-
-
-def moment(text: str | None, now: datetime) -> datetime:
-    """03:10 of today, or a whole time, by the clock of `now`. BadTime."""
-    if not text or not text.strip():
-        return now
-    text = text.strip()
-    whole = f"{now:%Y-%m-%d} {text.zfill(5)}" if len(text) <= 5 else text
-    try:
-        at = datetime.fromisoformat(whole)
-    except ValueError:
-        raise BadTime(text) from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=now.tzinfo)
 
 
 def _show(book: Book, *, as_json: bool) -> None:

@@ -32,6 +32,7 @@ from . import (
     helper,
     home_code,
     incident,
+    policies,
     register_pages,
     sign_in,
     suggestions,
@@ -103,6 +104,7 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(asked.router(pages, parts.database, parts.clock))
     app.include_router(suggestions.router(pages, parts.database, parts.clock))
     app.include_router(detectors.router(pages, parts.versions))
+    app.include_router(policies.router(pages, parts.database, parts.clock))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))
