@@ -48,6 +48,18 @@ async def house(postgres_url: str, database: Database, tmp_path: Path) -> AsyncI
         yield one
 
 
+@pytest.fixture(scope="module")
+async def shown(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """A house for those tests of a file that only look, or change what no other one of them looks at."""
+    database = Database(shared_url, application="test")
+    await database.open()
+    try:
+        async with furnished(database, Web(shared_url, tmp_path_factory.mktemp("shown"))) as house:
+            yield house
+    finally:
+        await database.close()
+
+
 @pytest.fixture
 async def sit(browser: Browser, house: House) -> AsyncIterator[Sit]:
     """`await sit()`: somebody sits down at the desk, signed in, with the board before them."""

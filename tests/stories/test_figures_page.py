@@ -15,7 +15,12 @@ A4_PIXELS = 703
 """The width of A4 between its margins, at 96 pixels to the inch."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+async def house(shown: House) -> House:
+    return shown
+
+
+@pytest.fixture(scope="module")
 async def past(house: House) -> House:
     """A house with a month behind it, and one call that was answered too late."""
     now = house.clock.now()

@@ -8,9 +8,8 @@ import pytest
 from openpyxl import load_workbook
 from playwright.async_api import Browser, Page, expect
 
-from pingan.database import Database
-from tests.stories.conftest import Sit, furnished
-from tests.stories.support import NARROW, PASSWORD, WIDE, House, Seat, Web, seat
+from tests.stories.conftest import Sit
+from tests.stories.support import NARROW, PASSWORD, WIDE, House, Seat, seat
 
 PATHS = (
     "/", "/incidents/{number}", "/open", "/register", "/register/homes/H001", "/register/import", "/figures?days=30",
@@ -18,18 +17,6 @@ PATHS = (
 
 
 Look = Callable[[str, dict[str, int], str], Awaitable[Seat]]
-
-
-@pytest.fixture(scope="module")
-async def shown(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """A house that is only looked at."""
-    database = Database(shared_url, application="test")
-    await database.open()
-    try:
-        async with furnished(database, Web(shared_url, tmp_path_factory.mktemp("shown"))) as house:
-            yield house
-    finally:
-        await database.close()
 
 
 @pytest.fixture(scope="module")
