@@ -116,6 +116,11 @@ class Desk:
             measuring.ended(channel, "withdrawn")
         return act.decision
 
+    async def look(self, incident_id: int) -> Incident:
+        """An incident as it is now. NoIncident if there is none."""
+        async with self._database.connection() as connection:
+            return await self._read(connection, incident_id)
+
     async def _read(self, connection: Connection, incident_id: int) -> Incident:
         row = await (await connection.execute(sql.lock, {"incident": incident_id})).fetchone()
         if row is None:

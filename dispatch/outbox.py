@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from dispatch import measuring
 from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
-from dispatch.following import CHANGE, HELP
+from dispatch.following import BRIDGE, CHANGE, HELP
 from dispatch.incident import Decision, Event, Unreached
 from dispatch.sends import FINAL, Outcome, Sends, sql
 from pingan import metrics
@@ -153,7 +153,7 @@ class Outbox:
     async def _end(self, row: dict[str, Any], state: str, why: str) -> None:
         """It is over and nobody was reached: the incident's journal says so."""
         await self._settle(row, state, result=why)
-        if row["purpose"] in (HELP, CHANGE):
+        if row["purpose"] in (HELP, CHANGE, BRIDGE):
             await self._desk.act(row["incident"], Unreached(row["recipient"], f"{row['channel']}: {why}"))
 
     async def _settle(

@@ -197,7 +197,8 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
     reader = pages.reader(request)
     times = pages.times(reader.language)
     t = say(reader.language)
-    names = {one["id"]: one["name"] for one in row["people"]} | {core.DESK: t("incident.desk_phone")}
+    telephones = {core.DESK: t("incident.desk_phone"), core.HOME: t("incident.home_telephone")}
+    names = {one["id"]: one["name"] for one in row["people"]} | telephones
     devices = {row["device"], *(alarm["device"] for alarm in row["alarms"])}
     teller = Teller(names, devices, reader.language, times)
     todo: list[Act] = acts(row, me.id)

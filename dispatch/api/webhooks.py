@@ -4,18 +4,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from dispatch.channels.twilio import Twilio, TwilioSettings, genuine
 from dispatch.channels.twilio_in.answers import CallsIn
 from dispatch.channels.twilio_in.heard import Heard, Misread, read
 from dispatch.channels.twilio_sms.answers import Answers as SmsAnswers
+from dispatch.channels.twilio_sms.replies import Replies, written
 from dispatch.channels.twilio_voice.answers import Answers as VoiceAnswers
+from dispatch.channels.twilio_voice.conferences import Conferences
 from dispatch.desk import Desk
-from dispatch.outbox import sql as outbox_sql
+from dispatch.sends import sql as sends_sql
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 FORM_BYTES_MAX = 16_384
 FORM_FIELDS_MAX = 100
 SEND_ID_MAX = 2**63 - 1
+TelephoneNumber = Annotated[int, Query(ge=0, le=9)]
+"""Which of the desk's telephones was rung, from 0."""
+
 PATIENCE_SECONDS = 5.0
 """How long somebody on the line waits for our database. Then the provider is told that they were not heard, and goes
 where it is told to go in that case: docs/telephone.md."""
@@ -39,7 +44,9 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
     twilio = Twilio(settings)
     voice = VoiceAnswers(database, clock, desk, twilio)
     sms = SmsAnswers(database, clock, desk)
-    calls_in = CallsIn(database, desk, twilio)
+    replies = Replies(database, clock, desk, settings.desk_phone)
+    calls_in = CallsIn(database, clock, desk, twilio)
+    conferences = Conferences(database, desk)
     metrics.show(metrics.WEBHOOKS_REFUSED)
     for reason in REFUSALS:  # a level is counted from nought
         metrics.WEBHOOKS_REFUSED.labels(reason)
@@ -62,7 +69,7 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
         if not 0 < send_id <= SEND_ID_MAX:
             raise _refused(404, "not_found", "there is no such send")
         async with database.connection() as connection:
-            send = await (await connection.execute(outbox_sql.by_id, {"send": send_id})).fetchone()
+            send = await (await connection.execute(sends_sql.by_id, {"send": send_id})).fetchone()
         if send is None or send["channel"] != channel:
             raise _refused(404, "not_found", "there is no such send")
         return send, form
@@ -82,6 +89,27 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
         send, form = await heard(request, send_id, "twilio_voice")
         await voice.status(send, form)
 
+    @routes.post("/voice/{send_id}/machine", status_code=204)
+    async def machine(request: Request, send_id: int) -> None:
+        send, form = await heard(request, send_id, "twilio_voice")
+        await voice.machine(send, form)
+
+    @routes.post("/voice/{send_id}/desk/answered", status_code=204)
+    async def desk_answered(request: Request, send_id: int) -> None:
+        send, form = await heard(request, send_id, "twilio_voice")
+        await voice.desk_answered(send, form)
+
+    @routes.post("/voice/{send_id}/desk/dialled")
+    async def desk_dialled(request: Request, send_id: int, number: TelephoneNumber = 0) -> Response:
+        send, form = await heard(request, send_id, "twilio_voice")
+        return Response(await voice.desk_dialled(send, number, form), media_type="text/xml")
+
+    @routes.post("/conference/{incident_id}", status_code=204)
+    async def conference(request: Request, incident_id: int) -> None:
+        form = await signed(request)
+        if not 0 < incident_id <= SEND_ID_MAX or not await conferences.heard(incident_id, form):
+            raise _refused(404, "not_found", "there is no such line")
+
     @routes.post("/sms/{send_id}/status", status_code=204)
     async def message_status(request: Request, send_id: int) -> None:
         send, form = await heard(request, send_id, "twilio_sms")
@@ -100,16 +128,20 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
             await calls_in.answered(alarm, form)
 
     @routes.post("/in/voice/{alarm}/dialled")
-    async def call_in_dialled(request: Request, alarm: UUID) -> Response:
+    async def call_in_dialled(request: Request, alarm: UUID, number: TelephoneNumber = 0) -> Response:
         form = await signed(request)
+        said = _understood("telephone", form)
         async with _patient():
-            return Response(await calls_in.dialled(alarm, _understood("telephone", form), form), media_type="text/xml")
+            return Response(await calls_in.dialled(alarm, said, number, form), media_type="text/xml")
 
     @routes.post("/in/sms")
     async def message_in(request: Request) -> Response:
         said = _understood("sms", await signed(request))
         async with _patient():
-            return Response(await calls_in.message(said), media_type="text/xml")
+            reply = await replies.answer(said)
+            if reply is not None and not reply.rings:
+                return Response(written(reply.text), media_type="text/xml")
+            return Response(await calls_in.message(said, reply and reply.text), media_type="text/xml")
 
     return routes
 

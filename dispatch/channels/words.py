@@ -47,3 +47,11 @@ def asked_for(body: dict[str, Any], said: Words) -> dict[str, str]:
         "address": body.get("address") or said("unknown_address"),
         "way_in": way_in or said("unknown_way_in"),
     }
+
+
+def news(body: dict[str, Any], said: Words) -> str:
+    """A change in words. What somebody has written is said as it is."""
+    kind = body.get("change")
+    if kind == "alarm":
+        return said("news.alarm", what=said.named("causes", body.get("text")))
+    return said(f"news.{kind}") if kind in ("no_contact", "contact_made") else str(body.get("text", ""))

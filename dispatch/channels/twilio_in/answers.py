@@ -5,24 +5,20 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from twilio.twiml.messaging_response import MessagingResponse
-from twilio.twiml.voice_response import Dial, VoiceResponse
+from twilio.twiml.voice_response import VoiceResponse
 
+from dispatch import shifts
+from dispatch.channels.desk_line import missed, ring
 from dispatch.channels.twilio import VOICES, Twilio
 from dispatch.channels.twilio_in.heard import Heard
 from dispatch.channels.words import LANGUAGES, words
 from dispatch.desk import Desk
 from dispatch.incident import DESK, Caller, Connected, Unreached
 from pingan import metrics
+from pingan.clock import Clock
 from pingan.database import Database, Queries
 
 sql = Queries(__file__, "callers.sql")
-
-RING_SECONDS = 30
-"""How long the desk's telephone rings. The screens ring meanwhile, and people are called by the policy."""
-
-REACHED = frozenset({"completed", "answered"})
-MISSED = frozenset({"busy", "no-answer", "failed", "canceled"})
-"""The provider's words for what became of ringing the desk."""
 
 
 class Known(NamedTuple):
@@ -35,57 +31,63 @@ class Known(NamedTuple):
 
 
 class CallsIn:
-    def __init__(self, database: Database, desk: Desk, twilio: Twilio) -> None:
-        self._database, self._desk, self._twilio = database, desk, twilio
+    def __init__(self, database: Database, clock: Clock, desk: Desk, twilio: Twilio) -> None:
+        self._database, self._clock, self._desk, self._twilio = database, clock, desk, twilio
         metrics.show(metrics.ALARMS)
 
     async def call(self, heard: Heard) -> str:
         """A call has come in; the TwiML that says so and rings the desk's telephone."""
         known = await self._hear(heard)
-        desk_phone = self._twilio.settings.desk_phone
+        phones = await self._phones(known)
         response = VoiceResponse()
-        _say(response, known.languages, "connecting" if desk_phone else "heard")
-        if desk_phone is None:
+        _say(response, known.languages, "connecting" if phones else "heard")
+        if phones:
+            self._ring(response, heard, phones, 0)
+        else:
             response.hangup()
-            return str(response)
-        path = f"/webhooks/twilio/in/voice/{heard.alarm}"
-        # A call may be passed on under its caller's number; under none only as ours.
-        shown = {} if heard.number else {"caller_id": self._twilio.settings.twilio_from}
-        dial = Dial(timeout=RING_SECONDS, action=self._twilio.webhook(f"{path}/dialled"), method="POST", **shown)
-        dial.number(
-            desk_phone,
-            status_callback=self._twilio.webhook(f"{path}/answered"),
-            status_callback_event="answered",
-            status_callback_method="POST",
-        )
-        response.append(dial)
         return str(response)
 
-    async def message(self, heard: Heard) -> str:
-        """A message has come in; the TwiML that answers it."""
+    async def message(self, heard: Heard, more: str | None = None) -> str:
+        """A message has come in; the TwiML that answers it, with `more` below."""
         known = await self._hear(heard)
+        lines = [words("twilio_in", language)("text_heard") for language in known.languages]
         response = MessagingResponse()
-        response.message("\n".join(words("twilio_in", language)("text_heard") for language in known.languages))
+        response.message("\n".join((*lines, more) if more else lines))
         return str(response)
 
     async def answered(self, alarm: UUID, form: Mapping[str, str]) -> None:
         """Somebody has taken the desk's telephone. The screen rings on until somebody says there that they have it."""
         incident = await self._desk.incident_of(alarm)
         if incident is not None and form.get("CallStatus") == "in-progress":
-            await self._desk.act(incident, Connected(form.get("To", "")))
+            once = f"in/{alarm}/{form.get('CallSid', '')}"
+            await self._desk.act(incident, Connected(form.get("To", "")), once=once)
 
-    async def dialled(self, alarm: UUID, heard: Heard, form: Mapping[str, str]) -> str:
+    async def dialled(self, alarm: UUID, heard: Heard, number: int, form: Mapping[str, str]) -> str:
         """The desk's telephone was hung up, or nobody took it; the TwiML that goes on. Neither ends the incident."""
-        status = form.get("DialCallStatus", "")
-        response = VoiceResponse()
-        if status not in REACHED:
+        response, why = VoiceResponse(), missed(form)
+        if why is not None:
             incident = await self._desk.incident_of(alarm)
             if incident is not None:
-                why = status if status in MISSED else "failed"
-                await self._desk.act(incident, Unreached(DESK, f"twilio_in: {why}"))
-            _say(response, (await self._known(heard.number)).languages, "desk_missed")
+                await self._desk.act(incident, Unreached(DESK, f"twilio_in: {why}"), once=f"in/{alarm}/{number}")
+            known = await self._known(heard.number)
+            phones = await self._phones(known)
+            if number + 1 < len(phones):
+                self._ring(response, heard, phones, number + 1)
+                return str(response)
+            _say(response, known.languages, "desk_missed")
         response.hangup()
         return str(response)
+
+    async def _phones(self, known: Known) -> tuple[str, ...]:
+        """The desk's telephones for whoever calls."""
+        now, default = self._clock.now(), self._twilio.settings.desk_phone
+        async with self._database.connection() as connection:
+            return await shifts.phones(connection, now, operator=None, home=known.home, default=default)
+
+    def _ring(self, response: VoiceResponse, heard: Heard, phones: tuple[str, ...], number: int) -> None:
+        # A call may be passed on under its caller's number; under none only as ours.
+        shown = None if heard.number else self._twilio.settings.twilio_from
+        ring(response, self._twilio, phones, number, f"/webhooks/twilio/in/voice/{heard.alarm}", shown)
 
     async def _hear(self, heard: Heard) -> Known:
         """When this returns, it is durable, and the desk takes it."""

@@ -1,13 +1,14 @@
 """What became of a text message, as the provider tells us. It is recorded, and is no answer to anything."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from dispatch import measuring
 from dispatch.desk import Desk
+from dispatch.following import CHANGE, HELP
 from dispatch.incident import Unreached
-from dispatch.outbox import FINAL
-from dispatch.outbox import sql as outbox_sql
+from dispatch.sends import FINAL, Outcome, SendsTable
 from pingan.clock import Clock
 from pingan.database import Database
 
@@ -20,7 +21,7 @@ STATES = {
 
 class Answers:
     def __init__(self, database: Database, clock: Clock, desk: Desk) -> None:
-        self._database, self._clock, self._desk = database, clock, desk
+        self._sends, self._clock, self._desk = SendsTable(database), clock, desk
 
     async def status(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
         status = form.get("MessageStatus", "")
@@ -28,17 +29,12 @@ class Answers:
         if state is None:
             return
         result = " ".join(filter(None, (status, form.get("ErrorCode"))))
-        parameters = {
-            "send": send["id"],
-            "state": state,
-            "result": result,
-            "final": list(FINAL),
-            "provider_id": form.get("MessageSid"),
-            "now": self._clock.now(),
-        }
-        async with self._database.connection() as connection:
-            recorded = (await connection.execute(outbox_sql.progress, parameters)).rowcount == 1
+        outcome = Outcome(state, result, form.get("MessageSid"), finished_at=self._finished(state))
+        recorded = await self._sends.progress(send["id"], outcome)
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)
-        if recorded and state == "failed":
+        if recorded and state == "failed" and send["purpose"] in (HELP, CHANGE):
             await self._desk.act(send["incident"], Unreached(send["recipient"], f"twilio_sms: {result}"))
+
+    def _finished(self, state: str) -> datetime | None:
+        return self._clock.now() if state in FINAL else None

@@ -2,28 +2,39 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any, Protocol
 
 from twilio.rest import Client
 
-from dispatch.channels import Send
-from dispatch.channels.twilio import Twilio, TwilioSettings, links
-from dispatch.channels.words import asked_for, words
-from dispatch.links import Links
+from dispatch.channels import Refused, Send
+from dispatch.channels.twilio import Twilio, TwilioSettings
+from dispatch.channels.words import Words, asked_for, news, words
+from dispatch.following import CHANGE, FAMILY, HELP, TEST, WEEK
+
+TEXT_MAX = 1_600
+"""Characters that the provider takes in one message."""
+
+
+class Links(Protocol):
+    def for_send(self, send_id: int) -> str: ...
 
 
 class TwilioSms:
     repeatable = False
 
-    def __init__(self, settings: TwilioSettings) -> None:
+    def __init__(self, settings: TwilioSettings, links: Links | None = None) -> None:
+        """`links`: the pages that need no account, one for each message."""
         self._twilio = Twilio(settings)
-        self._links = links(settings)
+        self._links = links
 
     async def send(self, send: Send) -> str:
+        body = self._whole(send)
+
         def create(client: Client) -> str:
             message = client.messages.create(
                 to=send.address,
                 from_=self._twilio.settings.twilio_from,
-                body=text(send, self._links),
+                body=body,
                 status_callback=self._twilio.webhook(f"/webhooks/twilio/sms/{send.id}/status"),
             )
             return str(message.sid)
@@ -31,16 +42,37 @@ class TwilioSms:
         return await self._twilio.ask(create)
 
     async def find(self, send: Send) -> Sequence[str]:
+        body = self._whole(send)
+
         def look(client: Client) -> list[str]:
             since = send.dialled_at - timedelta(seconds=5)
             messages = client.messages.list(to=send.address, date_sent_after=since, limit=20)
-            return [str(message.sid) for message in reversed(messages) if message.body == text(send, self._links)]
+            return [str(message.sid) for message in reversed(messages) if message.body == body]
 
         return await self._twilio.ask(look)
 
+    def _whole(self, send: Send) -> str:
+        """What the message says, and below it the page that says more, which is never cut."""
+        link = self._links.for_send(send.id) if self._links and send.purpose in (HELP, CHANGE, FAMILY) else ""
+        room = TEXT_MAX - len(link) - 1
+        return f"{text(send)[:room]}\n{link}" if link else text(send)[:TEXT_MAX]
 
-def text(send: Send, links: Links | None) -> str:
-    """What the message says. Its link stands last, so that nothing sticks to it."""
-    said = words("twilio_sms", send.language)
-    help_wanted = said("help", **asked_for(send.body, said))
-    return f"{help_wanted} {said('link', link=links.for_send(send.id))}" if links else help_wanted
+
+def text(send: Send) -> str:
+    """What the message says, without its link. Refused where nobody wrote words for its purpose."""
+    said, body = words("twilio_sms", send.language), send.body
+    if send.purpose == HELP:
+        return said("help_going" if body.get("going") else "help", **asked_for(body, said))
+    if send.purpose == CHANGE:
+        return said("change", **asked_for(body, said), news=news(body, said))
+    if send.purpose == FAMILY and body.get("news"):
+        return said(f"family.{body['news']}", **asked_for(body, said), by=_by(body, said))
+    if send.purpose == TEST:
+        return said("test")
+    if send.purpose in (FAMILY, WEEK) and body.get("text"):
+        return str(body["text"])
+    raise Refused(f"nobody wrote a text message for {send.purpose}")
+
+
+def _by(body: dict[str, Any], said: Words) -> str:
+    return str(body.get("by") or said("unknown_person"))

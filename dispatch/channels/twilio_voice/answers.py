@@ -1,66 +1,99 @@
 """What people key in, and how calls end, as the provider tells us: to the desk.
 
-Every answer is idempotent: a webhook that comes twice, late or out of order finds the incident or the send already
-further, and changes nothing.
+Every answer is idempotent: a webhook that comes twice, late or out of order finds that it was heard, or the send
+already further, and changes nothing.
 """
 
+import logging
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from dispatch import measuring
+from dispatch.bridging import Bridging
+from dispatch.channels import Refused, TryAgain, Unclear
+from dispatch.channels.deeds import MINUTES_MAX, Deeds, goes
+from dispatch.channels.desk_line import missed
 from dispatch.channels.twilio import Twilio
-from dispatch.channels.twilio_voice.send import ask_minutes, farewell, question
-from dispatch.channels.words import words
-from dispatch.desk import Desk
-from dispatch.incident import Accept, Decline, Helper, Moving, Unreached
-from dispatch.outbox import FINAL
-from dispatch.outbox import sql as outbox_sql
+from dispatch.channels.twilio_voice.spoken import Spoken
+from dispatch.desk import HEARD_ALREADY, Desk
+from dispatch.following import BRIDGE, CHANGE, HELP, TEST
+from dispatch.incident import DESK, Connected, Decision, Unreached
+from dispatch.sends import FINAL, Outcome, SendsTable
 from pingan.clock import Clock
 from pingan.database import Database
 
-MINUTES_MAX = 240
+log = logging.getLogger(__name__)
 
 ENDED = {"busy": "unanswered", "no-answer": "unanswered", "failed": "failed", "canceled": "unanswered"}
 """Twilio's final statuses without an answer → ours. `completed` is judged by the key that came, or did not."""
+
+ORDER = ("queued", "initiated", "ringing", "in-progress", "answered", "machine", "key_desk")
+"""How far a call that is not over has come. What is told late takes it no step back."""
+
+ACTED_ON = frozenset({HELP, CHANGE, BRIDGE})
+"""Purposes of an incident, whose journal says that somebody was not reached."""
 
 
 class Answers:
     def __init__(self, database: Database, clock: Clock, desk: Desk, twilio: Twilio) -> None:
         self._database, self._clock, self._desk, self._twilio = database, clock, desk, twilio
+        self._sends = SendsTable(database)
+        self._deeds = Deeds(desk, clock)
+        self._bridging = Bridging(database, clock, desk, twilio.settings.desk_phone)
 
     async def keys(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
         """A key was pressed, or none in time; the TwiML that goes on."""
-        digit, language = form.get("Digits", ""), send["language"]
-        if send["incident_state"] == "closed":
-            return farewell(language, "over")
-        if digit == "1":
-            return await self._accepted(send, form)
-        if digit == "2":
-            await self._progress(send, "answered", "key_cannot_go", form)
-            await self._desk.act(send["incident"], Decline(send["recipient"]))
-            return farewell(language, "declined")
-        prefix = "" if digit == "9" else words("twilio_voice", language)("not_understood")
-        return question(self._twilio, send["id"], language, send["body"], prefix)
-
-    async def _accepted(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
-        await self._progress(send, "answered", "key_going", form)
-        decision = await self._desk.act(send["incident"], Accept(_helper(send)))
-        if decision.name == "accepted_second":
-            return farewell(send["language"], "second", who=decision.who or "")
-        if decision.refused and decision.name != "already_yours":
-            return farewell(send["language"], "over")
-        return ask_minutes(self._twilio, send["id"], send["language"], send["name"])
+        digit, spoken = form.get("Digits", ""), self._spoken(send)
+        if send["incident_state"] == "closed" and send["purpose"] != BRIDGE:
+            return spoken.farewell("over")
+        answers = {HELP: self._help, CHANGE: self._change, TEST: self._test, BRIDGE: self._bridge}
+        answer = answers.get(send["purpose"])
+        if answer is None:
+            return spoken.farewell("over")
+        if (document := await answer(send, form, digit)) is not None:
+            return document
+        return spoken.question(send, None if digit == "9" else "not_understood")
 
     async def minutes(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
-        """How long they need: a number of minutes becomes a clock time."""
-        digits = form.get("Digits", "")
+        """How long they need. None, or nought: it is asked later, when they should have set off."""
+        digits, spoken = form.get("Digits", ""), self._spoken(send)
         if not digits.isascii() or not digits.isdigit() or not 0 < int(digits) <= MINUTES_MAX:
-            return farewell(send["language"], "no_eta")
-        eta = self._clock.now() + timedelta(minutes=int(digits))
-        helper = _helper(send)
-        await self._desk.act(send["incident"], Moving(Helper(helper.id, helper.name, helper.role, eta)))
-        return farewell(send["language"], "eta", minutes=int(digits))
+            return spoken.farewell("no_eta")
+        decision = await self._deeds.minutes(send, int(digits), _once(send, form, "minutes"))
+        if decision.refused and decision.name == "already_closed":
+            return spoken.farewell("over")
+        return spoken.farewell("eta", minutes=int(digits))
+
+    async def machine(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
+        """What has answered. A machine is told only that we called; nobody is taken to have been reached by it."""
+        if not form.get("AnsweredBy", "").startswith(("machine", "fax")) or send["state"] in FINAL:
+            return
+        if not await self._progress(send, "sent", "machine", form):
+            return
+        document, sid = self._spoken(send).machine(send), form.get("CallSid", "")
+        try:
+            await self._twilio.ask(lambda client: client.calls(sid).update(twiml=document))
+        except (Refused, TryAgain, Unclear) as error:
+            # It has hung up already, or it records the question to its end, and then nobody has pressed a key.
+            log.warning("send %s: the machine that answered could not be told: %s", send["id"], error)
+
+    async def desk_answered(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
+        """Somebody at the desk has taken the telephone."""
+        if form.get("CallStatus") == "in-progress":
+            once = _once(send, form, "answered")
+            await self._desk.act(send["incident"], Connected(send["name"]), once=once)
+
+    async def desk_dialled(self, send: dict[str, Any], number: int, form: Mapping[str, str]) -> str:
+        """The desk's telephone was hung up, or nobody took it: the next one rings, or the question goes on."""
+        spoken, why = self._spoken(send), missed(form)
+        if why is None:
+            return spoken.choose(send, "desk_over")
+        once = _once(send, form, f"desk{number}")
+        await self._desk.act(send["incident"], Unreached(DESK, f"twilio_voice: {why}"), once=once)
+        phones = await self._bridging.phones(send["incident"])
+        if number + 1 < len(phones):
+            return spoken.desk(send, phones, number + 1, "desk_next")
+        return spoken.choose(send, "desk_missed")
 
     async def status(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
         """The call rings, is answered, or is over."""
@@ -68,31 +101,101 @@ class Answers:
         if status in ENDED:
             await self._unreached(send, ENDED[status], status, form)
         elif status == "completed":
-            machine = form.get("AnsweredBy", "").startswith("machine")
-            await self._unreached(send, "unanswered", "voicemail" if machine else "no_key", form)
-        elif status in ("initiated", "queued", "ringing", "in-progress", "answered"):
+            await self._completed(send, form)
+        elif status in ORDER and not _behind(status, send["result"]):
             await self._progress(send, "sent", status, form)
 
+    async def _completed(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
+        if send["purpose"] == BRIDGE and send["recipient"] != DESK:
+            await self._progress(send, "answered", "connected", form)
+        elif send["result"] == "key_desk":  # a person was there, and spoke with the desk
+            await self._progress(send, "answered", "key_desk", form)
+        else:
+            machine = send["result"] == "machine" or form.get("AnsweredBy", "").startswith("machine")
+            await self._unreached(send, "unanswered", "voicemail" if machine else "no_key", form)
+
+    async def _help(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
+        spoken = self._spoken(send)
+        if digit == "1":
+            decision = await self._deeds.go(send, _once(send, form, digit))
+            await self._progress(send, "answered", "key_going", form)
+            return self._accepted(send, decision)
+        if digit == "2":
+            return await self._cannot(send, form)
+        return await self._to_desk(send, form, spoken) if digit == "3" else None
+
+    def _accepted(self, send: dict[str, Any], decision: Decision) -> str:
+        spoken = self._spoken(send)
+        if decision.name == "accepted_second":
+            return spoken.farewell("second", who=decision.who or "")
+        known = decision.name in ("already_yours", HEARD_ALREADY) and goes(decision.incident, send["recipient"])
+        if (decision.refused or decision.name == HEARD_ALREADY) and not known:
+            return spoken.farewell("over")
+        return spoken.minutes(send["id"], send["name"])
+
+    async def _cannot(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
+        decision = await self._deeds.cannot(send, _once(send, form, "2"))
+        await self._progress(send, "answered", "key_cannot_go", form)
+        return self._spoken(send).farewell("resigned" if decision.name.startswith("resigned") else "declined")
+
+    async def _change(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
+        spoken = self._spoken(send)
+        if digit == "1":
+            await self._deeds.confirm(send, _once(send, form, digit))
+            await self._progress(send, "answered", "key_heard", form)
+            return spoken.farewell("confirmed")
+        if digit == "2":
+            return await self._cannot(send, form)
+        return await self._to_desk(send, form, spoken) if digit == "3" else None
+
+    async def _test(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
+        """Somebody can be reached, and that is all: no incident hears of it."""
+        if digit != "1":
+            return None
+        await self._progress(send, "answered", "key_reached", form)
+        return self._spoken(send).farewell("reached")
+
+    async def _bridge(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
+        """The operator is there: the home is rung now, and whoever goes."""
+        if digit != "1":
+            return None
+        await self._bridging.ring(send, _once(send, form, digit))
+        await self._progress(send, "answered", "key_connected", form)
+        return self._spoken(send).conference(send, "bridging")
+
+    async def _to_desk(self, send: dict[str, Any], form: Mapping[str, str], spoken: Spoken) -> str:
+        if not _behind("key_desk", send["result"]):
+            await self._progress(send, "sent", "key_desk", form)
+        phones = await self._bridging.phones(send["incident"])
+        if phones:
+            return spoken.desk(send, phones, 0, "desk_connecting")
+        once = _once(send, form, "3")
+        await self._desk.act(send["incident"], Unreached(DESK, "twilio_voice: no_desk_phone"), once=once)
+        return spoken.choose(send, "desk_missed")
+
     async def _unreached(self, send: dict[str, Any], state: str, why: str, form: Mapping[str, str]) -> None:
-        if await self._progress(send, state, why, form):
-            await self._desk.act(send["incident"], Unreached(send["recipient"], f"twilio_voice: {why}"))
+        if not await self._progress(send, state, why, form) or send["purpose"] not in ACTED_ON:
+            return
+        event = Unreached(send["recipient"], f"twilio_voice: {why}")
+        await self._desk.act(send["incident"], event, send=self._bridging.fallback(send))
 
     async def _progress(self, send: dict[str, Any], state: str, result: str, form: Mapping[str, str]) -> bool:
         """Record it, unless the send is already at its end; whether it was recorded."""
-        parameters = {
-            "send": send["id"],
-            "state": state,
-            "result": result,
-            "final": list(FINAL),
-            "provider_id": form.get("CallSid"),
-            "now": self._clock.now(),
-        }
-        async with self._database.connection() as connection:
-            recorded = (await connection.execute(outbox_sql.progress, parameters)).rowcount == 1
+        outcome = Outcome(state, result, form.get("CallSid"), finished_at=self._clock.now() if state in FINAL else None)
+        recorded = await self._sends.progress(send["id"], outcome)
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)
         return recorded
 
+    def _spoken(self, send: dict[str, Any]) -> Spoken:
+        return Spoken(self._twilio, send["language"])
 
-def _helper(send: dict[str, Any]) -> Helper:
-    return Helper(send["recipient"], send["name"], send["body"].get("role", ""))
+
+def _once(send: dict[str, Any], form: Mapping[str, str], what: str) -> str:
+    """What is told of one call by one key is one word, however often it comes."""
+    return f"voice/{send['id']}/{form.get('CallSid', '')}/{what}"
+
+
+def _behind(result: str, known: str | None) -> bool:
+    """Whether the call has come further than that already."""
+    return known in ORDER and ORDER.index(result) < ORDER.index(known)

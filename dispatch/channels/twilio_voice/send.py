@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from twilio.rest import Client
-from twilio.twiml.voice_response import Gather, VoiceResponse
 
-from dispatch.channels import Send
-from dispatch.channels.twilio import VOICES, Twilio, TwilioSettings
-from dispatch.channels.words import Words, asked_for, words
+from dispatch.channels import Refused, Send
+from dispatch.channels.twilio import Twilio, TwilioSettings
+from dispatch.channels.twilio_voice.spoken import PURPOSES, Spoken, conference_name
+from dispatch.following import BRIDGE
+from dispatch.incident import DESK
+from dispatch.shifts import FIRST_SECONDS
 
 RING_SECONDS = 35
 """How long a phone rings. Shorter than the step's wait, so that the outcome is known before the next step."""
 
-KEY_SECONDS = 8
-TIMES_SAID = 2
 CALLBACKS = ["initiated", "ringing", "answered", "completed"]
 
 
@@ -25,19 +25,47 @@ class TwilioVoice:
         self._twilio = Twilio(settings)
 
     async def send(self, send: Send) -> str:
-        def create(client: Client) -> str:
-            call = client.calls.create(
-                to=send.address,
-                from_=self._twilio.settings.twilio_from,
-                twiml=question(self._twilio, send.id, send.language, send.body),
-                timeout=RING_SECONDS,
-                status_callback=self._twilio.webhook(f"/webhooks/twilio/voice/{send.id}/status"),
-                status_callback_event=CALLBACKS,
-                status_callback_method="POST",
-            )
-            return str(call.sid)
+        if send.purpose not in PURPOSES:
+            raise Refused(f"nothing is said on the telephone of {send.purpose}")
+        bridged = send.purpose == BRIDGE and send.recipient != DESK
+        return await self._twilio.ask(lambda client: (self._bring_in if bridged else self._call)(client, send))
 
-        return await self._twilio.ask(create)
+    def _call(self, client: Client, send: Send) -> str:
+        # What answers is detected beside the question, which is heard at once: silence would make people hang up.
+        detection = {
+            "machine_detection": "Enable",
+            "async_amd": "true",
+            "async_amd_status_callback": self._twilio.webhook(f"/webhooks/twilio/voice/{send.id}/machine"),
+            "async_amd_status_callback_method": "POST",
+        }
+        call = client.calls.create(
+            to=send.address,
+            from_=self._twilio.settings.twilio_from,
+            twiml=Spoken(self._twilio, send.language).question(send),
+            timeout=FIRST_SECONDS if send.purpose == BRIDGE else RING_SECONDS,
+            status_callback=self._twilio.webhook(f"/webhooks/twilio/voice/{send.id}/status"),
+            status_callback_event=CALLBACKS,
+            status_callback_method="POST",
+            **({} if send.purpose == BRIDGE else detection),
+        )
+        return str(call.sid)
+
+    def _bring_in(self, client: Client, send: Send) -> str:
+        """Ring somebody into the line where the operator waits, who hears it ring, and whether it is engaged."""
+        assert send.incident is not None
+        participant = client.conferences(conference_name(send.incident)).participants.create(
+            to=send.address,
+            from_=self._twilio.settings.twilio_from,
+            label=str(send.id),
+            timeout=RING_SECONDS,
+            early_media=True,
+            beep="false",
+            end_conference_on_exit=False,
+            status_callback=self._twilio.webhook(f"/webhooks/twilio/voice/{send.id}/status"),
+            status_callback_event=CALLBACKS,
+            status_callback_method="POST",
+        )
+        return str(participant.call_sid)
 
     async def find(self, send: Send) -> Sequence[str]:
         def look(client: Client) -> list[str]:
@@ -48,53 +76,3 @@ class TwilioVoice:
             return [str(call.sid) for call in reversed(fitting)]
 
         return await self._twilio.ask(look)
-
-
-def question(twilio: Twilio, send_id: int, language: str, body: dict[str, object], prefix: str = "") -> str:
-    """The TwiML that asks somebody to go, twice, and waits for a key."""
-    said = words("twilio_voice", language)
-    voice = VOICES.get(language, VOICES["zh"])
-    response = VoiceResponse()
-    text = said("help", **asked_for(body, said)) + said("choose")
-    for number in range(TIMES_SAID):
-        gather = Gather(
-            input="dtmf",
-            num_digits=1,
-            timeout=KEY_SECONDS,
-            action=twilio.webhook(f"/webhooks/twilio/voice/{send_id}/keys"),
-            method="POST",
-        )
-        gather.say((prefix if number == 0 else "") + text, language=voice)
-        response.append(gather)
-    return _farewell(response, said, voice, "goodbye")
-
-
-def ask_minutes(twilio: Twilio, send_id: int, language: str, name: str) -> str:
-    """The TwiML after a 1: thanks, and how many minutes."""
-    said = words("twilio_voice", language)
-    voice = VOICES.get(language, VOICES["zh"])
-    response = VoiceResponse()
-    gather = Gather(
-        input="dtmf",
-        num_digits=3,
-        finish_on_key="#",
-        timeout=KEY_SECONDS,
-        action=twilio.webhook(f"/webhooks/twilio/voice/{send_id}/minutes"),
-        method="POST",
-    )
-    gather.say(said("accepted", name=name), language=voice)
-    response.append(gather)
-    return _farewell(response, said, voice, "no_eta")
-
-
-def farewell(language: str, key: str, **values: object) -> str:
-    """The TwiML that says one thing and hangs up."""
-    return _farewell(
-        VoiceResponse(), words("twilio_voice", language), VOICES.get(language, VOICES["zh"]), key, **values
-    )
-
-
-def _farewell(response: VoiceResponse, said: Words, voice: str, key: str, **values: object) -> str:
-    response.say(said(key, **values), language=voice)
-    response.hangup()
-    return str(response)

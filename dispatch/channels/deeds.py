@@ -1,0 +1,59 @@
+"""What people who are asked say, by key or by word, as events at the desk.
+
+Each says under which name the provider's word is known, so that what is told twice, or replayed later, happens once.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from dispatch.desk import Desk
+from dispatch.following import going
+from dispatch.incident import Accept, Confirmed, Decision, Decline, Helper, Incident, Moving, OnScene, Resigned, Safe
+from pingan.clock import Clock
+
+MINUTES_MAX = 240
+"""Whoever needs longer is not who comes; and a slip is no arrival tomorrow."""
+
+
+class Deeds:
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self._desk, self._clock = desk, clock
+
+    async def go(self, send: dict[str, Any], once: str) -> Decision:
+        return await self._desk.act(send["incident"], Accept(helper(send)), once=once)
+
+    async def cannot(self, send: dict[str, Any], once: str) -> Decision:
+        """Whoever has not said yes declines. Whoever goes already cannot after all, and must not be waited for."""
+        decision = await self._desk.act(send["incident"], Decline(send["recipient"]), once=once)
+        if goes(decision.incident, send["recipient"]):
+            return await self._desk.act(send["incident"], Resigned(send["recipient"]), once=f"{once}/resigned")
+        return decision
+
+    async def minutes(self, send: dict[str, Any], minutes: int, once: str) -> Decision:
+        """How long they need becomes a clock time."""
+        eta = self._clock.now() + timedelta(minutes=minutes)
+        known = helper(send)
+        return await self._desk.act(
+            send["incident"], Moving(Helper(known.id, known.name, known.role, eta)), once=f"{once}/minutes"
+        )
+
+    async def confirm(self, send: dict[str, Any], once: str) -> Decision:
+        """They have heard, or read, the change that this send told, and what came before it."""
+        return await self._desk.act(
+            send["incident"], Confirmed(send["recipient"], int(send["body"].get("number", 0))), once=once
+        )
+
+    async def there(self, send: dict[str, Any], once: str) -> Decision:
+        return await self._desk.act(send["incident"], OnScene(helper(send), reported_by=send["name"]), once=once)
+
+    async def safe(self, send: dict[str, Any], once: str) -> Decision:
+        return await self._desk.act(send["incident"], Safe(send["name"]), once=once)
+
+
+def helper(send: dict[str, Any]) -> Helper:
+    return Helper(send["recipient"], send["name"], send["body"].get("role", ""))
+
+
+def goes(incident: Incident, person: str) -> bool:
+    """Whether somebody has said that they come."""
+    return any(one.id == person for one in going(incident))
