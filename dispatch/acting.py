@@ -96,6 +96,8 @@ def actor(event: Event) -> str:
             return by or (helper.name if helper else NOBODY_KNOWN)
         case core.Safe(by=by) | core.Note(by=by) | core.Connected(by=by) | core.MoreHelp(by=by) | core.Changed(by=by):
             return by
+        case core.Handed(by=by):
+            return by
         case core.Decline() | core.Unreached() | core.Resigned() | core.Confirmed():
             return event.person
         case core.Bridged(by=by, person=person):

@@ -374,6 +374,18 @@ class Connected(msgspec.Struct, frozen=True, tag="connected"):
     by: str
 
 
+class Handed(msgspec.Struct, frozen=True, tag="handed"):
+    """The hand-over packet for medical staff: given out, opened, or made anew because something has changed."""
+
+    what: Literal["issued", "opened", "reissued"]
+    by: str
+    """Who gave it; to whom it was given, where they opened it; SYSTEM."""
+    to: str = ""
+    version: int = 1
+    parts: tuple[str, ...] = ()
+    """What has changed since the version before."""
+
+
 class Bridged(msgspec.Struct, frozen=True, tag="bridged"):
     """The desk, the home and whoever goes speak on one line of ordinary telephones: who was rung, came and left."""
 
@@ -386,7 +398,7 @@ class Bridged(msgspec.Struct, frozen=True, tag="bridged"):
 Event = (
     Raised | ResidentAnswered | Restored | Due | Shown | Answer | Contact | NoContact | Assign | Accept | Decline
     | Unreached | Moving | OnScene | Safe | Close | Note | Joined | Identify | Connected | ResidentAsked | Withdrawn
-    | Proven | Resigned | MoreHelp | Changed | Confirmed | Bridged
+    | Proven | Resigned | MoreHelp | Changed | Confirmed | Bridged | Handed
 )  # fmt: skip
 
 # One row an event, one column a state, each cell the rule that applies. Every pair is decided.
@@ -420,6 +432,7 @@ note               record       record       record       record       record   
 identify           identify     identify     identify     identify     identify     identify     too_late
 connected          record       record       record       record       record       record       record
 bridged            record       record       record       record       record       record       record
+handed             record       record       record       record       record       record       record
 """
 
 
@@ -863,9 +876,9 @@ def _decline(incident: Incident, event: Event, people: tuple[Person, ...], now: 
 
 def _move(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Moving)
-    helper = _merged(incident.helper, event.helper)
+    helper, seconds = _counted_on(incident, event.helper)
     moving = _replace(
-        incident, state=State.MOVING, helper=helper, ringing=False, calling=False, awaited=(),
+        incident, state=State.MOVING, helper=helper, seconds=seconds, ringing=False, calling=False, awaited=(),
         reported=_reported(incident, "t6", event.reported_by),
     )  # fmt: skip
     stamped = _stamped(_stamped(_promised(moving, now), "t5", now), "t6", now)
@@ -877,6 +890,13 @@ def _merged(known: Helper | None, told: Helper | None) -> Helper | None:
     if told is None or known is None:
         return told or known
     return told if told.eta or told.id != known.id else _replace(told, eta=known.eta)
+
+
+def _counted_on(incident: Incident, told: Helper | None) -> tuple[Helper | None, tuple[Helper, ...]]:
+    """Whom we count on from here, and whoever else goes: nobody who goes is forgotten because another is faster."""
+    helper = _merged(incident.helper, told)
+    going = (*((incident.helper,) if incident.helper else ()), *incident.seconds)
+    return helper, tuple(one for one in going if helper is None or one.id != helper.id)
 
 
 def _reported(incident: Incident, stamp: str, by: str | None) -> tuple[str, ...]:
@@ -891,8 +911,9 @@ def _arrive(incident: Incident, event: Event, people: tuple[Person, ...], now: d
 
 
 def _arrived(incident: Incident, helper: Helper | None, reported_by: str | None, now: datetime) -> Decision:
+    first, seconds = _counted_on(incident, helper)
     arrived = _replace(
-        incident, state=State.ON_SCENE, helper=_merged(incident.helper, helper), ringing=False, calling=False,
+        incident, state=State.ON_SCENE, helper=first, seconds=seconds, ringing=False, calling=False,
         awaited=(), reported=_reported(incident, "t7", reported_by), there_at=now if reported_by else None,
     )  # fmt: skip
     return Decision("on_scene", _stamped(_promised(arrived, now), "t7", now), stop_calling=True)

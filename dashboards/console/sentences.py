@@ -129,6 +129,8 @@ class Teller:
             return f"journal.resident_asked_{_asked(one['detail'])}"
         if one["event"] == "bridged":
             return f"journal.bridged_{one['detail']['what']}"
+        if one["event"] == "handed":
+            return f"journal.handed_{one['detail']['what']}"
         if decision == "recorded":
             return "journal.change_noted" if one["event"] == "changed" else f"journal.{one['event']}"
         if decision == "opened" and one["detail"].get("by"):
@@ -164,6 +166,9 @@ class Teller:
             "because": named(language, "because", detail.get("not_asked") or detail.get("reason", "")),
             "answer": named(language, "kind", detail.get("answer", "")),
             "until": self._times.clock(detail["until"]) if detail.get("until") else "",
+            "to": detail.get("to", ""),
+            "version": detail.get("version", 1),
+            "parts": listed([self._t(f"packet.part.{part}") for part in detail.get("parts", ())], self._t),
         }
 
 

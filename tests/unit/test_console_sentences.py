@@ -50,7 +50,8 @@ EVENTS: tuple[core.Event, ...] = (
     core.Identify("a", "王芳", "H1", "陈秀英", policies()["danger"]),
     core.Identify("a", "王芳", "H2", "林海", policies()["danger"]),
     core.Bridged("asked", "C1", "王芳"), core.Bridged("rung", "C1"), core.Bridged("joined", "C1"),
-    core.Bridged("left", "C1"),
+    core.Bridged("left", "C1"), core.Handed("issued", "王芳", "{curly} <b>"), core.Handed("opened", "急诊"),
+    core.Handed("reissued", core.SYSTEM, "", 2, ("medication", "going")),
 )  # fmt: skip
 
 

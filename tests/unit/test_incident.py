@@ -93,6 +93,7 @@ EVENTS: list[core.Event] = [
     core.Changed("陈", "she is on the stairs"),
     core.Confirmed("C1", 1),
     core.Bridged("joined", core.HOME),
+    core.Handed("issued", "陈", "ward 3"),
 ]
 
 

@@ -75,6 +75,20 @@ def test_another_who_arrives_stands_beside_the_first() -> None:
     assert t.at(260, press()) == "arrival_proven"
 
 
+@pytest.mark.parametrize(
+    "event", [core.OnScene(BESIDE, "王强"), core.Proven(BESIDE, "code"), core.Moving(BESIDE)], ids=core.tag
+)
+def test_who_is_faster_than_the_first_takes_their_place_and_nobody_is_forgotten(event: core.Event) -> None:
+    t = Timeline()
+    t.at(30, core.Accept(GOING))
+    t.at(31, core.Moving(GOING))
+    assert t.at(32, core.Accept(BESIDE)) == "accepted_second"
+    t.at(60, event)
+    assert (t.incident.helper, t.incident.seconds) == (BESIDE, (GOING,))
+    assert t.at(61, core.OnScene(None, "陈")) in ("on_scene", "already_on_scene", "there_again")
+    assert (t.incident.helper, t.incident.seconds) == (BESIDE, (GOING,)), "and nobody is there twice"
+
+
 def test_a_helper_who_cannot_come_after_all_is_replaced_at_once() -> None:
     t = Timeline()
     t.at(10, core.Due())
