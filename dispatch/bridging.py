@@ -21,6 +21,8 @@ from pingan.database import Connection, Database, Queries
 sql = Queries(__file__, "bridging.sql")
 
 CHANNEL = "twilio_voice"
+CALLING = "calling_home"
+"""What is answered to an operator whose telephone rings now."""
 ASK_SECONDS = 60
 """A call that could not be placed by then is not wanted any more: the operator has taken the receiver to dial."""
 ENTER_SECONDS = 1
@@ -52,7 +54,8 @@ class Bridging:
         }  # fmt: skip
         until = now + timedelta(seconds=ASK_SECONDS)
         call = Row(row["step"], BRIDGE, CHANNEL, DESK, name, phones[0], row["language"], body, now, until)
-        return await self._desk.act(incident_id, Bridged("asked", HOME, name), send=[call])
+        decision = await self._desk.act(incident_id, Bridged("asked", HOME, name), send=[call])
+        return msgspec.structs.replace(decision, name=CALLING)
 
     async def ask_back(self, send: Mapping[str, Any], once: str) -> Decision:
         """Somebody who was asked wants to speak with the desk: its telephone is rung, and then theirs."""

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from care.accounts import Accounts
+from dispatch.bridging import Bridging
 from dispatch.desk import Desk
 from dispatch.helping import Helping
 from dispatch.links import Links
@@ -26,6 +27,7 @@ from . import (
     asked,
     board,
     caller,
+    calls,
     detectors,
     devices,
     figures,
@@ -100,6 +102,8 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.include_router(sign_in.router(pages, parts.accounts, parts.clock, secure=parts.secure))
     app.include_router(board.router(pages, parts.database, parts.clock, parts.live, parts.desk))
+    bridging = Bridging(parts.database, parts.clock, parts.desk, parts.desk_phone)
+    app.include_router(calls.router(pages, parts.database, parts.clock, bridging))  # before any act of an incident
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
     app.include_router(asked.router(pages, parts.database, parts.clock))
     app.include_router(suggestions.router(pages, parts.database, parts.clock))

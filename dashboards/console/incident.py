@@ -112,7 +112,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             decision = await desk.identify(incident_id, home, me.id, me.name, me.area)
         except UnknownHome as error:
             raise Problem(404, "not_found", f"the register has no home {home}") from error
-        return _answer(pages, request, incident_id, decision)
+        return answered(pages, request, incident_id, decision)
 
     @routes.post("/{incident_id}/{act}")
     async def do(
@@ -140,7 +140,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             act, me, helper, person, text, core.Close(me.id, me.name, cause, outcome, as_of, positive=positive)
         )
         decision = await desk.act(incident_id, event)
-        return _answer(pages, request, incident_id, decision)
+        return answered(pages, request, incident_id, decision)
 
     return routes
 
@@ -172,7 +172,8 @@ def _helper(row: dict[str, Any], person: str) -> core.Helper | None:
     return core.Helper(found["id"], found["name"], found["role"]) if found else None
 
 
-def _answer(pages: Pages, request: Request, incident_id: int, decision: Decision) -> Response:
+def answered(pages: Pages, request: Request, incident_id: int, decision: Decision) -> Response:
+    """What was decided, in words."""
     table = "refused" if decision.refused else "done"
     return _said(
         pages, request, incident_id, f"{table}.{decision.name}", refused=decision.refused, who=decision.who,

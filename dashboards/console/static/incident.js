@@ -159,7 +159,7 @@ export function key(code) {
     return true;
   }
   const letter = /^Key([A-Z])$/.exec(code)?.[1];
-  const button = letter && document.querySelector(`.act[data-key="${letter}"]`);
+  const button = letter && document.querySelector(`[data-act][data-key="${letter}"]`);
   if (!button) return false;
   act(button);
   return true;
