@@ -60,7 +60,7 @@ LEARNING_DAYS = 7
 """With fewer days nothing is known yet, and the ceiling is the limit."""
 HALF_DAYS = 20.0
 """A day counts half after so many."""
-ALARM_COST_HOURS = 5.0
+ALARM_COST_HOURS = 4.0
 """So many hours of waiting after one collapse a day are worth one alarm a day spared: the dial between delay and
 false alarms. docs/detection-silence.md has the curve."""
 START_HOURS = 1.0
@@ -70,7 +70,7 @@ WALL_SHARE = 0.25
 LENGTH_SPREAD = 0.2
 LENGTH_MORE_HOURS = 0.25
 """A silence of a length tells of others about so much longer or shorter (in logarithms), and a little longer."""
-SHARED = 0.2
+SHARED = 0.5
 """Of the rates of a place, how much comes from all places of the home."""
 SHARE_LEAST = 0.02
 DOOR_WEIGHT = 0.3
