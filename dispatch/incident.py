@@ -1048,10 +1048,10 @@ def _identify(incident: Incident, event: Event, people: tuple[Person, ...], now:
     # nobody is asked twice under one number.
     step = incident.step if at_desk else 0 if first else max(incident.step + 1, len(incident.policy.steps))
     named = _replace(incident, home=event.home, named_by=event.name, policy=event.policy, step=step, awaited=())
-    if at_desk or not incident.calling:
+    if not incident.calling or (at_desk and event.policy.step(step).who == "desk"):
         return Decision("identified", named, stop_calling=not first, who=event.person)
-    # Steps have run that had nobody to ask. Now there is somebody.
-    begun = _run("identified", named, 1 if first else step, people, now)
+    # Steps have run that had nobody to ask, or this home waits for no desk. Now there is somebody.
+    begun = _run("identified", named, _past_desk(event.policy, 0) if first or at_desk else step, people, now)
     return _replace(begun, stop_calling=not first, who=event.person)
 
 
