@@ -1,0 +1,378 @@
+"""Everything that must not be lost, in memory: a second implementation of the outbox's rows and of the desk.
+
+It is held to the same promises as PostgreSQL (tests/integration/test_sends_contract.py). What a transaction is there
+is here a function that awaits nothing. `Gate` stands before and after each: there a process may be held, die, or lose
+sight of what is kept, before it is done or when it has been done and nobody has told it.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from dispatch import acting, following
+from dispatch import incident as core
+from dispatch.acting import Act, Entry
+from dispatch.book import Book, Situation, choose
+from dispatch.following import HELP, Row
+from dispatch.incident import Decision, Event, Incident, Press, Raised, State
+from dispatch.policy import Person, is_danger
+from dispatch.sends import FINAL, Outcome
+from pingan.clock import Clock
+
+
+class Taken(Exception):
+    """A unique key is broken."""
+
+
+class Gate(Protocol):
+    async def enter(self) -> None: ...
+
+    async def leave(self, *changed: str) -> None:
+        """`changed`: who is to be told: `incident`, `outbox`, `dialling`."""
+        ...
+
+
+class OpenGate:
+    """Nothing ever happens here."""
+
+    async def enter(self) -> None: ...
+
+    async def leave(self, *changed: str) -> None: ...
+
+
+class Table:
+    """The rows of the outbox."""
+
+    def __init__(self, incidents: Mapping[int, Incident]) -> None:
+        self.incidents = incidents
+        self.rows: dict[int, dict[str, Any]] = {}
+        self.begun: dict[int, dict[str, Any]] = {}
+        """Those that wait or are being dialled."""
+        self._keys: set[tuple[Any, ...]] = set()
+        self._by_provider: dict[str, int] = {}
+
+    def add(self, incident: int, rows: Sequence[Row]) -> int:
+        """How many were new."""
+        return sum([self._insert({"incident": incident, "errand": None, "repeat": 0, **row._asdict()}) for row in rows])
+
+    def _insert(self, row: dict[str, Any]) -> bool:
+        key = tuple(row[name] for name in ("incident", "step", "repeat", "purpose", "channel", "recipient"))
+        if key in self._keys:
+            return False
+        self._keys.add(key)
+        row |= {
+            "id": len(self.rows) + 1, "state": "waiting", "dialled_at": None, "finished_at": None,
+            "provider_id": None, "result": None, "worker": None,
+        }  # fmt: skip
+        self.rows[row["id"]] = self.begun[row["id"]] = row
+        return True
+
+    def withdraw(self, incident: int, now: datetime) -> tuple[str, ...]:
+        over = [
+            row
+            for row in self.begun.values()
+            if row["incident"] == incident and row["purpose"] == HELP and row["state"] == "waiting"
+        ]
+        for row in over:
+            self._set(row, "withdrawn", finished_at=now)
+        return tuple(row["channel"] for row in over)
+
+    def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+        due = [
+            row
+            for row in self.begun.values()
+            if row["state"] == "waiting" and row["due_at"] <= now and row["channel"] == channel
+            if not any(self._stands_before(other, row, now) for other in self.begun.values())
+        ]
+        due.sort(key=lambda row: (not self._danger(row), row["due_at"], row["id"]))
+        for row in due[:limit]:
+            row.update(state="dialling", dialled_at=now, worker=worker)
+        return [dict(row) for row in due[:limit]]
+
+    @staticmethod
+    def _stands_before(other: dict[str, Any], row: dict[str, Any], now: datetime) -> bool:
+        """One attempt at a time for each number."""
+        if other is row or other["channel"] != row["channel"] or other["address"] != row["address"]:
+            return False
+        if other["purpose"] != HELP or row["purpose"] != HELP:
+            return False
+        return bool(other["state"] == "dialling" or (other["due_at"] <= now and other["id"] < row["id"]))
+
+    def settle(self, send: int, outcome: Outcome) -> bool:
+        row = self.rows[send]
+        if row["state"] != "dialling":
+            return False
+        self._told(row, outcome.provider_id)
+        row["due_at"] = outcome.due_at or row["due_at"]
+        self._set(row, outcome.state, result=outcome.result, finished_at=outcome.finished_at)
+        return True
+
+    def progress(self, send: int, outcome: Outcome) -> bool:
+        row = self.rows[send]
+        if row["state"] in FINAL:
+            return False
+        self._told(row, row["provider_id"] or outcome.provider_id)
+        self._set(
+            row, outcome.state, result=outcome.result,
+            finished_at=outcome.finished_at if outcome.state in FINAL else None,
+        )  # fmt: skip
+        return True
+
+    def _told(self, row: dict[str, Any], provider_id: str | None) -> None:
+        if provider_id is None:
+            return
+        if self._by_provider.setdefault(provider_id, row["id"]) != row["id"]:
+            raise Taken(f"{provider_id} is already send {self._by_provider[provider_id]}'s")
+        row["provider_id"] = provider_id
+
+    def _set(self, row: dict[str, Any], state: str, **more: Any) -> None:
+        row.update(state=state, **more)
+        if state in ("waiting", "dialling"):
+            self.begun[row["id"]] = row
+        else:
+            self.begun.pop(row["id"], None)
+
+    def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
+        found = [
+            row
+            for row in self.begun.values()
+            if row["state"] == "dialling"
+            and row["dialled_at"] < before
+            and ((row["worker"].split("#")[0] == name and row["worker"] != worker) or row["dialled_at"] < long_before)
+        ]
+        found.sort(key=lambda row: (not self._danger(row), row["id"]))
+        return [dict(row) for row in found[:20]]
+
+    def unknown(self, ids: Sequence[str]) -> str | None:
+        return next((one for one in ids if one not in self._by_provider), None)
+
+    def repeat(self, send: int, now: datetime) -> None:
+        row = self.rows[send]
+        self._insert({**row, "repeat": row["repeat"] + 1, "due_at": now})
+
+    def held(self, send: int, dialled_at: datetime) -> tuple[bool, bool] | None:
+        """Whether its incident is a danger, and still asks people; None: it has become clear."""
+        row = self.rows[send]
+        if row["state"] != "dialling" or row["dialled_at"] != dialled_at:
+            return None
+        incident = self.incidents.get(row["incident"])
+        return (incident.danger, incident.calling) if incident else (False, False)
+
+    def _danger(self, row: dict[str, Any]) -> bool:
+        incident = self.incidents.get(row["incident"])
+        return incident is not None and incident.danger
+
+
+class MemorySends:
+    """One process's sight of the rows: as `dispatch.sends.Sends` promises."""
+
+    def __init__(self, table: Table, gate: Gate) -> None:
+        self._table, self._gate = table, gate
+
+    async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+        await self._gate.enter()
+        rows = self._table.claim(channel, now, worker, limit)
+        await self._gate.leave(*(("dialling",) if rows else ()))
+        return rows
+
+    async def settle(self, send: int, outcome: Outcome) -> bool:
+        await self._gate.enter()
+        settled = self._table.settle(send, outcome)
+        await self._gate.leave("outbox")
+        return settled
+
+    async def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
+        await self._gate.enter()
+        return self._table.unclear(before, long_before, name, worker)
+
+    @contextlib.asynccontextmanager
+    async def conclude(self, send: int, dialled_at: datetime) -> AsyncIterator["_Held | None"]:
+        await self._gate.enter()
+        found = self._table.held(send, dialled_at)
+        case = _Held(self._table, send, *found) if found else None
+        yield case
+        for do in case.todo if case else ():  # on an error nothing of it is done
+            do()
+        await self._gate.leave("outbox")
+
+    async def progress(self, send: int, outcome: Outcome) -> bool:
+        await self._gate.enter()
+        recorded = self._table.progress(send, outcome)
+        await self._gate.leave()
+        return recorded
+
+
+class _Held:
+    def __init__(self, table: Table, send: int, danger: bool, calling: bool) -> None:
+        self._table, self._send = table, send
+        self.danger, self.calling = danger, calling
+        self.todo: list[Callable[[], object]] = []
+
+    async def unknown(self, ids: Sequence[str]) -> str | None:
+        return self._table.unknown(ids)
+
+    async def repeat(self, now: datetime) -> None:
+        self.todo.append(lambda: self._table.repeat(self._send, now))
+
+    async def settle(self, outcome: Outcome) -> None:
+        self.todo.append(lambda: self._table.settle(self._send, outcome))
+
+
+@dataclass(slots=True)
+class Alarm:
+    """A row of `alarms`: whoever raised it has been told that it is kept."""
+
+    id: str
+    kind: str
+    home: str
+    device: str
+    event: str | None
+    raised_at: datetime
+    at: float
+    """The world's time, in seconds."""
+    incident: int | None = None
+
+
+@dataclass
+class Kept:
+    """All that outlives every process."""
+
+    people: dict[str, tuple[Person, ...]]
+    homes: dict[str, dict[str, Any]]
+    book: Book
+    incidents: dict[int, Incident] = field(default_factory=dict)
+    journals: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
+    manned: bool = True
+    """Whether a console is live."""
+
+
+class Witness(Protocol):
+    """Who sees each transaction once it has been committed."""
+
+    def acted(
+        self, incident: int, events: Sequence[Event], acts: Sequence[Act], added: tuple[int, int], now: datetime
+    ) -> None:
+        """`added`: rows that were to be sent, and how many of them were new."""
+        ...
+
+
+class MemoryDesk:
+    """The desk over what is kept in memory: the same deciding and following, the same order of things."""
+
+    def __init__(self, kept: Kept, table: Table, clock: Clock, gate: Gate, witness: Witness) -> None:
+        self._kept, self._table, self._clock, self._gate, self._witness = kept, table, clock, gate, witness
+
+    async def act(self, incident_id: int, event: Event, *, once: str | None = None) -> Decision:
+        await self._gate.enter()
+        if once is not None and once in self._kept.heard:
+            return Decision("heard_already", self._kept.incidents[incident_id])
+        if once is not None:
+            self._kept.heard.add(once)
+        act = self._act(incident_id, event)
+        await self._gate.leave("incident", "outbox")
+        return act.decision
+
+    async def take_alarms(self, beside: Collection[Any] = (), served: Collection[str] = ()) -> list[str]:
+        await self._gate.enter()
+        waiting = [alarm for alarm in self._kept.alarms.values() if alarm.incident is None]
+        homes = list(dict.fromkeys(alarm.home for alarm in sorted(waiting, key=lambda alarm: alarm.raised_at)))
+        for home in homes:
+            await self._gate.enter()
+            for alarm in waiting:
+                if alarm.home == home and alarm.incident is None:
+                    self._take(alarm)
+            await self._gate.leave("incident", "outbox")
+        return homes
+
+    async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
+        await self._gate.enter()
+        now = self._clock.now()
+        found = self._put_back(now) if put_back else self._due(now)
+        if found is None:
+            return False
+        self._act(found, core.Due())
+        await self._gate.leave("incident", "outbox")
+        return True
+
+    async def soonest(self, beside: Collection[int] = ()) -> datetime | None:
+        await self._gate.enter()
+        return self.next_due()
+
+    def next_due(self) -> datetime | None:
+        return min((one.wake_at for one in self._kept.incidents.values() if one.wake_at), default=None)
+
+    def _due(self, now: datetime) -> int | None:
+        return self._first(lambda one: one.wake_at is not None and one.wake_at <= now)
+
+    def _put_back(self, now: datetime) -> int | None:
+        late = now + timedelta(seconds=core.PUT_BACK_SECONDS)
+        return self._first(
+            lambda one: one.wake_at is not None and one.wake_at > now and bool(one.step_at and one.step_at > late)
+        )
+
+    def _first(self, fits: Callable[[Incident], bool]) -> int | None:
+        found = [(not one.danger, one.wake_at, number) for number, one in self._kept.incidents.items() if fits(one)]
+        return min(found)[-1] if found else None
+
+    def _take(self, alarm: Alarm) -> None:
+        now = self._clock.now()
+        press = Press(alarm.device, alarm.event) if alarm.event else None
+        danger = is_danger(alarm.kind)
+        joined = self._find(alarm, danger)
+        if joined is not None:
+            raised = Raised(alarm.kind, press, own=True, manned=self._manned(danger), alarm=alarm.id)
+            self._act(joined, raised, alarm.device)
+            alarm.incident = joined
+            return
+        situation = Situation(alarm.kind, now, home=alarm.home)
+        decision = core.open_incident(
+            home=alarm.home, device=alarm.device, cause=alarm.kind, danger=danger, test=False,
+            policy=choose(self._kept.book, situation), press=press, t0=alarm.raised_at, t1=alarm.raised_at,
+            people=self._kept.people[alarm.home], now=now, manned=self._manned(danger),
+        )  # fmt: skip
+        alarm.incident = number = len(self._kept.incidents) + 1
+        self._kept.incidents[number] = decision.incident
+        self._kept.journals[number] = []
+        self._write(number, [Entry("opened", decision, alarm.device, {"kind": alarm.kind, "alarm": alarm.id})], now)
+        added = self._follow(number, decision, now)
+        self._witness.acted(number, [], [Act(decision.incident, decision)], added, now)
+
+    def _find(self, alarm: Alarm, danger: bool) -> int | None:
+        """The open incident of its home, of the same sort."""
+        for number, one in self._kept.incidents.items():
+            if one.home == alarm.home and one.danger == danger and one.state is not State.CLOSED:
+                return number
+        return None
+
+    def _manned(self, danger: bool) -> bool:
+        return not danger or self._kept.manned
+
+    def _act(self, incident_id: int, event: Event, by: str | None = None) -> Act:
+        before, now = self._kept.incidents[incident_id], self._clock.now()
+        acts, entries = self._happen(before, event, by, self._kept.people[before.home or ""], now)
+        self._kept.incidents[incident_id] = acts[-1].decision.incident
+        self._write(incident_id, entries, now)
+        added = self._follow(incident_id, acts[-1].decision, now)
+        self._witness.acted(incident_id, [event], acts, added, now)
+        return acts[-1]
+
+    def _happen(
+        self, before: Incident, event: Event, by: str | None, people: tuple[Person, ...], now: datetime
+    ) -> tuple[list[Act], list[Entry]]:
+        return acting.happen(before, [(event, by)], people, now)
+
+    def _write(self, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
+        journal = self._kept.journals[incident_id]
+        number, before = (journal[-1]["number"], journal[-1]["hash"]) if journal else (0, b"")
+        journal += acting.chain(incident_id, number, before, entries, now)
+
+    def _follow(self, incident_id: int, decision: Decision, now: datetime) -> tuple[int, int]:
+        if decision.stop_calling:
+            self._table.withdraw(incident_id, now)
+        home = decision.incident.home or ""
+        rows = following.follows(decision, self._kept.homes[home], self._kept.people[home], now)
+        return len(rows), self._table.add(incident_id, rows)
