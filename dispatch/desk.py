@@ -4,7 +4,7 @@ Everything that happens to an incident comes through here: lock it, decide, and 
 what is to be sent, in one transaction. Two who act at once are put in order by the lock, and the second is told.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +14,7 @@ import msgspec
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from dispatch import asking, books, choosing, following, heard, measuring, self_test, sends, silence
+from dispatch import asking, books, choosing, family, following, heard, measuring, self_test, sends, silence
 from dispatch import incident as core
 from dispatch.acting import NOBODY_KNOWN, Act, Entry, chain, happen
 from dispatch.book import Book, Choice, Situation, chosen
@@ -97,12 +97,18 @@ class Desk:
         measuring.show()
 
     async def act(
-        self, incident_id: int, event: Event, *, once: str | None = None, send: Sequence[following.Row] = ()
+        self,
+        incident_id: int,
+        event: Event,
+        *,
+        once: str | None = None,
+        send: Sequence[following.Row] = (),
+        also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Decision:
         """Let `event` happen to an incident. NoIncident if there is none. A refusal is an answer: see the decision.
 
         `once`: what the provider's word is known by. Of one that comes again nothing follows: HEARD_ALREADY. `send`:
-        rows of the outbox beside those that follow from the decision.
+        rows of the outbox beside those that follow from the decision. `also`: what stands or falls with it.
         """
         async with self._database.transaction() as connection:
             if once is not None and not await heard.first(connection, once, self._clock.now()):
@@ -110,6 +116,8 @@ class Desk:
             act = await self._act(connection, incident_id, event)
             if send:
                 await sends.add(connection, incident_id, send)
+            if also is not None:
+                await also(connection)
         # Only here: neither an alarm nor a deadline sets a stamp after t1, or withdraws a call.
         measuring.happened(act.before, act.decision.incident)
         for channel in act.withdrawn:
@@ -386,7 +394,7 @@ class Desk:
         policy = decision.incident.policy.name
         detail = {"kind": kind, "policy": policy, "devices": devices, "by": cluster.by, "of": cluster.of}
         await self._write(connection, row["id"], [Entry("opened", decision, NOBODY_KNOWN, detail)], now)
-        await self._follow(connection, row["id"], decision, now)
+        await self._follow(connection, row["id"], decision, now, ())
         if any(time["restored_at"] for time in times):
             await self._over(connection, row["id"], RESTORE_OF[kind], [], acts)
 
@@ -503,7 +511,7 @@ class Desk:
             if caller is not None:
                 detail["caller"] = msgspec.to_builtins(caller)
             await self._write(connection, row["id"], [Entry("opened", decision, actor, detail)], now)
-            await self._follow(connection, row["id"], decision, now)
+            await self._follow(connection, row["id"], decision, now, people, home)
             return int(row["id"])
         raise RuntimeError(f"alarm {alarm['id']} finds no incident to join and may open none")
 
@@ -528,24 +536,39 @@ class Desk:
         if incident is not before:
             await connection.execute(sql.save, {**self._row(incident), "incident": incident_id})
         await self._write(connection, incident_id, entries, now)
-        acts = [act._replace(withdrawn=await self._follow(connection, incident_id, act.decision, now)) for act in acts]
+        acts = [
+            act._replace(withdrawn=await self._follow(connection, incident_id, act.decision, now, people))
+            for act in acts
+        ]
         if before.test and before.state is not State.CLOSED and incident.state is State.CLOSED:
             await self_test.passed(connection, incident_id, now)
         return acts
 
     async def _follow(
-        self, connection: Connection, incident_id: int, decision: Decision, now: datetime
+        self,
+        connection: Connection,
+        incident_id: int,
+        decision: Decision,
+        now: datetime,
+        people: Sequence[Person],
+        home: dict[str, Any] | None = None,
     ) -> tuple[str, ...]:
-        """Put what follows from what was decided into the outbox; the channels of what it withdrew."""
+        """Put what follows from what was decided into the outbox; the channels of what it withdrew.
+
+        `people`, and `home` where it has been read already, are those of the incident.
+        """
         withdrawn: tuple[str, ...] = ()
         if decision.stop_calling:
             withdrawn = await sends.withdraw(connection, incident_id, now)
-        after = decision.incident
-        home = await self._home(connection, after.home) if decision.asks or decision.tell else None
-        people = await self._people(connection, after.home) if decision.tell else ()
+        news = family.news(decision) is not None
+        if home is None and (decision.asks or decision.tell or news):
+            home = await self._home(connection, decision.incident.home)
         rows = following.follows(decision, home or {}, people, now)
         if rows:
             await sends.add(connection, incident_id, rows)
+        if news and home is not None:
+            place = {**home, "timezone": home["timezone"] or self.zone.key}
+            await sends.tell(connection, incident_id, family.rows(decision, people, place, now), now)
         return withdrawn
 
     async def _write(self, connection: Connection, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:

@@ -14,6 +14,7 @@ from dispatch.policy import Person
 
 HELP, STAGE, CHANGE, FAMILY, TEST, WEEK = "help", "stage", "change", "family", "test", "week"
 BRIDGE = "bridge"
+PACKET = "packet"
 """Purposes of a send. Each channel that carries one has words of that name."""
 
 STAGE_SECONDS = 600

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from dispatch.anchoring import keep_anchoring
 from dispatch.channels import Absent, Channel
 from dispatch.channels.device.send import DeviceChannel
-from dispatch.channels.twilio import TwilioSettings
+from dispatch.channels.twilio import TwilioSettings, links
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.configuring import Configuring
@@ -146,7 +146,7 @@ def _telephones(settings: TwilioSettings | None) -> dict[str, Channel]:
         log.warning("no telephone provider is set: nobody can be called. Set PINGAN_TWILIO_ACCOUNT_SID and its fellows")
         absent = Absent("no telephone provider is set")
         return {"twilio_voice": absent, "twilio_sms": absent}
-    return {"twilio_voice": TwilioVoice(settings), "twilio_sms": TwilioSms(settings)}
+    return {"twilio_voice": TwilioVoice(settings), "twilio_sms": TwilioSms(settings, links(settings))}
 
 
 async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo) -> None:

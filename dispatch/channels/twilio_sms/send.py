@@ -8,8 +8,8 @@ from twilio.rest import Client
 
 from dispatch.channels import Refused, Send
 from dispatch.channels.twilio import Twilio, TwilioSettings
-from dispatch.channels.words import Words, asked_for, news, words
-from dispatch.following import CHANGE, FAMILY, HELP, TEST, WEEK
+from dispatch.channels.words import asked_for, family_news, letter, news, words
+from dispatch.following import CHANGE, FAMILY, HELP, PACKET, TEST, WEEK
 
 TEXT_MAX = 1_600
 """Characters that the provider takes in one message."""
@@ -17,6 +17,7 @@ TEXT_MAX = 1_600
 
 class Links(Protocol):
     def for_send(self, send_id: int) -> str: ...
+    def for_packet(self, packet_id: int) -> str: ...
 
 
 class TwilioSms:
@@ -53,7 +54,12 @@ class TwilioSms:
 
     def _whole(self, send: Send) -> str:
         """What the message says, and below it the page that says more, which is never cut."""
-        link = self._links.for_send(send.id) if self._links and send.purpose in (HELP, CHANGE, FAMILY) else ""
+        link = ""
+        # The page says more than who has not agreed to it may be told.
+        if self._links and send.purpose in (HELP, CHANGE, FAMILY) and send.body.get("shared", True):
+            link = self._links.for_send(send.id)
+        elif self._links and send.purpose == PACKET:
+            link = self._links.for_packet(send.body["packet"])
         room = TEXT_MAX - len(link) - 1
         return f"{text(send)[:room]}\n{link}" if link else text(send)[:TEXT_MAX]
 
@@ -66,13 +72,11 @@ def text(send: Send) -> str:
     if send.purpose == CHANGE:
         return said("change", **asked_for(body, said), news=news(body, said))
     if send.purpose == FAMILY and body.get("news"):
-        return said(f"family.{body['news']}", **asked_for(body, said), by=_by(body, said))
+        return family_news(body, said)
+    if send.purpose == PACKET:
+        return said("packet_again" if body.get("version", 1) > 1 else "packet")
     if send.purpose == TEST:
         return said("test")
-    if send.purpose in (FAMILY, WEEK) and body.get("text"):
-        return str(body["text"])
+    if send.purpose == WEEK:
+        return letter(body, said)
     raise Refused(f"nobody wrote a text message for {send.purpose}")
-
-
-def _by(body: dict[str, Any], said: Words) -> str:
-    return str(body.get("by") or said("unknown_person"))
