@@ -42,7 +42,9 @@ OF_PROMETHEUS: dict[str, set[str]] = {
 SPAN = re.compile(r"\$__(range|rate_interval|interval)\b")
 
 
+@functools.cache
 def read(path: Path) -> Any:
+    """What the file says, read once: nobody changes it."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
