@@ -251,11 +251,20 @@ async def distances(connection: Connection, incident_id: int) -> dict[str, tuple
 def stands(incident: Incident, me: str, journal: Sequence[Mapping[str, Any]]) -> Standing:
     """How somebody stands to an incident: what they said last, as far as it still holds."""
     goes = any(helper.id == me for helper in following.going(incident))
-    said = [one["event"] for one in journal if one["event"] in SAYING and _of(one) == me and not _refused(one)]
     if goes:
-        arrived = "on_scene" in said or "proven" in said
-        return "there" if arrived and incident.state in (State.ON_SCENE, State.SAFE, State.CLOSED) else "going"
+        return "there" if is_there(incident.state, me, journal) else "going"
+    said = _said(me, journal)
     return "declined" if said and said[-1] in ("decline", "resigned") else "asked"
+
+
+def is_there(state: str, helper: str, journal: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether somebody who goes has said, or shown, that they are there."""
+    arrived = {"on_scene", "proven"} & set(_said(helper, journal))
+    return bool(arrived) and state in (State.ON_SCENE, State.SAFE, State.CLOSED)
+
+
+def _said(who: str, journal: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [one["event"] for one in journal if one["event"] in SAYING and _of(one) == who and not _refused(one)]
 
 
 def seen(person: Row, role: str) -> Row:

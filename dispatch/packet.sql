@@ -1,0 +1,51 @@
+-- name: packet
+select packets.*, incidents.home, incidents.t9 as closed_at from packets join incidents on incidents.id = packets.incident
+where packets.id = %(packet)s
+
+-- name: issue
+insert into packets (incident, issued_at, issued_by, name, phone, language)
+values (%(incident)s, %(now)s, %(by)s, %(name)s, %(phone)s, %(language)s) returning id
+
+-- name: issued
+-- What was given out of an incident, with what was opened of it last.
+select packets.*, opened.number as opened, opened.at as opened_at from packets
+left join lateral (
+    select number, at from packet_openings where packet = packets.id order by number desc limit 1
+) opened on true
+where incident = %(incident)s order by packets.id
+
+-- name: live
+-- Incidents of which somebody holds a packet that can still be opened.
+select distinct incident from packets where issued_at > %(since)s order by incident
+
+-- name: holders
+select id, name, phone, language from packets
+where incident = %(incident)s and issued_at > %(since)s and phone is not null order by id
+
+-- name: version
+select number, made_at, parts, changed from packet_versions where incident = %(incident)s order by number desc limit 1
+
+-- name: add_version
+insert into packet_versions (incident, number, made_at, parts, changed)
+values (%(incident)s, %(number)s, %(now)s, %(parts)s, %(changed)s)
+
+-- name: changed
+-- Each part that has changed between what somebody has seen and what is.
+select distinct unnest(changed) as part from packet_versions
+where incident = %(incident)s and number > %(seen)s and number <= %(number)s
+
+-- name: last_opened
+select max(number) as number from packet_openings where packet = %(packet)s and number < %(number)s
+
+-- name: open
+insert into packet_openings (packet, number, at) values (%(packet)s, %(number)s, %(now)s)
+on conflict do nothing
+
+-- name: readings
+-- The last of each kind of a vital sign.
+select distinct on (kind) kind, value, detail, at from readings
+where home = %(home)s and at > %(since)s and at <= %(now)s and kind = any(%(kinds)s)
+order by kind, at desc
+
+-- name: lock
+select id from incidents where id = %(incident)s for update
