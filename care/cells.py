@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 
 from care import phones
 from care.refusal import Refusal
-from pingan import hours
+from pingan.hours import NoHours, plain, rota, span
 
 Value = str | int | float | bool | date | datetime | None
 
@@ -151,24 +151,24 @@ zone = Kind(_read_zone, _plain, "zone")
 
 def _read_span(cell: str) -> str:
     try:
-        hours.span(cell)
-    except hours.NoHours as error:
+        span(cell)
+    except NoHours as error:
         raise Refusal("no_span", text=error.part[:80]) from None
-    return hours.plain(cell)
+    return plain(cell)
 
 
-span = Kind(_read_span, _plain, "span")
+hours = Kind(_read_span, _plain, "span")
 
 
 def _read_rota(cell: str) -> str:
     try:
-        hours.rota(cell)
-    except hours.NoHours as error:
+        rota(cell)
+    except NoHours as error:
         raise Refusal("no_rota", text=error.part[:80]) from None
-    return hours.plain(cell)
+    return plain(cell)
 
 
-rota = Kind(_read_rota, _plain, "rota")
+shifts = Kind(_read_rota, _plain, "rota")
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]{1,19}://[!-~]{3,480}")
 _NO_CHANNEL = {"http", "https", "ftp", "file", "tel"}

@@ -418,7 +418,7 @@ CONTACTS = _entity(
         "notify": ("通知地址", cells.address),
         "told": ("告知进展", cells.flag),
         "digest": ("每周简报", cells.flag),
-        "quiet": ("免打扰时段", cells.span),
+        "quiet": ("免打扰时段", cells.hours),
     },
     {"home": "homes"},
 )
@@ -437,7 +437,7 @@ RESPONDERS = _entity(
         "on_duty": ("在岗", cells.flag),
         "consented_on": ("同意日期", cells.day),
         "trained_on": ("培训日期", cells.day),
-        "hours": ("值班时段", cells.rota),
+        "hours": ("值班时段", cells.shifts),
         "latitude": ("纬度", cells.number(-90, 90)),
         "longitude": ("经度", cells.number(-180, 180)),
         "coordinates": ("坐标系", cells.exact(COORDINATES)),

@@ -1,4 +1,4 @@
-"""What is said of policies and of who is chosen, in Chinese and in English: by the command and by the pages."""
+"""What is said of policies and of who is chosen, in Chinese and in English: by the command and by the pages. PURE."""
 
 from typing import Any
 

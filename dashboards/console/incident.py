@@ -27,7 +27,7 @@ from .access import person
 from .acts import KEYS, Act, acts
 from .language import known, say
 from .page import Pages
-from .sentences import Teller, instruction, outcome_of_send, shown_people, status, tone
+from .sentences import Teller, instruction, outcome_of_send, shown_people, status, tone, why_chosen
 from .why_drawings import DAY
 
 log = logging.getLogger(__name__)
@@ -215,6 +215,7 @@ def _shown(pages: Pages, request: Request, row: dict[str, Any], me: Principal) -
             for one in reversed(row["journal"])
         ],
         "people": shown_people(row),
+        "why_chosen": lambda one: why_chosen(one, reader.language),
         "outcome_of_send": lambda why: outcome_of_send(why, t, reader.language),
         "callers": _callers(row),
         "nameable": _nameable(row),

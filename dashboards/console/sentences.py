@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 from dispatch.acting import NOBODY_KNOWN
+from dispatch.policy_words import reason, reasons, said
 
 from .language import Say, known, named, say
 from .telephone import read_aloud
@@ -112,7 +113,9 @@ class Teller:
             return t("journal.other", **values, what=decision.replace("_", " "))
         parts = [t(key, **values)]
         if detail.get("asked"):
-            parts.append(t("journal.asked", names=listed(detail["asked"], t)))
+            parts.append(t("journal.asked", names=listed(self._asked_why(detail), t)))
+        if detail.get("overrides"):
+            parts.append(t("journal.overrides", why=reason(detail["overrides"], self._language)))
         if decision == "closed" and detail.get("positive"):
             parts.append(t("journal.reason", reason=named(self._language, "positive", detail["positive"])))
         if decision == "closed" and detail.get("reason"):
@@ -120,6 +123,15 @@ class Teller:
         if decision != "on_scene" and (detail.get("helper") or {}).get("eta"):
             parts.append(t("journal.eta", eta=self._times.minute(detail["helper"]["eta"])))
         return reduce(lambda first, second: t("join", first=first, second=second), parts)
+
+    def _asked_why(self, detail: Mapping[str, Any]) -> list[str]:
+        """The names of who was asked; of somebody who is no contact of the home, why they were."""
+        told = []
+        for name, whys in zip(detail["asked"], detail.get("chosen") or [()] * len(detail["asked"]), strict=True):
+            more = () if OF_HOME in whys else whys
+            why = reasons(more, self._language)
+            told.append(self._t("journal.asked_why", name=name, why=why) if more else name)
+        return told
 
     def _key(self, one: Row) -> str:
         decision = one["decision"]
@@ -196,6 +208,17 @@ def outcome_of_send(why: str, t: Say, language: str) -> str:
 def listed(names: list[str], t: Say) -> str:
     """李梅、王强 · Li Mei, Wang Qiang."""
     return t("comma").join(names)
+
+
+OF_HOME = "contact_of_home"
+"""The reason that says no more than the list does in which its contact stands."""
+
+
+def why_chosen(one: Row, language: str) -> str:
+    """Why somebody stands where they stand in the list, or is passed over."""
+    told = [why for why in one["why"] if why != OF_HOME]
+    passed = [said("sent_over", language, why=reason(one["passed"], language))] if one["passed"] else []
+    return " · ".join((*passed, *([reasons(told, language)] if told else [])))
 
 
 LAST_CALLS = ("help",)

@@ -143,7 +143,7 @@ def test_the_workbook_is_ready_to_be_filled_in() -> None:
     workbook = load_workbook(io.BytesIO(_written(_sample("zh"))))
     assert workbook.sheetnames == ["说明", *(entity.chinese for entity in ENTITIES.values())]
     contacts = workbook["联系人"]
-    assert (contacts.freeze_panes, contacts.auto_filter.ref) == ("B2", "A1:I48")
+    assert (contacts.freeze_panes, contacts.auto_filter.ref) == ("B2", "A1:M48")
     assert [cell.value for cell in contacts[1]] == [column.chinese for column in CONTACTS.columns.values()]
     phone = contacts["G2"]
     assert (phone.value, phone.data_type, phone.number_format) == ("+8613800000101", "s", "@")
