@@ -114,6 +114,9 @@ order by "group", rank, id
 -- What goes with the first message: who, where, and the way in.
 select homes.id, homes.area, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy, homes.timezone,
        array(select id from people where people.home = homes.id order by id) as people,
+       (select bool_and(exists (select from consents
+                                where person = people.id and kind = 'share_with_family' and withdrawn_at is null))
+        from people where people.home = homes.id) as shared,
        (select string_agg(name, '、' order by id) from people where people.home = homes.id) as person
 from homes where homes.id = %(home)s
 

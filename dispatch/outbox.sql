@@ -11,6 +11,18 @@ update sends set state = 'withdrawn', finished_at = %(now)s
 where incident = %(incident)s and purpose = 'help' and state = 'waiting'
 returning channel
 
+-- name: told_last
+-- What each was told of a call for help last, by each channel; what was never sent was told to nobody.
+select distinct on (recipient, channel) recipient, channel, body from sends
+where incident = %(incident)s and purpose = 'family' and state not in ('withdrawn', 'abandoned')
+order by recipient, channel, step desc, repeat desc
+
+-- name: overtaken
+-- News that still waits when there is newer: whoever hears it late hears only how it is.
+update sends set state = 'withdrawn', finished_at = %(now)s
+where incident = %(incident)s and purpose = 'family' and state = 'waiting' and step < %(version)s
+  and channel || ' ' || recipient <> all(%(kept)s::text[])
+
 -- name: claim
 -- "About to send" is recorded before the request, so that nothing is sent twice without our knowing. One attempt at a
 -- time for each number: what is unclear is looked up by number and time, and must not be taken for somebody else's.
@@ -72,6 +84,6 @@ where sends.id = %(send)s
 -- name: progress
 -- What the provider says later of a send. A late word never goes behind a final one.
 update sends set state = %(state)s, result = %(result)s, provider_id = coalesce(provider_id, %(provider_id)s),
-    finished_at = case when %(state)s = any(%(final)s) then %(now)s end
+    finished_at = case when %(state)s = any(%(final)s) then %(now)s::timestamptz end
 where id = %(send)s and state <> all(%(final)s)
 returning incident, errand, recipient, purpose

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
 
+from dispatch.family import known
 from dispatch.following import Row
 from pingan.database import Connection, Database, Queries
 
@@ -149,3 +150,21 @@ async def withdraw(connection: Connection, incident_id: int, now: datetime) -> t
     """Somebody has answered: what asks for help and has not begun is never sent; the channels of what was not."""
     over = await connection.execute(sql.withdraw, {"incident": incident_id, "now": now})
     return tuple([row["channel"] async for row in over])
+
+
+async def tell(connection: Connection, incident_id: int, rows: Sequence[Row], now: datetime) -> None:
+    """Family are told of a stage: what still waits of an earlier one is withdrawn, and nobody hears the same again."""
+    if not rows:
+        return
+    (version,) = {row.step for row in rows}
+    kept: list[Row] = []
+    if version > 1:
+        told = await (await connection.execute(sql.told_last, {"incident": incident_id})).fetchall()
+        last = {(row["recipient"], row["channel"]): row["body"] for row in told}
+        kept = [row for row in rows if known(row, last)]
+        values = {
+            "incident": incident_id, "version": version, "now": now,
+            "kept": [f"{row.channel} {row.recipient}" for row in kept],
+        }  # fmt: skip
+        await connection.execute(sql.overtaken, values)
+    await add(connection, incident_id, [row for row in rows if row not in kept])

@@ -1,6 +1,7 @@
 """What people hear and read, by language: one TOML file per channel and language, no word of it in code."""
 
 import tomllib
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -55,3 +56,28 @@ def news(body: dict[str, Any], said: Words) -> str:
     if kind == "alarm":
         return said("news.alarm", what=said.named("causes", body.get("text")))
     return said(f"news.{kind}") if kind in ("no_contact", "contact_made") else str(body.get("text", ""))
+
+
+def family_news(body: dict[str, Any], said: Words) -> str:
+    """A stage of a call for help, for whoever is told of it."""
+    key, eta = str(body["news"]), body.get("eta")
+    if eta:
+        key += "_at"
+    elif body.get("outcome"):
+        key += "_as"
+    return said(
+        f"family.{key}",
+        **asked_for(body, said),
+        by=body.get("by") or said("somebody"),
+        at=f"{datetime.fromisoformat(eta):%H:%M}" if eta else "",
+        outcome=said.named("outcomes", body.get("outcome")),
+    )
+
+
+def letter(body: dict[str, Any], said: Words) -> str:
+    """The letter of the week: calls, tests and batteries, a sentence each."""
+    calls = "calls" if body["calls"] else "no_calls"
+    tests = "tests_failed" if body["tests_failed"] else "tests" if body["tests_passed"] else "no_tests"
+    batteries = "batteries_low" if body["batteries_low"] else "batteries"
+    parts = [said(f"week.{key}", **body) for key in ("head", calls, tests, batteries)]
+    return str(said("week.joined", head=parts[0], calls=parts[1], tests=parts[2], batteries=parts[3]))
