@@ -553,7 +553,11 @@ def _go_on(name: str, incident: Incident, people: tuple[Person, ...], now: datet
     left = tuple(one for one in asked(incident.policy, incident.step, people) if one.id not in incident.tried)
     if incident.policy.step(incident.step).many and incident.tried and left:
         return _ask(name, incident, left, now)
-    return _run(name, incident, incident.step + 1, people, now)
+    begun = _run(name, incident, incident.step + 1, people, now)
+    if begun.asks and begun.incident.step < len(incident.policy.steps):
+        return begun
+    # Everybody has been asked, or nobody can be: whoever has it at the desk, or comes to it now, hears of it again.
+    return _replace(begun, incident=_replace(begun.incident, ringing=True))
 
 
 def _ask(name: str, incident: Incident, persons: tuple[Person, ...], now: datetime) -> Decision:
