@@ -30,6 +30,7 @@ from dispatch.api.policies import router as policies_api
 from dispatch.api.suggestions import router as suggestions_api
 from dispatch.desk import Desk
 from dispatch.links import Links
+from dispatch.packet import Packets
 from pingan import health, process, scrape
 from pingan.local.supervised import Supervised
 from pingan.log import GROUPS
@@ -109,9 +110,8 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
         data=settings.data,
         logs=[this.log(name) for name in GROUPS],
         versions=versions,
-        links=Links(settings.link_secret, settings.public_url)
-        if settings.link_secret and settings.public_url
-        else None,
+        links=_links(settings),
+        packets=_packets(settings, this, desk),
         desk_phone=settings.desk_phone,
     )
     # Its own pages of documentation would need scripts from elsewhere.
@@ -144,6 +144,15 @@ def _webhooks(app: FastAPI, settings: WebSettings, this: process.Process, desk: 
     app.include_router(router(this.database, this.clock, desk, load(TwilioSettings)))
 
 
+def _links(settings: WebSettings) -> Links | None:
+    return Links(settings.link_secret, settings.public_url) if settings.link_secret and settings.public_url else None
+
+
+def _packets(settings: WebSettings, this: process.Process, desk: Desk) -> Packets | None:
+    links = _links(settings)
+    return Packets(this.database, this.clock, desk, links) if links else None
+
+
 async def _run(settings: WebSettings, zone: ZoneInfo, listening: socket.socket) -> None:
     this = process.Process(settings, connections=8)
     live = Live(this.database, this.listener, this.clock)
@@ -167,8 +176,9 @@ async def _run(settings: WebSettings, zone: ZoneInfo, listening: socket.socket) 
     async def served() -> None:
         await asyncio.shield(serving)
 
+    packets = _packets(settings, this, Desk(this.database, this.clock, zone))
     try:
-        await this.run(live.run, served)
+        await this.run(live.run, served, *([packets.keep_current] if packets else []))
     finally:
         live.close()
         server.should_exit = True

@@ -18,6 +18,7 @@ from dispatch.bridging import Bridging
 from dispatch.desk import Desk
 from dispatch.helping import Helping
 from dispatch.links import Links
+from dispatch.packet import Packets
 from pingan.clock import Clock
 from pingan.database import LOST, Database
 from pingan.figures import Lagging
@@ -34,6 +35,7 @@ from . import (
     helper,
     home_code,
     incident,
+    packet,
     policies,
     register_pages,
     sign_in,
@@ -76,6 +78,7 @@ class Parts:
     versions: detectors.Versions
     links: Links | None = None
     """None: this installation has no secret for links, and no page for who has no account."""
+    packets: Packets | None = None
     desk_phone: str | None = None
 
 
@@ -104,6 +107,8 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(board.router(pages, parts.database, parts.clock, parts.live, parts.desk))
     bridging = Bridging(parts.database, parts.clock, parts.desk, parts.desk_phone)
     app.include_router(calls.router(pages, parts.database, parts.clock, bridging))  # before any act of an incident
+    if parts.links is not None and parts.packets is not None:
+        _without_account(app, pages, parts, parts.links, parts.packets)
     app.include_router(incident.router(pages, parts.database, parts.clock, parts.desk))
     app.include_router(asked.router(pages, parts.database, parts.clock))
     app.include_router(suggestions.router(pages, parts.database, parts.clock))
@@ -113,22 +118,22 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))
     app.include_router(figures.router(pages, parts.database, parts.clock, parts.data, parts.logs))
-    if parts.links is not None:
-        _without_account(app, pages, parts, parts.links)
     for kind, handler in _handlers(pages).items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(Guard, accounts=parts.accounts, clock=parts.clock, show=pages.refusal)
     app.add_middleware(Headers)  # the last added is the outermost
 
 
-def _without_account(app: FastAPI, pages: Pages, parts: Parts, links: Links) -> None:
-    """The pages that are opened by a link: helpers', and the sticker that leads back to them."""
+def _without_account(app: FastAPI, pages: Pages, parts: Parts, links: Links, packets: Packets) -> None:
+    """The pages that are opened by a link, helpers' and medical staff's; and where the desk gives links out."""
     door = helper.Doorkeeper(links, parts.clock)
     helpers = Helping(parts.database, parts.clock, parts.desk)
     app.include_router(
         helper.router(pages, parts.clock, helpers, door, desk_phone=parts.desk_phone, secure=parts.secure)
     )
     app.include_router(home_code.router(pages, parts.database, parts.clock, links))
+    app.include_router(packet.router(pages, packets, door, links, secure=parts.secure))
+    app.include_router(packet.desk_router(pages, parts.database, parts.clock, packets))
 
 
 Handlers = dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]]

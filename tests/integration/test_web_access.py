@@ -15,6 +15,7 @@ OPEN = {
     ("GET", "/healthz"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/preferences"),
     # Links: whoever made one up learns nothing there (test_helper_pages.py).
     ("GET", "/h/{token}"), ("POST", "/h/{token}"), ("POST", "/h/{token}/where"), ("GET", "/h/at/{code}"),
+    ("GET", "/m/{token}"), ("GET", "/m/{token}/packet.pdf"),
 }  # fmt: skip
 """All that a stranger reaches, and /static."""
 ANYBODY = {("POST", "/sign-out"), ("GET", "/api/v1/openapi.json"), *OPEN}
