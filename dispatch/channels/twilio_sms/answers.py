@@ -1,7 +1,6 @@
 """What became of a text message, as the provider tells us. It is recorded, and is no answer to anything."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from dispatch import measuring
@@ -29,12 +28,9 @@ class Answers:
         if state is None:
             return
         result = " ".join(filter(None, (status, form.get("ErrorCode"))))
-        outcome = Outcome(state, result, form.get("MessageSid"), finished_at=self._finished(state))
+        outcome = Outcome(state, result, form.get("MessageSid"), finished_at=self._clock.now())
         recorded = await self._sends.progress(send["id"], outcome)
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)
         if recorded and state == "failed" and send["purpose"] in (HELP, CHANGE):
             await self._desk.act(send["incident"], Unreached(send["recipient"], f"twilio_sms: {result}"))
-
-    def _finished(self, state: str) -> datetime | None:
-        return self._clock.now() if state in FINAL else None

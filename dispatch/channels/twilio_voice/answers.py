@@ -181,7 +181,7 @@ class Answers:
 
     async def _progress(self, send: dict[str, Any], state: str, result: str, form: Mapping[str, str]) -> bool:
         """Record it, unless the send is already at its end; whether it was recorded."""
-        outcome = Outcome(state, result, form.get("CallSid"), finished_at=self._clock.now() if state in FINAL else None)
+        outcome = Outcome(state, result, form.get("CallSid"), finished_at=self._clock.now())
         recorded = await self._sends.progress(send["id"], outcome)
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)
