@@ -62,7 +62,7 @@ async def test_a_press_rings_the_desk_then_the_daughter_who_accepts_by_key(
         await until(lambda: ("on_the_way", "李梅") in this.lamp.stages)
         assert ("accepted", "李梅") in this.lamp.stages
         assert len(this.calls_to(LI)) == 1
-        assert len(this.phone(LI).inbox) == 1
+        assert len(this.phone(LI).inbox) == 2, "what has happened, then what we ask of her"
         close = core.Close("op", "陈班长", "sos", "family_attended", as_of=found["version"])
         assert (await this.desk.act(opened["id"], core.OnScene(None, "陈班长"))).name == "on_scene"
         assert (await this.desk.act(opened["id"], core.Safe("陈班长"))).name == "safe"
