@@ -294,6 +294,16 @@ def test_what_an_area_did_not_hear_makes_nobody_less_lively(learned: Home) -> No
     assert home.alarms[-1].evidence["lively"] == 1
 
 
+def test_who_was_away_by_the_register_is_not_the_less_lively_after_it(learned: Home) -> None:
+    home = next_day(learned, 8)
+    home.move()
+    home.line.hear(register(12, away=(Away(home.line.at_ms, home.line.at_ms + DAY_MS),), revision=2))
+    home.until(8.5, 22)
+    home.move("kitchen")
+    hours_until(home, "inactivity", home.line.at_ms)
+    assert home.alarms[-1].evidence["lively"] == 1
+
+
 @pytest.mark.parametrize("hour", [0.5, 2.2, 2.6, 3.3, 4.1, 10.2, 15.9, 23.9])
 def test_how_lively_a_day_was_is_told_at_any_hour(learned: Home, hour: float) -> None:
     """Blocks of the clock, and a day of learning that begins within one of them."""
