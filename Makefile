@@ -38,7 +38,7 @@ test: installed-for-tests ## Run every test
 check: installed-for-tests ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy $(TYPED)
+	.venv/bin/mypy --num-workers 2 $(TYPED)
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/compose-lint --skip-suppressed --fail-on low docker-compose.yml
 	@sh tests/tools/compose_lint.sh
