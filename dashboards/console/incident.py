@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from care import register
 from care.principals import Principal
+from dispatch import helping, views
 from dispatch import incident as core
-from dispatch import views
 from dispatch.desk import Desk, UnknownHome
 from dispatch.home_day import home_day
 from dispatch.incident import CAUSES, OUTCOMES, POSITIVE, Decision
@@ -25,6 +25,7 @@ from pingan.problem import Problem
 from . import why
 from .access import person
 from .acts import KEYS, Act, acts
+from .goers import goers
 from .language import known, say
 from .page import Pages
 from .sentences import Teller, instruction, outcome_of_send, shown_people, status, tone, why_chosen
@@ -55,6 +56,12 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
             raise Problem(404, "not_found", f"there is no incident {incident_id}")
         return found
 
+    async def going(row: dict[str, Any]) -> list[dict[str, Any]]:
+        async with database.connection() as connection:
+            away = await helping.distances(connection, row["id"])
+        helpers = [one["id"] for one in (row["helper"], *row["helpers_beside"]) if one]
+        return goers(row, {one: helping.is_there(row["state"], one, row["journal"]) for one in helpers}, away)
+
     async def explained(request: Request, row: dict[str, Any]) -> dict[str, Markup]:
         """Why it rang, and the home's day. Whatever is wrong with an evidence, the page is there without them."""
         if row["home"] is None or row["group"] is not None:
@@ -84,7 +91,12 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
     ) -> Response:
         row = await load(incident_id, me)
         return pages.render(
-            request, "incident.html", **_shown(pages, request, row, me), said=said, **await explained(request, row)
+            request,
+            "incident.html",
+            **_shown(pages, request, row, me),
+            said=said,
+            goers=await going(row),
+            **await explained(request, row),
         )
 
     @routes.get("/{incident_id}/identify")
@@ -128,7 +140,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
         as_of: Annotated[int, Form()] = 0,
     ) -> Response:
         """An act of the bar. A refusal is an answer, and is said in words."""
-        if act not in KEYS:
+        if act not in KEYS and act != "changed":
             raise Problem(404, "not_found", f"there is no act {act}")
         row = await load(incident_id, me)
         helper = _helper(row, person)
@@ -162,6 +174,7 @@ def _event(
         "on_scene": core.OnScene(helper, reported_by=me.name),
         "safe": core.Safe(me.name),
         "note": core.Note(me.name, text),
+        "changed": core.Changed(me.name, text),
     }
     return events[act]
 

@@ -147,8 +147,8 @@ async def test_nothing_is_done_for_another_site(web: Site, headers: dict[str, st
     async with web.client(**headers) as client:
         client.cookies.set("pingan_session", token)
         for method, declared, path in requests(web):
-            if method == "GET":
-                continue
+            if method == "GET" or path.startswith("/h/"):
+                continue  # a link is something that no other site knows, and an old telephone does not say whence
             answer = await client.request(method, path)
             if answer.status_code != 403 or answer.json()["title"] != "other_origin":
                 wrong.append((method, declared, answer.status_code))

@@ -184,11 +184,20 @@ async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int
     await expect(page.locator(".goes")).to_contain_text("Mei Li")  # it follows by itself
     seat = await sit()
     await seat.open(f"/incidents/{pressed}")
-    await house.desk.act(pressed, core.Changed("王芳", "屋里有煤气味，先开窗"))
+    await seat.live()
+    goers = seat.page.locator(".goers li")
+    await expect(goers.first).to_contain_text(re.compile(r"还有\d+米"))
+    await seat.page.keyboard.press("g")
+    await seat.page.locator("#ask-changed textarea").fill("屋里有煤气味，先开窗")
+    await seat.page.keyboard.press("Control+Enter")
+    await expect(goers.first).to_contain_text("1条变化未确认")
+    await seat.page.screenshot(path=IMAGES / "incident-goers-zh.png")
     await expect(page.locator(".changed")).to_contain_text("屋里有煤气味，先开窗")
     await phone.picture("helper-changed-zh")
     await phone.tap("我看到了")
     await expect(page.locator(".changed")).to_have_count(0)
+    await expect(goers.first).to_contain_text("变化已确认")
+    await expect(goers.nth(1)).to_contain_text("1条变化未确认")
     await phone.tap("我到了")
     await expect(page.locator("#status")).to_have_text("您到了。")
     async with house.database.connection() as connection:
@@ -198,4 +207,45 @@ async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int
     await phone.tap("确定")
     await expect(page.locator(".said")).to_contain_text("已经证实您到了")
     assert (await core_of(house, pressed)).proof == "code"
+    await expect(seat.page.locator(".stamps")).to_contain_text("门上的代码")
     await asyncio.gather(phone.tap("需要更多人手"), expect(page.locator(".said")).to_contain_text("正在通知下一批人"))
+
+
+async def test_the_packet_goes_from_the_desk_to_the_ward_and_says_what_is_new(
+    house: House, pressed: int, opened: Opened, sit: Sit
+) -> None:
+    async with house.database.connection() as connection:
+        await connection.execute(
+            "update people set medication = '氨氯地平 5 mg 早；阿司匹林 100 mg', hospital = '江门市中心医院'"
+            " where id = 'P001'"
+        )
+        now = house.clock.now()
+        await connection.execute("select readings_day(%s)", (now.date(),))
+        await connection.cursor().executemany(
+            "insert into readings (at, received_at, device, home, boot, seq, kind, value, detail)"
+            " values (%s, %s, 'H001-watch', 'H001', 'b', %s, %s, %s, %s)",
+            [(now, now, 1, "heart_rate", 96, None), (now, now, 2, "spo2", 91, None),
+             (now, now, 3, "blood_pressure", None, Jsonb({"systolic": 168, "diastolic": 95}))],
+        )  # fmt: skip
+    await house.desk.act(pressed, core.Answer(*WANG))
+    await house.desk.act(pressed, core.NoContact(*WANG))
+    await house.desk.act(pressed, core.Accept(core.Helper("C1", "李梅", "family")))
+    seat = await sit()
+    await seat.open(f"/incidents/{pressed}")
+    await seat.page.keyboard.press("p")
+    await seat.page.fill("[name=name]", "急诊科 刘护士")
+    await seat.page.get_by_role("button", name="交出交接单").click()
+    link = await seat.page.locator(".issued .link").input_value()
+    phone = await opened(link)
+    page = phone.page
+    for words in ("陈秀英", "氨氯地平", "168/95 mmHg", "李梅", "门口密码盒"):
+        await expect(page.locator("#page")).to_contain_text(words)
+    await phone.picture("packet-zh")
+    await house.desk.act(pressed, core.Changed("王芳", "病人在浴室地上，神志不清"))
+    await expect(page.locator("#news")).to_contain_text("第1版之后有变化：经过")
+    await expect(page.locator("#page")).to_contain_text("神志不清")
+    await seat.open(f"/incidents/{pressed}/packet")
+    await expect(seat.page.locator(".issued")).to_contain_text("第2版")
+    await seat.open(f"/incidents/{pressed}")
+    await expect(seat.page.locator(".journal")).to_contain_text("急诊科 刘护士打开了交接单第2版。")
+    await expect(seat.page.locator(".journal")).to_contain_text("交接单更新为第2版：经过。")

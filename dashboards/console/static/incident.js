@@ -12,7 +12,7 @@ const said = document.getElementById("said");
 const SAID_MS = 6000;
 const path = incident && `/incidents/${incident.dataset.id}`;
 const signatures = new Map();
-const dialogs = ["ask-person", "ask-note", "ask-close"].map((id) => document.getElementById(id));
+const dialogs = ["ask-person", "ask-note", "ask-changed", "ask-close"].map((id) => document.getElementById(id));
 const waiting = new Set();
 let queue = Promise.resolve();
 let fading;
@@ -153,9 +153,9 @@ export function key(code) {
     next?.click();
     return Boolean(next);
   }
-  const whose = code === "KeyI" && document.getElementById("identify");
-  if (whose) {
-    location.assign(whose.href);
+  const link = document.getElementById({ KeyI: "identify", KeyP: "packet" }[code]);
+  if (link) {
+    location.assign(link.href);
     return true;
   }
   const letter = /^Key([A-Z])$/.exec(code)?.[1];
