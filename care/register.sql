@@ -73,10 +73,10 @@ where starts_with(h.area, %(scope)s) and (%(keys)s::text[] is null or a.home = a
 order by a.home, a.away_from limit %(limit)s
 
 -- name: responder_absences
--- The keys are responders: all absences of each.
+-- The keys are responders: all absences of each. Who stands in may be of another area: that is for whoever sees both.
 select a.responder, a.absent_from, a.absent_until, a.stand_in
-from responder_absences a join responders r on r.id = a.responder
-where starts_with(r.area, %(scope)s) and (%(keys)s::text[] is null or a.responder = any(%(keys)s))
+from responder_absences a join responders r on r.id = a.responder left join responders s on s.id = a.stand_in
+where starts_with(r.area, %(scope)s) and (s.id is null or starts_with(s.area, %(scope)s)) and (%(keys)s::text[] is null or a.responder = any(%(keys)s))
 order by a.responder, a.absent_from limit %(limit)s
 
 -- name: holidays

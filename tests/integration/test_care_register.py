@@ -14,17 +14,21 @@ from care import register, registrar
 from care.changes import Refused
 from care.csv_files import read_files
 from care.records import (
+    ABSENCES,
     AREAS,
     AWAY,
     CONTACTS,
     DEVICES,
+    HOLIDAYS,
     HOMES,
     PEOPLE,
     RESPONDERS,
+    Absence,
     Area,
     Away,
     Contact,
     Device,
+    Holiday,
     Home,
     Person,
     Record,
@@ -378,3 +382,43 @@ async def test_two_imports_at_once_do_not_mix(database: Database, connection: Co
     card = await register.home_card(connection, "H001", NOW)
     assert card is not None
     assert len({contact.name for contact in card.contacts}) == 1
+
+
+async def test_absences_and_holidays_are_kept_refused_and_taken_back(connection: Connection) -> None:
+    absence = Absence(responder="V01", absent_from=NOW, absent_until=NOW + timedelta(days=1), stand_in="V02")
+    assert (await registrar.save(connection, absence, NOW)).what == "added"
+    assert (await registrar.save(connection, replace(absence, absent_until=None), NOW, "440703901")).what == "changed"
+    for wrong, column, reason in (
+        (replace(absence, stand_in="V01"), "stand_in", "stands_in_for_oneself"),
+        (replace(absence, stand_in="V99"), "stand_in", "unknown_responders"),
+        (replace(absence, responder="V99"), "responder", "unknown_responders"),
+        (replace(absence, absent_until=NOW), "absent_until", "absent_until_before_from"),
+    ):
+        with pytest.raises(Refused) as refused:
+            await registrar.save(connection, wrong, NOW)
+        assert [(bad.column, bad.refusal.reason) for bad in refused.value.bad] == [(column, reason)]
+    with pytest.raises(Refused):
+        await registrar.save(connection, absence, NOW, "440703902")
+    with pytest.raises(Refused):  # somebody is said to stand in: that is put right first
+        await registrar.delete(connection, RESPONDERS, ("V02",))
+    assert await registrar.delete(connection, ABSENCES, ("V01", NOW))
+    day = Holiday(day=NOW.date(), counts_as="mon")
+    assert (await registrar.save(connection, day, NOW)).what == "added"
+    with pytest.raises(Refused):  # it holds everywhere
+        await registrar.save(connection, replace(day, counts_as="tue"), NOW, "440703")
+    assert await registrar.delete(connection, HOLIDAYS, (NOW.date(),))
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [("notify", "no address"), ("notify", "file:///etc/passwd"), ("notify", "wecombot://key 2"), ("quiet", "at night"),
+     ("quiet", "25:00-26:00")],
+)  # fmt: skip
+async def test_what_is_no_address_and_no_hours_is_refused_by_name(
+    connection: Connection, column: str, given: str
+) -> None:
+    contact = await register.one(connection, CONTACTS, "H001-c1")
+    with pytest.raises(Refused) as refused:
+        await registrar.save(connection, replace(contact, **{column: given}), NOW)
+    assert [bad.column for bad in refused.value.bad] == [column]
+    assert column != "notify" or given not in str(refused.value)  # it may be half a secret
