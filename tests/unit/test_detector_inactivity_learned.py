@@ -310,7 +310,7 @@ def test_how_lively_a_day_was_is_told_at_any_hour(learned: Home, hour: float) ->
     home = next_day(learned, hour)
     home.move("kitchen")
     hours_until(home, "inactivity", home.line.at_ms)
-    assert 0.75 <= home.alarms[-1].evidence["lively"] <= 1.25
+    assert home.alarms[-1].evidence["lively"] == pytest.approx(1, abs=0.1)
 
 
 def test_a_livelier_day_shortens_limits_and_an_emptier_one_lengthens_them_within_what_is_allowed(
