@@ -24,6 +24,9 @@ OVERDUE_SECONDS = 1.0
 CONSOLE_SECONDS = 15
 """A page says every five seconds that it is there."""
 
+UNSEEN_SECONDS = 10
+"""A screen has so long to show a call for help: as long as the policies that are shipped wait for it."""
+
 BETWEEN = (
     (metrics.SHOWN_SECONDS, "t1", "t2"),
     (metrics.ANSWER_SECONDS, "t1", "t3"),
@@ -39,6 +42,7 @@ LOOKED_AT = (
     metrics.UNANSWERED_SECONDS,
     metrics.ALARMS_WAITING,
     metrics.CONSOLES,
+    metrics.CALLS_UNSEEN,
     metrics.SENDS_OVERDUE,
     metrics.DEADLINES_OVERDUE,
 )
@@ -114,6 +118,7 @@ async def look(database: Database, clock: Clock) -> None:
         "now": now,
         "overdue": now - timedelta(seconds=OVERDUE_SECONDS),
         "there": now - timedelta(seconds=CONSOLE_SECONDS),
+        "unseen": now - timedelta(seconds=UNSEEN_SECONDS),
     }
     async with database.connection() as connection:
         row = await (await connection.execute(sql.look, parameters)).fetchone()
@@ -127,6 +132,7 @@ async def look(database: Database, clock: Clock) -> None:
     metrics.UNANSWERED_SECONDS.set(max(0.0, row["unanswered_seconds"] or 0.0))
     metrics.ALARMS_WAITING.set(row["alarms_waiting"])
     metrics.CONSOLES.set(row["consoles"])
+    metrics.CALLS_UNSEEN.set(row["calls_unseen"])
     metrics.SENDS_OVERDUE.set(row["sends_overdue"])
     metrics.DEADLINES_OVERDUE.set(row["deadlines_overdue"])
     for gauge in LOOKED_AT:

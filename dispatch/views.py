@@ -41,6 +41,13 @@ async def recent(connection: Connection, area: str | None = None) -> list[Row]:
     return await _rows(connection, opened=False, area=area, limit=RECENT_ROWS)
 
 
+async def came_to_nobody(connection: Connection, area: str | None = None) -> Row:
+    """`calls` for help that are open, came while no screen was live, and nobody at the desk has taken; `since` when."""
+    found = await (await connection.execute(sql.came_to_nobody, {"area": area})).fetchone()
+    assert found is not None
+    return found
+
+
 async def row(connection: Connection, incident_id: int, area: str | None = None) -> Row | None:
     """One incident as the board shows it; None if there is none, or not in this area."""
     found = await (await connection.execute(sql.state, {"incident": incident_id})).fetchone()

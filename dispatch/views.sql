@@ -26,6 +26,14 @@ order by case when %(open)s then not (incidents.body->>'ringing')::boolean end,
          case when %(open)s then incidents.opened_at end, incidents.t9 desc
 limit %(limit)s
 
+-- name: came_to_nobody
+select count(*) as calls, min(incidents.opened_at) as since
+from incidents
+join journal on journal.incident = incidents.id and journal.number = 1 and journal.decision = 'opened_desk_empty'
+left join homes on homes.id = incidents.home
+where wake_at is not null and t3 is null
+  and (%(area)s::text is null or starts_with(homes.area, %(area)s) or incidents.home is null)
+
 -- name: visible
 -- Whether an incident lies within a scope; one of many homes does as soon as one of them does.
 select 1 from incidents left join homes on homes.id = incidents.home

@@ -87,6 +87,9 @@ UNANSWERED_SECONDS = Gauge(
 )
 ALARMS_WAITING = Gauge("pingan_alarms_waiting", "Alarms that are not on an incident yet.")
 CONSOLES = Gauge("pingan_consoles", "Console pages that are visible and can sound.")
+CALLS_UNSEEN = Gauge(
+    "pingan_calls_unseen", "Open calls for help that nobody at the desk has answered and no screen has shown in 10 s."
+)
 SENDS = Counter("pingan_sends_total", "Calls and messages that have come to an end, by how.", ["channel", "result"])
 SEND_LATE_SECONDS = Histogram(
     "pingan_send_late_seconds", "How long after it was due a call or message was begun.", ["channel"], buckets=_MS

@@ -44,7 +44,11 @@ def router(pages: Pages, database: Database, clock: Clock, live: Live, desk: Des
         async with database.connection() as connection:
             lately = await views.recent(connection, me.area)
             asked = await asking.under_way(connection, clock.now(), me.area)
-        values = {"rows": await rows(request, me), "recent": lately[:LATELY], "full": views.BOARD_ROWS, "asked": asked}
+            unseen = await views.came_to_nobody(connection, me.area)
+        values = {
+            "rows": await rows(request, me), "recent": lately[:LATELY], "full": views.BOARD_ROWS, "asked": asked,
+            "unseen": unseen,
+        }  # fmt: skip
         return pages.render(request, "board.html", **values)
 
     @routes.get("/rows")
@@ -53,7 +57,11 @@ def router(pages: Pages, database: Database, clock: Clock, live: Live, desk: Des
         found = await rows(request, me)
         if form == "edge":
             found = [one for one in found if one.row["ringing"]]
-        return pages.render(request, "rows.html", rows=found, form=form, open_count=len(found))
+            return pages.render(request, "rows.html", rows=found, form=form, open_count=len(found))
+        async with database.connection() as connection:
+            unseen = await views.came_to_nobody(connection, me.area)
+        values = {"rows": found, "form": form, "open_count": len(found), "unseen": unseen}
+        return pages.render(request, "board_rows.html", **values)
 
     @routes.get("/live")
     async def stream(me: Me) -> Response:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dispatch import incident as core
+from dispatch import views
 from dispatch.incident import Helper
 from pingan.clock import DrivenClock
 from pingan.database import Database
@@ -79,6 +80,11 @@ async def test_nobody_waits_for_an_empty_desk(database: Database, driven: Driven
         journal = (await this.incident(opened["id"]))["journal"]
         assert journal[0]["decision"] == "opened_desk_empty"
         assert await told(this, "李梅") == [], "she is asked: that tells her"
+        async with database.connection() as connection:
+            assert await views.came_to_nobody(connection, "4401") == {"calls": 1, "since": opened["opened_at"]}
+            assert (await views.came_to_nobody(connection, "4402"))["calls"] == 0
+            await this.desk.act(opened["id"], core.Answer("op", "陈"))
+            assert (await views.came_to_nobody(connection))["calls"] == 0, "somebody is back, and has it"
 
 
 async def test_a_desk_that_shows_nothing_has_ten_seconds(database: Database, driven: DrivenClock, until: Until) -> None:

@@ -289,6 +289,7 @@ async def test_what_is_open_is_looked_at(database: Database, driven: DrivenClock
         await this.press()
         await until(this.the_incident)
         (incident,) = await this.incidents()
+        await this.rows("delete from consoles returning id")
         await there(this, sound=True, visible=True)
         await there(this, sound=False, visible=True)
         await this.stop()
@@ -300,11 +301,13 @@ async def test_what_is_open_is_looked_at(database: Database, driven: DrivenClock
         assert value(metrics.ALARMS_WAITING, "waiting") == 1
         assert value(metrics.CONSOLES, "consoles") == 0, "pages that were last heard of 70 s ago"
         assert value(metrics.DEADLINES_OVERDUE, "overdue") == 1
+        assert value(metrics.CALLS_UNSEEN, "unseen") == 1
         await there(this, sound=True, visible=True)
         await this.desk.act(incident["id"], Answer("op", "Op"))
         await measuring.look(database, driven)
         assert value(metrics.CONSOLES, "consoles") == 1
         assert value(metrics.UNANSWERED_SECONDS, "seconds") == 0
+        assert value(metrics.CALLS_UNSEEN, "unseen") == 0
         assert value(metrics.INCIDENTS, "incidents", state="answered", danger="true") == 1
         assert value(metrics.INCIDENTS, "incidents", state="waiting") == 0
 

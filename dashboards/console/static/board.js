@@ -18,6 +18,9 @@ const rowsOf = (root) => [...root.querySelectorAll(".row")];
 export async function refresh() {
   const page = await fetchPage("/rows?form=board");
   waiting = rowsOf(page);
+  const unseen = page.getElementById("unseen");
+  replaceAttributes(document.getElementById("unseen"), unseen);
+  document.getElementById("unseen").innerHTML = unseen.innerHTML;
   await settle();
 }
 
