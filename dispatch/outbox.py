@@ -16,7 +16,7 @@ from uuid import uuid4
 from dispatch import measuring
 from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
 from dispatch.following import BRIDGE, CHANGE, HELP
-from dispatch.incident import Decision, Event, Unreached
+from dispatch.incident import PUT_BACK_SECONDS, Decision, Event, Unreached
 from dispatch.sends import FINAL, Outcome, Sends, sql
 from pingan import metrics
 from pingan.clock import Clock
@@ -147,8 +147,8 @@ class Outbox:
     async def _again(self, row: dict[str, Any], why: str, at: datetime) -> None:
         if at >= row["deadline_at"]:
             await self._end(row, "failed", why)
-        else:
-            await self._settle(row, "waiting", result=why, due_at=at)
+        elif (state := await self._sends.again(row["id"], why, at, self._clock.now())) in FINAL:
+            measuring.ended(row["channel"], state)
 
     async def _end(self, row: dict[str, Any], state: str, why: str) -> None:
         """It is over and nobody was reached: the incident's journal says so."""
@@ -174,7 +174,8 @@ class Outbox:
         """Look up attempts that nobody finished. One that cannot be cleared up holds up no other."""
         now = self._clock.now()
         before, long_before = now - timedelta(seconds=UNCLEAR_SECONDS), now - timedelta(seconds=LONG_SECONDS)
-        rows = await self._sends.unclear(before, long_before, self._name, self._worker)
+        ahead = now + timedelta(seconds=PUT_BACK_SECONDS)
+        rows = await self._sends.unclear(before, long_before, ahead, self._name, self._worker)
         await asyncio.gather(*map(self._clear_up, rows))
 
     async def _clear_up(self, row: dict[str, Any]) -> None:
@@ -213,7 +214,7 @@ class Outbox:
                 await case.settle(Outcome("sent", "found_by_lookup", found))
                 return
             # Whoever has answered meanwhile has ended the calling: then nobody is called for it once more.
-            again = case.danger and case.calling and row["purpose"] == HELP and now < row["deadline_at"]
+            again = case.danger and case.asking and row["purpose"] == HELP and now < row["deadline_at"]
             if again:
                 await case.repeat(now)
             result = "unknown_repeated" if again else "unknown_not_repeated"

@@ -48,16 +48,38 @@ update sends set state = %(state)s, provider_id = coalesce(%(provider_id)s, prov
     due_at = coalesce(%(due_at)s, due_at), finished_at = %(finished_at)s
 where id = %(send)s and state = 'dialling'
 
+-- name: hold
+-- An answer that is being recorded at this moment is waited for, and none comes between from here to the commit.
+select from incidents where id = (select incident from sends where id = %(send)s) for share
+
+-- name: again
+-- It was certainly not sent. Whoever is not awaited any more, since somebody has answered, is left in peace: the answer
+-- withdrew what waited, and this was just being tried.
+update sends set result = %(result)s, due_at = %(due_at)s,
+    state = case when asking.still then 'waiting' else 'withdrawn' end,
+    finished_at = case when not asking.still then %(now)s::timestamptz end
+from (select purpose <> 'help' or exists (
+          select from incidents
+          where incidents.id = sends.incident and (incidents.body->>'calling')::boolean
+            and (incidents.body->>'step')::integer = sends.step and incidents.body->'awaited' ? sends.recipient
+      ) as still from sends where id = %(send)s) as asking
+where id = %(send)s and state = 'dialling'
+returning state
+
 -- name: unclear
--- Attempts whose outcome nobody recorded: their worker died, was stopped, or got no clear answer.
+-- Attempts whose outcome nobody recorded: their worker died, was stopped, or got no clear answer; or the clock was put
+-- back, and they have begun in the future.
 select sends.* from sends left join incidents on incidents.id = sends.incident
-where sends.state = 'dialling' and sends.dialled_at < %(before)s
-  and (split_part(sends.worker, '#', 1) = %(name)s and sends.worker <> %(worker)s or sends.dialled_at < %(long_before)s)
+where sends.state = 'dialling'
+  and (split_part(sends.worker, '#', 1) = %(name)s and sends.worker <> %(worker)s and sends.dialled_at < %(before)s
+       or sends.dialled_at < %(long_before)s or sends.dialled_at > %(ahead)s)
 order by coalesce(incidents.danger, false) desc, sends.id limit 20
 
 -- name: still_unclear
 -- The same attempt, if it has not become clear since; from here to the commit nobody else concludes it.
-select coalesce(incidents.danger, false) as danger, coalesce((incidents.body->>'calling')::boolean, false) as calling
+select coalesce(incidents.danger, false) as danger,
+       coalesce((incidents.body->>'calling')::boolean and (incidents.body->>'step')::integer = sends.step
+                and incidents.body->'awaited' ? sends.recipient, false) as asking
 from sends left join incidents on incidents.id = sends.incident
 where sends.id = %(send)s and sends.state = 'dialling' and sends.dialled_at = %(dialled_at)s
 for update of sends

@@ -40,8 +40,8 @@ class Case(Protocol):
     def danger(self) -> bool: ...
 
     @property
-    def calling(self) -> bool:
-        """Whether its incident still asks people."""
+    def asking(self) -> bool:
+        """Whether whoever it asks is still awaited: nobody has answered since, and they have not declined."""
         ...
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
@@ -67,9 +67,17 @@ class Sends(Protocol):
         """Record the end of an attempt; whether it was still ours to end."""
         ...
 
-    async def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
-        """Attempts begun before then whose outcome nobody recorded, dangers first: of this process's own name, but of
-        an earlier life, or begun so long before that they are nobody's.
+    async def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
+        """It was not sent, and waits until then; who is asked to come and is not awaited any more is not asked again.
+        Its state from here on, `waiting` or `withdrawn`; None: it was not ours to end.
+        """
+        ...
+
+    async def unclear(
+        self, before: datetime, long_before: datetime, ahead: datetime, name: str, worker: str
+    ) -> list[dict[str, Any]]:
+        """Attempts whose outcome nobody recorded, dangers first: begun before then by this process's own name, but in
+        an earlier life; or so long before that they are nobody's; or so far ahead that the clock was put back.
         """
         ...
 
@@ -97,17 +105,27 @@ class SendsTable:
         async with self._database.connection() as connection:
             return await _settle(connection, send, outcome)
 
-    async def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
-        parameters = {"before": before, "long_before": long_before, "name": name, "worker": worker}
+    async def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
+        parameters = {"send": send, "result": why, "due_at": at, "now": now}
+        async with self._database.transaction() as connection:
+            await connection.execute(sql.hold, parameters)
+            row = await (await connection.execute(sql.again, parameters)).fetchone()
+        return row["state"] if row else None
+
+    async def unclear(
+        self, before: datetime, long_before: datetime, ahead: datetime, name: str, worker: str
+    ) -> list[dict[str, Any]]:
+        parameters = {"before": before, "long_before": long_before, "ahead": ahead, "name": name, "worker": worker}
         async with self._database.connection() as connection:
             return await (await connection.execute(sql.unclear, parameters)).fetchall()
 
     @contextlib.asynccontextmanager
     async def conclude(self, send: int, dialled_at: datetime) -> AsyncIterator["_Held | None"]:
         async with self._database.transaction() as connection:
+            await connection.execute(sql.hold, {"send": send})
             found = await connection.execute(sql.still_unclear, {"send": send, "dialled_at": dialled_at})
             incident = await found.fetchone()
-            yield _Held(connection, send, incident["danger"], incident["calling"]) if incident else None
+            yield _Held(connection, send, incident["danger"], incident["asking"]) if incident else None
 
     async def progress(self, send: int, outcome: Outcome) -> bool:
         parameters = {
@@ -119,9 +137,9 @@ class SendsTable:
 
 
 class _Held:
-    def __init__(self, connection: Connection, send: int, danger: bool, calling: bool) -> None:
+    def __init__(self, connection: Connection, send: int, danger: bool, asking: bool) -> None:
         self._connection, self._send = connection, send
-        self.danger, self.calling = danger, calling
+        self.danger, self.asking = danger, asking
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
         row = await (await self._connection.execute(sql.unknown, {"ids": list(ids)})).fetchone()

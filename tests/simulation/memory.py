@@ -50,6 +50,8 @@ class Table:
         self.rows: dict[int, dict[str, Any]] = {}
         self.begun: dict[int, dict[str, Any]] = {}
         """Those that wait or are being dialled."""
+        self.claimed: Callable[[dict[str, Any]], None] = lambda _row: None
+        """Called for each row that is about to be sent."""
         self._keys: set[tuple[Any, ...]] = set()
         self._by_provider: dict[str, int] = {}
 
@@ -89,6 +91,7 @@ class Table:
         due.sort(key=lambda row: (not self._danger(row), row["due_at"], row["id"]))
         for row in due[:limit]:
             row.update(state="dialling", dialled_at=now, worker=worker)
+            self.claimed(row)
         return [dict(row) for row in due[:limit]]
 
     @staticmethod
@@ -108,6 +111,19 @@ class Table:
         row["due_at"] = outcome.due_at or row["due_at"]
         self._set(row, outcome.state, result=outcome.result, finished_at=outcome.finished_at)
         return True
+
+    def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
+        row = self.rows[send]
+        if row["state"] != "dialling":
+            return None
+        still = row["purpose"] != HELP or self._asking(row)
+        row["due_at"] = at
+        self._set(row, "waiting" if still else "withdrawn", result=why, finished_at=None if still else now)
+        return str(row["state"])
+
+    def _asking(self, row: dict[str, Any]) -> bool:
+        one = self.incidents.get(row["incident"])
+        return one is not None and one.calling and one.step == row["step"] and row["recipient"] in one.awaited
 
     def progress(self, send: int, outcome: Outcome) -> bool:
         row = self.rows[send]
@@ -134,14 +150,16 @@ class Table:
         else:
             self.begun.pop(row["id"], None)
 
-    def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
-        found = [
-            row
-            for row in self.begun.values()
-            if row["state"] == "dialling"
-            and row["dialled_at"] < before
-            and ((row["worker"].split("#")[0] == name and row["worker"] != worker) or row["dialled_at"] < long_before)
-        ]
+    def unclear(
+        self, before: datetime, long_before: datetime, ahead: datetime, name: str, worker: str
+    ) -> list[dict[str, Any]]:
+        found = []
+        for row in self.begun.values():
+            if row["state"] == "dialling":
+                at, by = row["dialled_at"], row["worker"]
+                earlier_life = by.split("#")[0] == name and by != worker
+                if (earlier_life and at < before) or at < long_before or at > ahead:
+                    found.append(row)
         found.sort(key=lambda row: (not self._danger(row), row["id"]))
         return [dict(row) for row in found[:20]]
 
@@ -153,12 +171,11 @@ class Table:
         self._insert({**row, "repeat": row["repeat"] + 1, "due_at": now})
 
     def held(self, send: int, dialled_at: datetime) -> tuple[bool, bool] | None:
-        """Whether its incident is a danger, and still asks people; None: it has become clear."""
+        """Whether its incident is a danger, and whoever is asked still awaited; None: it has become clear."""
         row = self.rows[send]
         if row["state"] != "dialling" or row["dialled_at"] != dialled_at:
             return None
-        incident = self.incidents.get(row["incident"])
-        return (incident.danger, incident.calling) if incident else (False, False)
+        return self._danger(row), self._asking(row)
 
     def _danger(self, row: dict[str, Any]) -> bool:
         incident = self.incidents.get(row["incident"])
@@ -174,7 +191,8 @@ class MemorySends:
     async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
         await self._gate.enter()
         rows = self._table.claim(channel, now, worker, limit)
-        await self._gate.leave(*(("dialling",) if rows else ()))
+        if rows:
+            await self._gate.leave("dialling")
         return rows
 
     async def settle(self, send: int, outcome: Outcome) -> bool:
@@ -183,9 +201,17 @@ class MemorySends:
         await self._gate.leave("outbox")
         return settled
 
-    async def unclear(self, before: datetime, long_before: datetime, name: str, worker: str) -> list[dict[str, Any]]:
+    async def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
         await self._gate.enter()
-        return self._table.unclear(before, long_before, name, worker)
+        state = self._table.again(send, why, at, now)
+        await self._gate.leave("outbox")
+        return state
+
+    async def unclear(
+        self, before: datetime, long_before: datetime, ahead: datetime, name: str, worker: str
+    ) -> list[dict[str, Any]]:
+        await self._gate.enter()
+        return self._table.unclear(before, long_before, ahead, name, worker)
 
     @contextlib.asynccontextmanager
     async def conclude(self, send: int, dialled_at: datetime) -> AsyncIterator["_Held | None"]:
@@ -205,9 +231,9 @@ class MemorySends:
 
 
 class _Held:
-    def __init__(self, table: Table, send: int, danger: bool, calling: bool) -> None:
+    def __init__(self, table: Table, send: int, danger: bool, asking: bool) -> None:
         self._table, self._send = table, send
-        self.danger, self.calling = danger, calling
+        self.danger, self.asking = danger, asking
         self.todo: list[Callable[[], object]] = []
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
@@ -265,6 +291,7 @@ class MemoryDesk:
 
     def __init__(self, kept: Kept, table: Table, clock: Clock, gate: Gate, witness: Witness) -> None:
         self._kept, self._table, self._clock, self._gate, self._witness = kept, table, clock, gate, witness
+        self._rows = 0
 
     async def act(self, incident_id: int, event: Event, *, once: str | None = None) -> Decision:
         await self._gate.enter()
@@ -273,7 +300,7 @@ class MemoryDesk:
         if once is not None:
             self._kept.heard.add(once)
         act = self._act(incident_id, event)
-        await self._gate.leave("incident", "outbox")
+        await self._gate.leave("incident", *self._sending())
         return act.decision
 
     async def take_alarms(self, beside: Collection[Any] = (), served: Collection[str] = ()) -> list[str]:
@@ -285,7 +312,7 @@ class MemoryDesk:
             for alarm in waiting:
                 if alarm.home == home and alarm.incident is None:
                     self._take(alarm)
-            await self._gate.leave("incident", "outbox")
+            await self._gate.leave("incident", *self._sending())
         return homes
 
     async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
@@ -295,12 +322,17 @@ class MemoryDesk:
         if found is None:
             return False
         self._act(found, core.Due())
-        await self._gate.leave("incident", "outbox")
+        await self._gate.leave("incident", *self._sending())
         return True
 
     async def soonest(self, beside: Collection[int] = ()) -> datetime | None:
         await self._gate.enter()
         return self.next_due()
+
+    def _sending(self) -> tuple[str, ...]:
+        """The outbox is told when there is more in it."""
+        more, self._rows = len(self._table.rows) > self._rows, len(self._table.rows)
+        return ("outbox",) if more else ()
 
     def next_due(self) -> datetime | None:
         return min((one.wake_at for one in self._kept.incidents.values() if one.wake_at), default=None)

@@ -21,6 +21,7 @@ from dispatch import incident as core
 from dispatch.acting import Act
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
+from dispatch.following import HELP
 from dispatch.incident import Decision, Event, Helper, Incident, State
 from dispatch.outbox import NAP_SECONDS, UNCLEAR_SECONDS, Outbox
 from dispatch.policy import Person
@@ -38,6 +39,8 @@ longest promise, and the next after another."""
 
 LOOK_SECONDS = 20.0
 RING_SECONDS = 35.0
+UNREACHED_SECONDS = 60.0
+"""So long after its deadline it is known what became of a call."""
 PAUSED = 0.25
 """Of how many steps another process gets between."""
 PAUSE_SECONDS = 0.03
@@ -121,7 +124,7 @@ class Life:
 
     async def _recovering(self, outbox: Outbox, bell: "IdleBell") -> None:
         while True:
-            with contextlib.suppress(LOST):
+            with contextlib.suppress(*LOST):
                 await outbox.recover()
             await bell.wait(NAP_SECONDS)
 
@@ -317,6 +320,7 @@ class World:
         self.table = self.parts.table(self.kept.incidents)
         self.trouble = Trouble()
         self.judge = Judge(self.kept, self.table, self.loop.time, self.trouble)
+        self.table.claimed = self.judge.claimed
         self.lives: list[Life] = []
         self.web = Life(self, "web")
         self.going: set[tuple[str, int]] = set()
@@ -386,8 +390,9 @@ class World:
         self.judge.end()
 
     def _begun(self) -> bool:
-        """Whether anything is under way yet that comes to an end by itself."""
-        return self.loop.time() < self.plan.calm_at + 300 and bool(self.table.begun)
+        """Whether somebody is still being reached: that comes to its end by itself."""
+        late = self.web.clock.now() - timedelta(seconds=UNREACHED_SECONDS)
+        return any(row["purpose"] == HELP and row["deadline_at"] > late for row in self.table.begun.values())
 
     # Processes.
 
@@ -668,7 +673,7 @@ class World:
         if seen.ringing:
             self.answers[number] = self.answers.get(number, 0) + 1
             return not (await act(number, core.Answer("op", "陈"))).refused
-        if seen.state is State.SAFE or self.answers.get(number, 0) >= GIVES_UP:
+        if not seen.danger or seen.state is State.SAFE or self.answers.get(number, 0) >= GIVES_UP:
             return await self._closes(number, seen)
         if seen.contact is None and seen.state is State.ANSWERED:
             await asyncio.sleep(5 + chance.random() * 30)
@@ -682,8 +687,6 @@ class World:
                 return True
             if seen.contact == "made" or not people:
                 return await self._closes(number, seen)
-        if not seen.danger:
-            return await self._closes(number, seen)
         if chance.random() < 0.1:
             await act(number, core.Changed("陈", "the door is open"))
         return False

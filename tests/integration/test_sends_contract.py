@@ -1,0 +1,261 @@
+"""What the outbox asks of its rows: PostgreSQL, and the memory that the simulated worlds are made of, in one suite."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from dispatch import books
+from dispatch import incident as core
+from dispatch import sends as table
+from dispatch.desk import Desk
+from dispatch.desk import sql as desk_sql
+from dispatch.following import HELP, STAGE, Row
+from dispatch.incident import Incident
+from dispatch.sends import Outcome, Sends, SendsTable
+from pingan.database import Database
+from tests.simulation.memory import MemorySends, OpenGate, Table
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LI, WANG = "+8613800000101", "+8613800000102"
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+class Kept(Protocol):
+    """The rows, and what the desk does to them."""
+
+    sends: Sends
+
+    async def put(self, number: int, incident: Incident) -> None: ...
+    async def add(self, incident: int, rows: list[Row]) -> None: ...
+    async def withdraw(self, incident: int) -> tuple[str, ...]: ...
+    async def row(self, send: int) -> dict[str, Any]: ...
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self._incidents: dict[int, Incident] = {}
+        self._table = Table(self._incidents)
+        self.sends: Sends = MemorySends(self._table, OpenGate())
+
+    async def put(self, number: int, incident: Incident) -> None:
+        self._incidents[number] = incident
+
+    async def add(self, incident: int, rows: list[Row]) -> None:
+        self._table.add(incident, rows)
+
+    async def withdraw(self, incident: int) -> tuple[str, ...]:
+        return self._table.withdraw(incident, at(0))
+
+    async def row(self, send: int) -> dict[str, Any]:
+        return dict(self._table.rows[send])
+
+
+class InPostgres:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.sends: Sends = SendsTable(database)
+
+    async def put(self, number: int, incident: Incident) -> None:
+        row = {**Desk._row(incident), "incident": number}
+        async with self._database.connection() as connection:
+            if (await connection.execute(desk_sql.save, row)).rowcount == 0:
+                found = await (await connection.execute(desk_sql.open, row)).fetchone()
+                assert found is not None
+                assert found["id"] == number
+
+    async def add(self, incident: int, rows: list[Row]) -> None:
+        async with self._database.transaction() as connection:
+            await table.add(connection, incident, rows)
+
+    async def withdraw(self, incident: int) -> tuple[str, ...]:
+        async with self._database.transaction() as connection:
+            return await table.withdraw(connection, incident, at(0))
+
+    async def row(self, send: int) -> dict[str, Any]:
+        async with self._database.connection() as connection:
+            found = await (await connection.execute("select * from sends where id = %s", (send,))).fetchone()
+        assert found is not None
+        return found
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
+    """Two incidents that ask people: 1 is a danger and asks C1 and C2 in its step 1, 2 is none."""
+    if request.param == "memory":
+        yield await filled(InMemory())
+        return
+    database = Database(request.getfixturevalue("shared_url"), connections=2, application="test")
+    await database.open()
+    async with database.connection() as connection:
+        await connection.execute("truncate sends, journal, incidents restart identity cascade")
+    yield await filled(InPostgres(database))
+    await database.close()
+
+
+async def filled(this: Kept) -> Kept:
+    await this.put(1, asking(True))
+    await this.put(2, asking(False))
+    return this
+
+
+def asking(danger: bool) -> Incident:
+    opened = core.open_incident(
+        home=None, device=f"device-{danger}", cause="sos", danger=danger, test=False, press=None,
+        policy=books.shipped().policies["danger"], t0=NOON, t1=NOON, people=(), now=NOON,
+    ).incident  # fmt: skip
+    return msgspec.structs.replace(opened, step=1, calling=True, awaited=("C1", "C2"))
+
+
+ROW = Row(1, HELP, "twilio_voice", "C1", "李梅", LI, "zh", {}, NOON, at(40))
+
+
+async def claimed(kept: Kept, seconds: float = 0, worker: str = "dispatch-1#a", limit: int = 8) -> list[int]:
+    return [row["id"] for row in await kept.sends.claim("twilio_voice", at(seconds), worker, limit)]
+
+
+async def test_what_is_due_is_claimed_once_dangers_first_and_says_so_before_it_is_sent(kept: Kept) -> None:
+    await kept.add(2, [ROW])
+    await kept.add(1, [ROW._replace(address=WANG), ROW._replace(step=2, address="+861", due_at=at(5))])
+    await kept.add(1, [ROW._replace(channel="twilio_sms")])
+    assert await claimed(kept, limit=1) == [2], "a danger goes first"
+    row = await kept.row(2)
+    assert (row["state"], row["dialled_at"], row["worker"]) == ("dialling", at(0), "dispatch-1#a")
+    assert await claimed(kept) == [1]
+    assert await claimed(kept, 4.9) == []
+    assert await claimed(kept, 5) == [3], "and the message is another channel's"
+
+
+async def test_the_same_thing_is_added_once(kept: Kept) -> None:
+    await kept.add(1, [ROW, ROW, ROW._replace(recipient="C2", address=WANG), ROW._replace(name="another word")])
+    assert len(await claimed(kept)) == 2
+
+
+async def test_one_attempt_at_a_time_goes_to_a_number_that_is_asked_for_help(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await kept.add(2, [ROW])
+    await kept.add(2, [ROW._replace(purpose=STAGE)])
+    assert await claimed(kept) == [1, 3], "what asks nobody to come stands behind nobody"
+    assert await claimed(kept) == []
+    await kept.sends.settle(1, Outcome("sent", provider_id="CA1"))
+    assert await claimed(kept) == [2]
+
+
+async def test_an_attempt_ends_once(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    assert not await kept.sends.settle(1, Outcome("sent")), "it has not begun"
+    await claimed(kept)
+    assert await kept.sends.settle(1, Outcome("sent", provider_id="CA1"))
+    assert not await kept.sends.settle(1, Outcome("failed", "late", finished_at=at(9)))
+    row = await kept.row(1)
+    assert (row["state"], row["provider_id"], row["finished_at"]) == ("sent", "CA1", None)
+
+
+async def test_what_the_provider_says_later_never_goes_behind_a_final_word(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await claimed(kept)
+    assert await kept.sends.progress(1, Outcome("sent", "ringing", "CA1", finished_at=at(3)))
+    row = await kept.row(1)
+    assert (row["state"], row["finished_at"]) == ("sent", None), "it told before we had our answer"
+    assert not await kept.sends.settle(1, Outcome("failed"))
+    assert await kept.sends.progress(1, Outcome("answered", "key_going", "CA2", finished_at=at(4)))
+    assert not await kept.sends.progress(1, Outcome("unanswered", "no_key", "CA1", finished_at=at(5)))
+    row = await kept.row(1)
+    assert (row["state"], row["result"], row["provider_id"]) == ("answered", "key_going", "CA1")
+    assert row["finished_at"] == at(4)
+
+
+async def test_an_answer_withdraws_what_asks_for_help_and_waits(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await claimed(kept)
+    message = ROW._replace(channel="twilio_sms")
+    await kept.add(1, [message, message._replace(recipient="C2"), message._replace(purpose=STAGE)])
+    await kept.add(2, [message])
+    assert await kept.withdraw(1) == ("twilio_sms", "twilio_sms")
+    states = [(await kept.row(send))["state"] for send in range(1, 6)]
+    assert states == ["dialling", "withdrawn", "withdrawn", "waiting", "waiting"]
+
+
+async def test_what_could_not_be_sent_is_tried_again_as_long_as_whoever_is_asked_is_awaited(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await claimed(kept)
+    assert await kept.sends.again(1, "busy", at(2), at(0)) == "waiting"
+    row = await kept.row(1)
+    assert (row["state"], row["result"], row["due_at"], row["finished_at"]) == ("waiting", "busy", at(2), None)
+    assert await kept.sends.again(1, "busy", at(3), at(0)) is None
+    assert await claimed(kept, 1) == []
+    assert await claimed(kept, 2) == [1]
+
+
+@pytest.mark.parametrize("answered", [{"calling": False}, {"step": 2}, {"awaited": ("C2",)}])
+async def test_whoever_is_awaited_no_more_is_neither_tried_nor_called_again(
+    kept: Kept, answered: dict[str, Any]
+) -> None:
+    await kept.add(1, [ROW, ROW._replace(recipient="R1", purpose=STAGE, address=WANG)])
+    await claimed(kept)
+    await kept.withdraw(1)
+    await kept.put(1, msgspec.structs.replace(asking(True), **answered))
+    async with kept.sends.conclude(1, at(0)) as case:
+        assert case is not None
+        assert (case.danger, case.asking) == (True, False)
+    assert await kept.sends.again(1, "busy", at(2), at(1)) == "withdrawn"
+    assert (await kept.row(1))["finished_at"] == at(1)
+    assert await kept.sends.again(2, "busy", at(2), at(1)) == "waiting", "news is no request"
+
+
+async def test_what_nobody_finished_is_looked_up_by_its_own_process_soon_and_by_others_later(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await claimed(kept, worker="dispatch-1#a")
+
+    async def unclear(before: float, long_before: float, ahead: float, name: str, worker: str) -> list[int]:
+        rows = await kept.sends.unclear(at(before), at(long_before), at(ahead), name, worker)
+        return [row["id"] for row in rows]
+
+    assert await unclear(1, -7, 10, "dispatch-1", "dispatch-1#b") == [1], "this name has a new life"
+    assert await unclear(0, -7, 10, "dispatch-1", "dispatch-1#b") == [], "but it is too soon"
+    assert await unclear(1, -7, 10, "dispatch-1", "dispatch-1#a") == [], "it may be sending still"
+    assert await unclear(1, -7, 10, "dispatch-2", "dispatch-2#a") == []
+    assert await unclear(8, 1, 10, "dispatch-2", "dispatch-2#a") == [1], "nobody sends for so long"
+    assert await unclear(-3600, -3607, -3590, "dispatch-2", "dispatch-2#a") == [1], "the clock was put back"
+    await kept.sends.settle(1, Outcome("sent"))
+    assert await unclear(8, 1, 10, "dispatch-2", "dispatch-2#a") == []
+
+
+async def test_an_unclear_attempt_is_concluded_by_one_and_repeated_as_declared(kept: Kept) -> None:
+    await kept.add(1, [ROW, ROW._replace(recipient="C2", address=WANG)])
+    await claimed(kept)
+    await kept.sends.settle(2, Outcome("sent", provider_id="CA2"))
+    async with kept.sends.conclude(1, at(0)) as case:
+        assert case is not None
+        assert (case.danger, case.asking) == (True, True)
+        assert await case.unknown(["CA2"]) is None, "that is another's call"
+        assert await case.unknown(["CA2", "CA9", "CA8"]) == "CA9"
+        await case.repeat(at(6))
+        await case.settle(Outcome("unclear", "unknown_repeated", finished_at=at(6)))
+    async with kept.sends.conclude(1, at(0)) as case:
+        assert case is None, "it has become clear"
+    assert await claimed(kept, 6) == [3]
+    row = await kept.row(3)
+    assert (row["repeat"], row["step"], row["recipient"], row["deadline_at"]) == (1, 1, "C1", at(40))
+    async with kept.sends.conclude(3, at(0)) as case:
+        assert case is None, "that was another attempt"
+
+
+async def test_a_conclusion_that_fails_leaves_everything_as_it_was(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await claimed(kept)
+    with contextlib.suppress(ZeroDivisionError):
+        async with kept.sends.conclude(1, at(0)) as case:
+            assert case is not None
+            await case.repeat(at(6))
+            await case.settle(Outcome("unclear"))
+            raise ZeroDivisionError
+    assert (await kept.row(1))["state"] == "dialling"
+    await kept.sends.settle(1, Outcome("sent"))
+    assert await claimed(kept, 6) == [], "nothing was repeated"
