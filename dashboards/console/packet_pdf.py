@@ -19,9 +19,13 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import KeepInFrame, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from .telephone import read_aloud
+
 FONT = "STSong-Light"
 MARGIN = 14 * mm
 CODE = 26 * mm
+STORY = 24
+"""Lines of what happened. With more of them nobody could read the medication any more."""
 LINE = HexColor("#b9c0c3")
 ALARM = HexColor("#b80d22")
 MUTED = HexColor("#4d565b")
@@ -32,6 +36,7 @@ PLAIN = ParagraphStyle("plain", fontName=FONT, fontSize=10, leading=13.5, wordWr
 SMALL = ParagraphStyle("small", parent=PLAIN, fontSize=8.5, leading=11.5, textColor=MUTED)
 TITLE = ParagraphStyle("title", parent=PLAIN, fontSize=17, leading=22)
 HEAD = ParagraphStyle("head", parent=PLAIN, fontSize=10, textColor=MUTED, spaceBefore=6)
+HEADING = TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (0, 0), 0)])
 NEWS = ParagraphStyle("news", parent=PLAIN, fontSize=11, leading=15, textColor=ALARM)
 
 
@@ -56,7 +61,7 @@ def _page(told: Mapping[str, Any], link: str, width: float) -> list[Any]:
         _text(f"{told['incident']} · {told['version']}", PLAIN),
     ]
     found: list[Any] = [
-        Table([[heading, _code(link)]], [width - CODE, CODE], style=TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP")])),
+        Table([[heading, _code(link)]], [width - CODE, CODE], style=HEADING, hAlign="LEFT"),
         _text(words["scan"], SMALL),
     ]
     if told["news"]:
@@ -66,18 +71,18 @@ def _page(told: Mapping[str, Any], link: str, width: float) -> list[Any]:
     found += _persons(told)
     found += [
         _text(words["where"], HEAD),
-        _text(" · ".join(filter(None, (told["address"], told["phone"]))) or words["not_known"]),
+        _text(" · ".join(filter(None, (told["address"], read_aloud(told["phone"])))) or words["not_known"]),
         _text(words["way_in"], HEAD),
         _text(f"{told['way_in']} ({told['proven']})" if told["way_in"] else words["not_known"]),
         _text(words["who_goes"], HEAD),
         *([_text(f"{name}: {where}") for name, where in told["going"]] or [_text(words["nobody_goes"])]),
         _text(words["contacts"], HEAD),
-        _text("; ".join(f"{one['name']} ({one['relation']}) {one['phone']}" for one in told["contacts"])
+        _text("; ".join(f"{one['name']} ({one['relation']}) {read_aloud(one['phone'])}" for one in told["contacts"])
               or words["not_known"]),
         _text(words["readings"], HEAD),
         _text("; ".join(f"{kind} {value} ({at})" for kind, value, at in told["readings"]) or words["no_readings"]),
         _text(words["happened"], HEAD),
-        _rows(told["story"], width),
+        _rows(_short(told["story"]), width),
     ]  # fmt: skip
     return found
 
@@ -88,10 +93,15 @@ def _persons(told: Mapping[str, Any]) -> list[Any]:
     for one in told["persons"]:
         found += [
             _text(one["name"], HEAD),
-            _text(" · ".join(filter(None, (one["about"], one["phone"])))),
+            _text(" · ".join(filter(None, (one["about"], read_aloud(one["phone"]))))),
             *[_text(told["pair"](name, value or words["not_known"])) for name, value in one["facts"]],
         ]
     return [*found, _text(words["withheld"], NEWS)] if told["withheld"] else found
+
+
+def _short(story: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """How it began, and what was last: the page itself, by its code, has all of it."""
+    return story if len(story) <= STORY else [story[0], ("…", "…"), *story[-STORY:]]
 
 
 def _rows(rows: list[tuple[str, str]], width: float) -> Any:
@@ -105,7 +115,9 @@ def _rows(rows: list[tuple[str, str]], width: float) -> Any:
             ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
         ]
     )
-    return Table([[_text(at), _text(words)] for at, words in rows], [30 * mm, width - 30 * mm], style=style)
+    return Table(
+        [[_text(at), _text(words)] for at, words in rows], [24 * mm, width - 24 * mm], style=style, hAlign="LEFT"
+    )
 
 
 def _text(text: str, style: ParagraphStyle = PLAIN) -> Paragraph:
