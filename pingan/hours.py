@@ -9,10 +9,13 @@ import re
 import unicodedata
 from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
+READ_KEPT = 4_096
+"""Rotas that are kept as they were read: they are asked for at every act, of everybody who may come."""
 
 _SPAN = re.compile(r"(\d{1,2}):(\d{2}) ?[-–—~至到] ?(\d{1,2}):(\d{2})")
 _DAYS = {
@@ -55,6 +58,7 @@ class Shift(NamedTuple):
     span: Span
 
 
+@lru_cache(READ_KEPT)
 def span(text: str) -> Span:
     """`22:00-07:00`. NoHours."""
     found = _SPAN.fullmatch(plain(text))
@@ -66,6 +70,7 @@ def span(text: str) -> Span:
     return Span(begin, end % DAY_MINUTES)
 
 
+@lru_cache(READ_KEPT)
 def rota(text: str) -> tuple[Shift, ...]:
     """Shifts; a span without days is one on each. Empty: none at all. NoHours."""
     shifts = []
