@@ -29,6 +29,14 @@ STILL_G = 0.03
 """A change from slot to slot below it is that of a body at rest, with its breath and the sensor's noise."""
 SETTLED_G = 0.04
 """The same for what is smoothed over 0.2 s."""
+IMPULSE_SECONDS = (0.2, 0.6, 1.2)
+"""Around the impact: a hand that strikes a table is done within the first, a body that falls is not."""
+BEFORE_PARTS = ((-1.6, -1.0), (-1.0, -0.6), (-0.6, -0.32), (-0.32, -0.08))
+AFTER_PARTS = ((0.12, 0.32), (0.32, 0.6), (0.6, 1.0), (1.0, 1.6), (1.6, 2.4))
+HARDEST_SLOTS = (5, 12)
+QUIET_SLOTS, QUIET_STEP = 12, 6
+"""Quiet is the least change over half a second, looked for at every quarter."""
+HARD_G = 1.5
 
 
 class Windows(NamedTuple):
@@ -198,6 +206,50 @@ def second(windows: Windows) -> dict[str, Floats]:
     return found
 
 
+def course(windows: Windows) -> dict[str, Floats]:
+    """How the impact went: how long, across or along what stood and what lies, and how soon all was quiet."""
+    vectors, capped, _, change, _ = _lines(windows)
+    found: dict[str, Floats] = {}
+    force = np.abs(capped - 1.0)
+    for seconds in IMPULSE_SECONDS:
+        found[f"impulse_{seconds:g}"] = _mean(force[:, _at(-seconds) : _at(seconds) + 1])
+    near = np.nan_to_num(force[:, _at(-1.2) : _at(1.2) + 1])
+    when = np.arange(near.shape[1]) / SLOTS_PER_SECOND
+    total = np.maximum(near.sum(axis=1), 0.05)
+    middle = (near * when).sum(axis=1) / total
+    found["impulse_spread"] = np.sqrt((near * (when - middle[:, None]) ** 2).sum(axis=1) / total)
+    ordered = np.sort(np.nan_to_num(capped[:, _at(-1) : _at(1) + 1]), axis=1)
+    for count in HARDEST_SLOTS:
+        found[f"hardest_{count}"] = ordered[:, -count:].mean(axis=1)
+    for begin, end in (*BEFORE_PARTS, *AFTER_PARTS):
+        found[f"change_{begin:g}"] = _mean(change[:, _at(begin) : _at(end) + 1], least=3)
+    for begin, end in AFTER_PARTS:
+        found[f"peak_{begin:g}"] = _greatest(capped[:, _at(begin) : _at(end) + 1])
+    stood, lies = _direction(vectors[:, : _at(-1)]), _direction(vectors[:, _at(1) :])
+    for name, down in (("stood", stood), ("lies", lies)):
+        along = (vectors * (down / np.maximum(_length(down), 0.2)[:, None])[:, None, :]).sum(axis=2)
+        across = np.sqrt(np.maximum((vectors**2).sum(axis=2) - along**2, 0.0))
+        before, impact = slice(_at(-0.6), _at(-0.08)), slice(_at(-0.08), _at(0.2))
+        found[f"along_{name}_before"] = _mean(along[:, before])
+        found[f"across_{name}_before"] = _mean(across[:, before])
+        found[f"across_{name}_impact"] = _mean(across[:, impact], least=3)
+        found[f"across_{name}_most"] = np.minimum(_greatest(across[:, _at(-0.5) : _at(0.5)]), PEAK_CAP_G)
+        moving = np.nan_to_num(vectors - down[:, None, :])[:, _at(-0.8) : _at(-0.08) + 1]
+        found[f"speed_{name}"] = _length(moving.sum(axis=1)) / SLOTS_PER_SECOND
+    for seconds in (-0.6, -0.3):
+        found[f"turned_to_lie_{seconds:g}"] = _angle(_mean(vectors[:, _at(seconds) - 4 : _at(seconds) + 5]), lies)
+    found["quiet_before"] = _quietest(change[:, 1 : _at(-0.8)])
+    found["quiet_after"] = _quietest(change[:, _at(0.6) :])
+    found["quiet_ratio"] = found["quiet_after"] / np.maximum(found["quiet_before"], 0.005)
+    found["hard_after"] = (np.nan_to_num(capped[:, _at(0.8) :]) > HARD_G).sum(axis=1).astype(float)
+    return found
+
+
+def _quietest(change: Floats) -> Floats:
+    starts = range(0, change.shape[1] - QUIET_SLOTS + 1, QUIET_STEP)
+    return _least(np.column_stack([change[:, at : at + QUIET_SLOTS].mean(axis=1) for at in starts]))
+
+
 def _lines(windows: Windows) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Vectors, capped peaks, magnitude, change from slot to slot, and vectors smoothed over 0.2 s."""
     vectors, capped = windows.vectors, np.minimum(windows.peaks, PEAK_CAP_G)
@@ -234,6 +286,7 @@ def table(windows: Windows, *, aftermath: bool) -> Floats:
         found = first(windows)
         if aftermath:
             found |= {f"after_{name}": values for name, values in second(windows).items()}
+            found |= {f"course_{name}": values for name, values in course(windows).items()}
     rows = np.column_stack(list(found.values()))
     result: Floats = np.where(np.isfinite(rows), np.round(rows, 4), MISSING)
     return result
@@ -243,8 +296,11 @@ def names(*, aftermath: bool) -> list[str]:
     empty = Windows(np.full((1, LENGTH, 3), np.nan), np.full((1, LENGTH), np.nan))
     with np.errstate(invalid="ignore", divide="ignore"):
         after = [f"after_{name}" for name in second(empty)] if aftermath else []
-        return [*first(empty), *after]
+        went = [f"course_{name}" for name in course(empty)] if aftermath else []
+        return [*first(empty), *after, *went]
 
 
 FIRST_COUNT = len(names(aftermath=False))
 """So many of the features stand at the first look; they come first."""
+PLAIN_COUNT = sum(not name.startswith("course_") for name in names(aftermath=True))
+"""Without how the impact went, which only the wrist needs; that comes last."""

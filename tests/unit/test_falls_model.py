@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerting.falls import features, train
-from alerting.falls.model import BELT, FIRST, SECOND, Damaged, Model
+from alerting.falls.model import BELT, FIRST, SECOND, Damaged, Model, Trees
 from alerting.falls.recordings import Recordings, Refused
 from alerting.falls.shipped import MODEL
 from tests.falls_support import fall, falling, still, walking
@@ -87,13 +89,35 @@ def test_only_a_belt_that_measures_enough_is_judged_by_how_hard_it_was(
     assert (MODEL.score(position, SECOND, table, range_g) == MODEL.trees[group, SECOND].score(table)).all()
 
 
-@pytest.mark.parametrize(
-    ("false", "hours", "rings"),
-    [([0.9, 0.8, 0.7, 0.6], 4.0, [0.9, 0.8]), ([0.9, 0.8, 0.7], 1.9, []), ([0.9, 0.8], 4.0, [0.9, 0.8]), ([], 1.0, [])],
-)
-def test_a_rare_false_alarm_is_one_in_two_hours(false: list[float], hours: float, rings: list[float]) -> None:
-    lowest = train._rare(np.array(false), hours)
-    assert [score for score in false if score >= lowest] == rings
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=400))
+def test_what_nearly_all_falls_reach_is_the_highest_such_score_that_is_kept(falls: list[float]) -> None:
+    scores = np.array(falls)
+    reached = train._reached(scores)
+    assert (scores >= reached).mean() >= train.RING_SHARE
+    assert reached == round(reached, 4)
+    assert (scores >= reached + 2e-4).mean() < train.RING_SHARE + 1 / len(scores)
+
+
+def drawn_trees(seed: int) -> Trees:
+    """Two trees of one limit each."""
+    random = np.random.default_rng(seed)
+    return Trees(
+        random.integers(0, 3, 6).astype(np.int16),
+        random.normal(size=6),
+        np.array([1, 1, 2, 4, 4, 5], np.int32),
+        np.array([2, 1, 2, 5, 4, 5], np.int32),
+        random.normal(size=6),
+        np.array([0, 3], np.int32),
+        1,
+    )
+
+
+def test_averaged_trees_say_the_mean_of_what_each_says() -> None:
+    some = [drawn_trees(seed) for seed in range(3)]
+    table = np.random.default_rng(4).normal(size=(20, 3))
+    odds = [np.log(trees.score(table) / (1 - trees.score(table))) for trees in some]
+    said = train.averaged(some).score(table)
+    assert np.abs(np.log(said / (1 - said)) - np.mean(odds, axis=0)).max() < 1e-5
 
 
 def test_lowered_thresholds_lower_everything_that_rings() -> None:
