@@ -143,6 +143,7 @@ async def _short(
     if whole:
         await delete("contacts", sql.delete_contacts, home=home)
         await delete("away", sql.delete_away, home=home)
+        await delete("home_code", sql.delete_home_code, home=home)
         await delete("limits", sql.delete_limits, home=home)
         await delete("devices_behind_gateways", sql.delete_devices_behind, home=home)
         await delete("devices_unbound", sql.unbind_devices, home=home)
@@ -175,6 +176,9 @@ async def _mask_what_happened(
         entries = [entry for entry in journal if entry["incident"] == one["id"]]
         counts["journal_entries"] += await _mask_journal(connection, entries, mask, whole, erasure, now)
         counts[f"incidents{done}"] += whole or (body, device) != (one["body"], one["device"])
+    if whole:
+        masked = await connection.execute(sql.mask_packets, {**names, "mark": MARK})
+        counts["packets"] += masked.rowcount
     for alarm in await rows(connection, sql.alarms, **names):
         evidence = _evidence(alarm["evidence"], erasure) if whole else mask.value(alarm["evidence"], free=False)
         device = _device(mask, alarm["device"])

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 FETCH_ROWS = 5_000
 TABLES = (
     "person", "home", "consents", "contacts", "away", "devices", "alarms", "askings", "visit_notes", "routines",
-    "shadow_alarms", "incidents", "journal", "sends", "activity", "vitals",
+    "shadow_alarms", "incidents", "journal", "sends", "packets", "activity", "vitals",
 )  # fmt: skip
 
 

@@ -44,6 +44,12 @@ from askings where home = %(home)s order by begun_at, alarm
 -- name: visit_notes
 select alarm, kind, noted_at, acknowledged_at, acknowledged_by from visit_notes where home = %(home)s order by noted_at, alarm
 
+-- name: packets
+-- When medical staff were given what is known of them, and what of it was opened.
+select packets.id, incident, issued_at,
+       (select max(number) from packet_openings where packet = packets.id) as version_opened
+from packets where incident = any(%(incidents)s::bigint[]) order by packets.id
+
 -- name: routines
 -- What was learned of how they live, as detection keeps it.
 select detector, label, state, written_at from routines where home = %(home)s order by detector, label
@@ -130,6 +136,13 @@ delete from people where id = %(person)s
 
 -- name: delete_contacts
 delete from contacts where home = %(home)s
+
+-- name: delete_home_code
+delete from home_codes where home = %(home)s
+
+-- name: mask_packets
+-- Who was given it may have been written down as theirs: "her doctor".
+update packets set name = %(mark)s, phone = null where incident = any(%(incidents)s::bigint[]) and name <> %(mark)s
 
 -- name: delete_away
 delete from away where home = %(home)s

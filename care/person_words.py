@@ -64,6 +64,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "n_self_tests": ("自检记录", "self-tests"),
     "n_limits": ("生命体征的限值", "limits of vital signs"),
     "n_askings": ("询问本人的记录", "questions whether all is well"),
+    "n_home_code": ("门上的到场验证码", "codes for helpers on the wall"),
+    "n_packets": ("交接单的收件人", "to whom hand-over packets were given"),
     "n_visit_notes": ("上门时留意的事项", "notes for the visit"),
     "n_detection": ("检测的短期记忆", "detection's short memory"),
     "n_readings": ("传感器数据", "readings"),

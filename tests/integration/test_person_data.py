@@ -71,6 +71,7 @@ insert into shadow_alarms (id, home, detector, label, kind, rule, at, raised_at,
 CANARIES = (
     "欧阳兰芝", "欧阳 兰芝", "13800007101", "138 0000 7101", "13800007001", "黄鹂巷77号", "QKEYQ", "QILLQ", "QHOSPQ",
     "QNAMEQ", "QOTHERQ", "QPARKQ", "QDETAILQ", "QPAYQ", "QTEXTQ", "QWHYQ", "QSMSQ", "22.61", "欧阳小雨", "13800007201",
+    "QCADEQ", "13800007777",
 )  # fmt: skip
 """All that tells of P1 and their home: none of it may be left anywhere."""
 SHARED = ("司徒明月", "13800007102")
@@ -157,6 +158,12 @@ async def life(database: Database) -> Life:
     daughter, son = core.Helper("C1", "欧阳小雨", "family"), core.Helper("C2", "诸葛大海", "family")
     first = await one.alarm("H1", "H1-button", location={"lat": 22.61, "lon": 113.01})
     await one.through(first, "欧阳兰芝说QTEXTQ，打 138 0000 7101", daughter, "QWHYQ")
+    async with database.connection() as connection:
+        await connection.execute("insert into home_codes values ('H1', 'QCADEQ', '2026-01-01', 'boss')")
+        await connection.execute(
+            "insert into packets (incident, issued_at, issued_by, name, phone, language)"
+            " values (%s, '2026-01-01', '王芳', '欧阳兰芝的医生', '+8613800007777', 'zh')", (first,)
+        )  # fmt: skip
     caller = {"source": "sms", "number": "+8613800007101", "name": "欧阳兰芝", "text": "QSMSQ"}
     unnamed = await one.alarm(None, "tel:+8613800007101", caller=caller)
     await one.through(unnamed, "QTEXTQ", core.Helper("", "赵志愿", "volunteer"), "")
