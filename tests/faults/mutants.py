@@ -309,6 +309,30 @@ where name = %(name)s and partition = %(partition)s
          "::test_a_test_walks_the_whole_way_calls_nobody_and_closes_when_it_is_seen",),
     ),
     Mutant(
+        "policies: quiet hours silence a call for help",
+        "dispatch/book.py",
+        "return msgspec.structs.replace(policy, heeds_quiet=False) if danger else policy",
+        "return policy",
+        ("tests/unit/test_book.py::test_quiet_hours_never_silence_a_call_for_help_whatever_a_book_says",),
+    ),
+    Mutant(
+        "policies: an incident goes by the book that holds now",
+        "dispatch/desk.py",
+        "        acts, entries = happen(incident, events, people, now)\n",
+        "        book = await books.current(connection)\n"
+        "        incident = msgspec.structs.replace(incident, policy=book.policies['direct'])\n"
+        "        acts, entries = happen(incident, events, people, now)\n",
+        (f"{INTEGRATION}/test_policies.py"
+         "::test_a_policy_that_is_edited_meanwhile_changes_nothing_of_an_incident",),
+    ),
+    Mutant(
+        "policies: whoever is not on shift is asked",
+        "dispatch/policy.py",
+        "if not person.passed\n        and ",
+        "if ",
+        ("tests/unit/test_book.py::test_nobody_who_is_passed_over_is_asked_and_everybody_is_accounted_for",),
+    ),
+    Mutant(
         "configuration: a broker that came back is believed to have forgotten nothing",
         "dispatch/configuring.py",
         "                await self._look_at_store(mqtt, connection)\n",
