@@ -170,8 +170,10 @@ class Kafka:
                 time.sleep(0.05)
 
     def stop(self) -> None:
+        """End it and delete what it has: nothing of it has to be kept in order."""
         for broker in self.brokers:
-            broker.stop()
+            if broker.process is not None:
+                broker.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
