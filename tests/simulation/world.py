@@ -508,7 +508,7 @@ class World:
         call = Call(f"{channel[7]}{self._calls}", send.id, send.address, NOON + timedelta(seconds=self.loop.time()))
         self.placed.setdefault((channel, send.address), []).append(call)
         self.say(f"provider: {channel} to {send.name} ({send.purpose} of incident {send.incident}, send {send.id})")
-        self.judge.placed(send.id)
+        self.judge.placed(send.id, call.id)
         self._rings(channel, call, send)
         return call
 

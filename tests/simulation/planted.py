@@ -1,0 +1,205 @@
+"""Planted faults: each is a part of a world that is wrong in one thing, with a seed of which the world shows it.
+
+python -m tests.simulation --planted NAME --seed N
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dispatch.acting import Act, Entry
+from dispatch.incident import Accept, Event, Incident, Resigned, State
+from dispatch.outbox import Outbox
+from dispatch.policy import Person
+from tests.simulation.memory import Alarm, MemoryDesk, Table
+from tests.simulation.world import Parts
+
+
+class TimersInMemory(MemoryDesk):
+    """What was set before this process began is not known to it."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._born = self._clock.now()
+
+    def _known(self, incident: int) -> bool:
+        return bool(self._kept.journals[incident][-1]["at"] >= self._born)
+
+    def next_due(self) -> datetime | None:
+        mine = [one.wake_at for number, one in self._kept.incidents.items() if one.wake_at and self._known(number)]
+        return min(mine, default=None)
+
+    def _due(self, now: datetime) -> int | None:
+        due = [n for n, one in self._kept.incidents.items() if one.wake_at and one.wake_at <= now and self._known(n)]
+        return min(due, default=None)
+
+
+class PressesMerged(MemoryDesk):
+    """Another press of a home within a minute is taken for the same."""
+
+    def _take(self, alarm: Alarm) -> None:
+        for before in self._kept.alarms.values():
+            soon = before.incident is not None and before.home == alarm.home and abs(alarm.at - before.at) < 60
+            if soon and before.incident and self._kept.incidents[before.incident].state is not State.CLOSED:
+                alarm.incident = before.incident
+                return
+        super()._take(alarm)
+
+
+class TakenBeforeDone(MemoryDesk):
+    """An alarm is marked as taken, then the process may die, then it is taken."""
+
+    async def take_alarms(self, beside: Any = (), served: Any = ()) -> list[str]:
+        waiting = [alarm for alarm in self._kept.alarms.values() if alarm.incident is None]
+        for alarm in waiting:
+            alarm.incident = 0
+        await self._gate.enter()
+        for alarm in waiting:
+            alarm.incident = None
+            self._take(alarm)
+        await self._gate.leave("incident", "outbox")
+        return [alarm.home for alarm in waiting]
+
+
+class WithdrawForgotten(Table):
+    def withdraw(self, incident: int, now: datetime) -> tuple[str, ...]:
+        return ()
+
+
+class RepeatUndeclared(Table):
+    """What is unclear is sent once more, and nothing says that it is once more."""
+
+    def repeat(self, send: int, now: datetime) -> None:
+        self._set(self.rows[send], "waiting", due_at=now)
+
+
+class DeadlineIgnored(Table):
+    """Whoever sends believes that there is an hour more."""
+
+    def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+        rows = super().claim(channel, now, worker, limit)
+        return [{**row, "deadline_at": row["deadline_at"] + timedelta(hours=1)} for row in rows]
+
+
+class AnybodysCall(Table):
+    """The first call to the number is taken for ours, whosever it is."""
+
+    def unknown(self, ids: Sequence[str]) -> str | None:
+        return ids[0] if ids else None
+
+
+class TriedAfterTheAnswer(Table):
+    """What the provider had no time for is tried again, whoever has answered meanwhile."""
+
+    def _asking(self, row: dict[str, Any]) -> bool:
+        return True
+
+
+class NeverLooksUp(Outbox):
+    async def recover(self) -> None:
+        """What is unclear stays unclear."""
+
+
+class _Deciding(MemoryDesk):
+    """A desk that decides something else now and then."""
+
+    def _happen(
+        self, before: Incident, event: Event, by: str | None, people: tuple[Person, ...], now: datetime
+    ) -> tuple[list[Act], list[Entry]]:
+        acts, entries = super()._happen(self._seen(before, event), event, by, people, now)
+        act = acts[-1]._replace(before=before)
+        changed = self._decided(act, event)
+        return [changed], [entry._replace(decision=changed.decision) for entry in entries]
+
+    def _seen(self, before: Incident, event: Event) -> Incident:
+        return before
+
+    def _decided(self, act: Act, event: Event) -> Act:
+        return act
+
+
+class NoDeadlineAfterResigning(_Deciding):
+    def _decided(self, act: Act, event: Event) -> Act:
+        if not isinstance(event, Resigned) or act.decision.incident is act.before:
+            return act
+        asleep = msgspec.structs.replace(act.decision.incident, wake_at=None)
+        return act._replace(decision=msgspec.structs.replace(act.decision, incident=asleep))
+
+
+class LastStepOnce(_Deciding):
+    """Past the policy's end nobody is asked any more."""
+
+    def _decided(self, act: Act, event: Event) -> Act:
+        after = act.decision.incident
+        if after.step < len(after.policy.steps):
+            return act
+        return act._replace(decision=msgspec.structs.replace(act.decision, asks=()))
+
+
+class ClosedIsWoken(_Deciding):
+    """Who accepts when it is over opens it again."""
+
+    def _seen(self, before: Incident, event: Event) -> Incident:
+        if before.state is State.CLOSED and isinstance(event, Accept):
+            return msgspec.structs.replace(before, state=State.WAITING)
+        return before
+
+
+class DeskAlwaysManned(MemoryDesk):
+    def _manned(self, danger: bool) -> bool:
+        return True
+
+
+class JournalBegunAnew(MemoryDesk):
+    """A process that starts does not know the last hash."""
+
+    def _write(self, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
+        journal = self._kept.journals[incident_id]
+        before, self._kept.journals[incident_id] = journal, []
+        super()._write(incident_id, entries, now)
+        self._kept.journals[incident_id] = before + [
+            {**entry, "number": len(before) + entry["number"]} for entry in self._kept.journals[incident_id]
+        ]
+
+
+class Planted(NamedTuple):
+    name: str
+    parts: Parts
+    promise: str
+    """The one that it breaks."""
+    seed: int
+    """Of a world in which it does."""
+
+
+PLANTED = (
+    Planted("timers are lost with their process", Parts(desk=TimersInMemory),
+            "the next is due in time", 0),
+    Planted("presses of one minute are merged", Parts(desk=PressesMerged),
+            "an alarm finds its incident", 1),
+    Planted("an alarm is marked before it is taken", Parts(desk=TakenBeforeDone),
+            "an alarm finds its incident", 11),
+    Planted("calls are not withdrawn after an answer", Parts(table=WithdrawForgotten),
+            "nothing is sent after an answer", 4),
+    Planted("what was busy is tried after an answer", Parts(table=TriedAfterTheAnswer),
+            "nothing is sent after an answer", 13),
+    Planted("a repeat is not declared", Parts(table=RepeatUndeclared),
+            "nobody is called twice for one step", 51),
+    Planted("the deadline is not looked at before the request", Parts(table=DeadlineIgnored),
+            "nothing is sent after its deadline", 4),
+    Planted("another's call is taken for ours", Parts(table=AnybodysCall),
+            "no error is logged", 198),
+    Planted("what is unclear is never looked up", Parts(outbox=NeverLooksUp),
+            "what is sent comes to an end", 3),
+    Planted("no deadline after a helper has resigned", Parts(desk=NoDeadlineAfterResigning),
+            "open means a deadline", 0),
+    Planted("the last step does not repeat", Parts(desk=LastStepOnce),
+            "a step asks whom it can", 4),
+    Planted("a closed incident is woken", Parts(desk=ClosedIsWoken),
+            "closed never stirs", 18),
+    Planted("an empty desk is waited for", Parts(desk=DeskAlwaysManned),
+            "nobody waits for an empty desk", 3),
+    Planted("the journal's chain begins anew", Parts(desk=JournalBegunAnew),
+            "the journal is whole", 0),
+)  # fmt: skip
