@@ -18,8 +18,8 @@ from pingan.hours import NoHours, on_shift, rota, span, within
 LOAD_MAX = 2
 """Whoever goes to so many others already is asked last."""
 BANDS_METRES = (500, 1_500, 5_000, 15_000, 60_000)
-"""Five minutes' walk, a quarter of an hour's, by bicycle, by car, in the same city: within one of them, knowing the home counts for more
-(chosen)."""
+"""Five minutes' walk, a quarter of an hour's, by bicycle, by car, in the same city: within one of them, knowing the
+home counts for more (chosen)."""
 AREA_METRES = {12: 1_000, 9: 4_000, 6: 15_000, 4: 60_000}
 """How far somebody may be of whom only the area is known, by the digits of the area that both are in (chosen)."""
 FAR_METRES = 200_000

@@ -82,6 +82,7 @@ async def explain(
         "local": f"{local:%Y-%m-%d %H:%M}",
         "policy": policy.name,
         **_by(choice),
+        "own_unknown": known["policy"] if known["policy"] not in {None, *book.policies} else None,
         "draft": draft is not None,
         "tiers": [_tier(tier) for tier in tiers],
         "never": [_passed(one) for one in never(policy, people, tiers)],

@@ -92,6 +92,8 @@ def timeline(told: Mapping[str, Any], language: str) -> Iterable[str]:
         "head", language, person=told["person"] or "—", home=told["home"], local=told["local"], policy=told["policy"],
         cause=said(f"cause_{told['cause']}", language), version=told["version"], by=chosen_by(told, language),
     )  # fmt: skip
+    if told["own_unknown"]:
+        yield said("own_unknown", language, policy=told["own_unknown"])
     for tier in told["tiers"]:
         yield said(
             "tier", language, at=count(tier["at_seconds"]), step=tier["step"], whom=said(f"who_{tier['who']}", language)

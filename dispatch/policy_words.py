@@ -35,6 +35,10 @@ WORDS: dict[str, dict[str, str]] = {
     "by_rule": {"en": "rule {rule}", "zh": "第 {rule} 条规则"},
     "by_default": {"en": "no rule: the usual", "zh": "无规则适用：常规"},
     "by_test": {"en": "it is a test", "zh": "测试"},
+    "own_unknown": {
+        "en": "The register names the policy “{policy}” for this home, and there is none of that name.",
+        "zh": "登记册为该家庭指定了预案“{policy}”，但没有这个预案。",
+    },
     "policy_head": {"en": "Policy “{name}”", "zh": "预案“{name}”"},
     "rules": {"en": "Rules, the first that fits:", "zh": "规则（取第一条符合的）："},
     "no_rules": {"en": "No rules: each call for help goes by “danger”.", "zh": "没有规则：每次呼救都按“danger”处置。"},

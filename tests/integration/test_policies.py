@@ -1,8 +1,13 @@
 """The book of policies as it is kept, saved and gone by: by the desk, over the API, and on its pages."""
 
+import asyncio
+import json
+import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -199,6 +204,43 @@ async def test_a_holiday_is_worked_as_a_sunday(desks: Desks) -> None:
     assert await passed() == "off_rota"
 
 
+async def test_the_command_explains_a_case_in_both_languages(desks: Desks, tmp_path: Path) -> None:
+    async with desks.database.connection() as connection:
+        await connection.execute("update homes set policy = 'gone' where id = 'H001'")
+
+    async def told(*arguments: str, language: str = "zh") -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pingan", "policy", *arguments,
+            env={**os.environ, "PINGAN_DATABASE_URL": desks.database.url, "PINGAN_LANGUAGE": language,
+                 "PINGAN_DATA": str(tmp_path)},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    chinese, english, data, nobody, checked = await asyncio.gather(
+        told("explain", "--person", "P001", "--cause", "sos", "--at", "03:10"),
+        told("explain", "--home", "H001", "--at", "2026-11-22 03:10", language="en"),
+        told("explain", "--home", "H001", "--json"),
+        told("explain", "--person", "P999", language="en"),
+        told("check", str(Path(books.__file__).with_name("policies.json")), language="en"),
+    )
+    assert chinese[0] == 0
+    assert "+0:20  第 2 步：联系人" in chinese[1]
+    assert "李梅（家属）：电话、短信——家庭联系人" in chinese[1]
+    assert "“gone”" in chinese[1]
+    assert "2026-11-22 03:10" in english[1]
+    assert "not off duty: is off duty" in english[1]
+    assert [tier["who"] for tier in json.loads(data[1])["tiers"]][:2] == ["desk", "contacts"]
+    assert nobody == (1, "", "pingan policy: the register has no P999\n")
+    assert checked == (0, "Nothing is wrong with it.\n", "")
+    faulty = tmp_path / "book.json"
+    faulty.write_text('{"version": 0, "policies": {}, "rules": [{"policy": "x"}]}', encoding="utf-8")
+    code, said, _ = await told("check", str(faulty), language="en")
+    assert (code, said.splitlines()[-1]) == (1, "rule 1: there is no policy “x”")
+
+
 # Over HTTP.
 
 
@@ -242,6 +284,7 @@ async def test_operators_read_and_try_and_only_a_named_administrator_saves(
     wrong = {**body, "version": shown["version"] + 1, "rules": [{"policy": "x"}, {"policy": "danger", "hours": "late"}]}
     refused = (await administrator.post("/api/v1/policies", json=wrong)).json()
     assert [(fault["name"], fault["rule"]) for fault in refused["faults"]] == [("unknown_policy", 1), ("bad_hours", 2)]
+    broken: dict[str, Any]
     for broken in ({"policies": {"danger": {"steps": 3}}}, {"policies": {"danger": []}}, {"rules": [{}]}):
         answer = await administrator.post("/api/v1/policies", json={**body, **broken})
         assert (answer.status_code, answer.json()["title"]) in ((422, "no_book"), (422, "invalid"))
