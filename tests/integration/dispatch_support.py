@@ -17,7 +17,7 @@ from device_sim.server import Transports, serving
 from dispatch import views
 from dispatch.api import webhooks
 from dispatch.channels import Channel, Send
-from dispatch.channels.twilio import TwilioSettings
+from dispatch.channels.twilio import TwilioSettings, links
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.desk import Desk
@@ -31,6 +31,7 @@ from pingan.messages import reported_alarm_id
 from pingan.tasks import end
 from tests.support import free_port
 
+LINK_SECRET = "a secret of the tests, 32 characters"
 SID, TOKEN, OURS = "AC" + "0" * 32, "a-token", "+867500000000"
 LI, WANG, ZHAO = "+8613800000101", "+8613800000102", "+8613800000201"
 
@@ -160,6 +161,7 @@ async def room(database: Database, clock: DrivenClock, desk_phone: str | None = 
         twilio_base_url=simulator,
         public_url=f"http://127.0.0.1:{webhook_port}",
         desk_phone=desk_phone,
+        link_secret=LINK_SECRET,
     )
     async with database.connection() as connection:
         await connection.execute(REGISTER)
@@ -174,7 +176,7 @@ async def room(database: Database, clock: DrivenClock, desk_phone: str | None = 
         channels: dict[str, Channel] = {
             "device": lamp,
             "twilio_voice": TwilioVoice(settings),
-            "twilio_sms": TwilioSms(settings),
+            "twilio_sms": TwilioSms(settings, links(settings)),
         }
         running.network.voice_webhook = f"{settings.public_url}/webhooks/twilio/in/voice"
         running.network.sms_webhook = f"{settings.public_url}/webhooks/twilio/in/sms"
