@@ -81,7 +81,11 @@ def standing(one: Reachable, now: datetime) -> Standing:
         return "under_way"
     if reached is not None and (one.tested_at is None or reached >= one.tested_at):
         return "reached" if now - reached <= timedelta(days=LONG_DAYS) else "long_ago"
-    return "unreached" if one.tested_at is not None else "untested"
+    if one.tested_at is None:
+        return "untested"
+    # The text message that follows a call without a key may not have been sent yet.
+    waits = takes_text(one.phone) and now - one.tested_at < timedelta(hours=TEXT_HOURS)
+    return "under_way" if waits else "unreached"
 
 
 def worst_first(people: Iterable[Reachable], now: datetime) -> list[tuple[Reachable, Standing]]:

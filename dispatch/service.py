@@ -19,6 +19,7 @@ from dispatch.configuring import Configuring
 from dispatch.desk import Desk, StuckAlarm, StuckIncident
 from dispatch.measuring import keep_looking, keep_looking_at_devices
 from dispatch.outbox import Outbox
+from dispatch.reaching import keep_reaching
 from dispatch.self_test import keep_testing
 from dispatch.sends import SendsTable
 from pingan import process
@@ -163,6 +164,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     questions = this.listener.bell("asking", "clock")
     tests = this.listener.bell("clock")
     days = this.listener.bell("clock")
+    telephones = this.listener.bell("clock")
     configuring = Configuring(settings, this.database, this.clock, zone)
     await this.run(
         device.run,
@@ -173,6 +175,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
         lambda: configuring.run(telling, questions),
         lambda: keep_anchoring(this.database, this.clock, days, zone),
         lambda: keep_testing(this.database, this.clock, tests, zone),
+        lambda: keep_reaching(this.database, this.clock, telephones, zone),
         lambda: keep_looking(this.database, this.clock),
         lambda: keep_looking_at_devices(this.database),
     )

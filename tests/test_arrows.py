@@ -40,6 +40,7 @@ PURE = (
     "dispatch/grouping.py",
     "dispatch/incident.py",
     "dispatch/policy.py",
+    "dispatch/reachable.py",
     "dispatch/journal.py",
     "ingest/codecs/*.py",
     "ingest/device_time.py",

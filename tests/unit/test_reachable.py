@@ -27,6 +27,8 @@ def ago(days: float) -> datetime:
         ({}, "untested"),
         ({"tried_at": ago(2)}, "untested"),  # what could not be placed says nothing of her
         ({"tested_at": ago(2), "tried_at": ago(2)}, "unreached"),
+        ({"tested_at": ago(0.5), "tried_at": ago(0.5)}, "under_way"),  # a text message follows
+        ({"tested_at": ago(0.5), "phone": "+867503200000"}, "unreached"),  # none can
         ({"tested_at": ago(2), "reached_at": ago(1.9)}, "reached"),
         ({"tested_at": ago(2), "reached_at": ago(3)}, "unreached"),
         ({"reached_at": ago(3)}, "reached"),
