@@ -16,7 +16,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 # Where the recordings are: docs/evaluate.md says which, and who may have them.
 DATA := ../shared/data
 
-.PHONY: help up down doctor test check format bench evaluate faults mutants schema dashboards lock clean installed installed-for-tests
+.PHONY: help up down doctor test check check-deep format bench evaluate faults mutants schema dashboards lock clean installed installed-for-tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ check: installed-for-tests ## Lint, formatting, types, and who may import whom
 	.venv/bin/compose-lint --skip-suppressed --fail-on low docker-compose.yml
 	@sh tests/tools/compose_lint.sh
 	$(PYTHON) -m pytest -q tests/test_arrows.py $(BOARDS_AND_RULES)
+
+check-deep: installed-for-tests ## The response in 100,000 simulated worlds (FROM=seed goes on; docs/faults.md)
+	$(PYTHON) -m tests.simulation --worlds 100000 --from $(or $(FROM),0)
 
 format: installed-for-tests ## Format the code, and mend what the linter can
 	.venv/bin/ruff check --fix .

@@ -183,7 +183,9 @@ class Outbox:
         if channel is None:
             return
         try:
-            candidates = () if channel.repeatable else await self._look_up(channel, row)
+            # News is never repeated; and looked up by number and time it could be told from no call for help.
+            known = channel.repeatable or row["purpose"] != HELP
+            candidates = () if known else await self._look_up(channel, row)
             if candidates is not None:
                 await self._conclude(row, candidates, sent_again=channel.repeatable)
         except LOST as error:

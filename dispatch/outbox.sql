@@ -43,8 +43,11 @@ where id in (
 returning *
 
 -- name: settle
--- The end of one attempt, if it is still the one that we made.
-update sends set state = %(state)s, provider_id = coalesce(%(provider_id)s, provider_id), result = %(result)s,
+-- The end of one attempt, if it is still the one that we made. An id by which a lookup has come to know another send
+-- stays with that one: what became of this one is worth more than whose call it was.
+update sends set state = %(state)s, result = %(result)s,
+    provider_id = coalesce((select %(provider_id)s::text where not exists (
+        select from sends known where known.provider_id = %(provider_id)s and known.id <> %(send)s)), provider_id),
     due_at = coalesce(%(due_at)s, due_at), finished_at = %(finished_at)s
 where id = %(send)s and state = 'dialling'
 
@@ -104,8 +107,11 @@ select sends.*, incidents.state as incident_state from sends left join incidents
 where sends.id = %(send)s
 
 -- name: progress
--- What the provider says later of a send. A late word never goes behind a final one.
-update sends set state = %(state)s, result = %(result)s, provider_id = coalesce(provider_id, %(provider_id)s),
+-- What the provider says later of a send. A late word never goes behind a final one; an id that a lookup has given to
+-- another send stays there.
+update sends set state = %(state)s, result = %(result)s,
+    provider_id = coalesce(provider_id, (select %(provider_id)s::text where not exists (
+        select from sends known where known.provider_id = %(provider_id)s and known.id <> %(send)s))),
     finished_at = case when %(state)s = any(%(final)s) then %(now)s::timestamptz end
 where id = %(send)s and state <> all(%(final)s)
 returning incident, errand, recipient, purpose

@@ -171,6 +171,17 @@ async def test_what_the_provider_says_later_never_goes_behind_a_final_word(kept:
     assert row["finished_at"] == at(4)
 
 
+async def test_an_id_that_a_lookup_gave_to_another_stays_there_and_what_is_told_is_recorded(kept: Kept) -> None:
+    await kept.add(1, [ROW, ROW._replace(recipient="C2", address=WANG), ROW._replace(recipient="R1", address="+861")])
+    await claimed(kept)
+    await kept.sends.settle(1, Outcome("sent", "found_by_lookup", "CA1"))
+    assert await kept.sends.settle(2, Outcome("sent", provider_id="CA1"))
+    assert await kept.sends.progress(3, Outcome("answered", "key_going", "CA1", finished_at=at(4)))
+    rows = [await kept.row(send) for send in (1, 2, 3)]
+    assert [row["provider_id"] for row in rows] == ["CA1", None, None]
+    assert [row["state"] for row in rows] == ["sent", "sent", "answered"]
+
+
 async def test_an_answer_withdraws_what_asks_for_help_and_waits(kept: Kept) -> None:
     await kept.add(1, [ROW])
     await claimed(kept)

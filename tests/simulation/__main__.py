@@ -73,10 +73,8 @@ def live(first: int, worlds: int, jobs: int) -> int:
                     print(f"\nseed {seed} {how}")  # noqa: T201
             seen = some[-1].stop - first
             pace = seen / (time.monotonic() - begun)
-            print(  # noqa: T201
-                f"\r{seen} of {worlds} worlds, {pace:.0f}/s, {failed.total()} failed; from here: --from {first + seen} ",
-                end="", flush=True,
-            )  # fmt: skip
+            line = f"{seen} of {worlds} worlds, {pace:.0f}/s, {failed.total()} failed, from here: --from {first + seen}"
+            print(f"\r{line} ", end="", flush=True)  # noqa: T201
     print()  # noqa: T201
     for promise, count in failed.most_common():
         print(f"{count} × {promise}")  # noqa: T201

@@ -22,10 +22,6 @@ from dispatch.sends import FINAL, Outcome
 from pingan.clock import Clock
 
 
-class Taken(Exception):
-    """A unique key is broken."""
-
-
 class Gate(Protocol):
     async def enter(self) -> None: ...
 
@@ -137,11 +133,8 @@ class Table:
         return True
 
     def _told(self, row: dict[str, Any], provider_id: str | None) -> None:
-        if provider_id is None:
-            return
-        if self._by_provider.setdefault(provider_id, row["id"]) != row["id"]:
-            raise Taken(f"{provider_id} is already send {self._by_provider[provider_id]}'s")
-        row["provider_id"] = provider_id
+        if provider_id is not None and self._by_provider.setdefault(provider_id, row["id"]) == row["id"]:
+            row["provider_id"] = provider_id
 
     def _set(self, row: dict[str, Any], state: str, **more: Any) -> None:
         row.update(state=state, **more)

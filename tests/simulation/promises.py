@@ -58,7 +58,6 @@ class Judge:
         """Of each incident: the last row that there was when somebody had it."""
         self._rung: dict[str, int] = {}
         self._placed: dict[int, int] = {}
-        self._calls: dict[str, int] = {}
         self._first: dict[tuple[Any, ...], int] = {}
 
     def fail(self, promise: str, how: str) -> None:
@@ -185,9 +184,8 @@ class Judge:
         if row["state"] == "waiting":
             self.fail("about to send is recorded first", f"send {send}")
 
-    def placed(self, send: int, call: str) -> None:
+    def placed(self, send: int) -> None:
         """The provider has taken it: somebody's telephone rings."""
-        self._calls[call] = send
         self._placed[send] = self._placed.get(send, 0) + 1
         if self._placed[send] > 1:
             self.fail("nobody is called twice for one step", f"send {send}")
@@ -224,13 +222,17 @@ class Judge:
             if row["purpose"] == HELP:
                 self.fail("what is sent comes to an end", f"send {row['id']} is {row['state']}")
         for row in self.table.rows.values():
-            call = self._calls.get(row["provider_id"] or "")
-            if call is not None and _whose(self.table.rows[call]) != _whose(row):
-                self.fail("nobody's call is another's", f"send {row['id']} is known by the call of send {call}")
+            if row["result"] == "found_by_lookup" and row["purpose"] == HELP and not self._called(row):
+                self.fail("who is said to be called is called", f"send {row['id']}")
 
-
-def _whose(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["incident"], row["purpose"], row["recipient"]
+    def _called(self, row: dict[str, Any]) -> bool:
+        """Whether their telephone has rung for this step; or for news of the same, which nobody can tell from it."""
+        placed = [self.table.rows[send] for send in self._placed]
+        return any(
+            all(one[name] == row[name] for name in ("incident", "channel", "recipient"))
+            and (one["step"] == row["step"] or one["purpose"] != HELP)
+            for one in placed
+        )
 
 
 class Trouble:

@@ -73,6 +73,7 @@ class Call:
     send: int
     address: str
     at: datetime
+    text: tuple[str, int | None]
 
 
 class Life:
@@ -294,7 +295,9 @@ class Line:
             await asyncio.sleep(3600)
         since = send.dialled_at - timedelta(seconds=5 + self._life.offset)
         calls = world.placed.get((self._name, send.address), [])
-        return [call.id for call in calls if call.at >= since]
+        # A message is known by its text, too; a call by number and time alone.
+        text = (send.purpose, send.incident)
+        return [call.id for call in calls if call.at >= since and (self._name == "twilio_voice" or call.text == text)]
 
 
 class World:
@@ -505,10 +508,11 @@ class World:
     def place(self, channel: str, send: Send) -> Call:
         """It has taken a call or a message: a telephone rings."""
         self._calls += 1
-        call = Call(f"{channel[7]}{self._calls}", send.id, send.address, NOON + timedelta(seconds=self.loop.time()))
+        at = NOON + timedelta(seconds=self.loop.time())
+        call = Call(f"{channel[7]}{self._calls}", send.id, send.address, at, (send.purpose, send.incident))
         self.placed.setdefault((channel, send.address), []).append(call)
         self.say(f"provider: {channel} to {send.name} ({send.purpose} of incident {send.incident}, send {send.id})")
-        self.judge.placed(send.id, call.id)
+        self.judge.placed(send.id)
         self._rings(channel, call, send)
         return call
 
