@@ -25,7 +25,7 @@ CALLING = "calling_home"
 """What is answered to an operator whose telephone rings now."""
 ASK_SECONDS = 60
 """A call that could not be placed by then is not wanted any more: the operator has taken the receiver to dial."""
-ENTER_SECONDS = 1
+ENTER_SECONDS = 2
 """So long after the key the home is rung: the operator is in the line by then, and hears it ring."""
 
 

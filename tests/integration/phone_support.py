@@ -9,6 +9,7 @@ import httpx
 from device_sim.phone.people import Habit, Phone
 from device_sim.phone.signature import sign
 from dispatch import incident as core
+from dispatch.bridging import ENTER_SECONDS
 from pingan.clock import DrivenClock
 from pingan.database import Database
 from tests.conftest import Until
@@ -111,8 +112,8 @@ class Home:
         phone = self.phone(number)
         before = len(phone.inbox)
         assert await self.this.neighbourhood.network.reply(phone, OURS, text) == 200
-        (answer,) = [sms.body for sms in phone.inbox[before:] if not sms.outgoing]
-        return str(answer)
+        # What is answered comes last; other news may come beside it.
+        return str([sms.body for sms in phone.inbox[before:] if not sms.outgoing][-1])
 
     async def row(self) -> dict[str, Any]:
         return await self.this.incident(self.incident)
@@ -133,6 +134,16 @@ class Home:
     async def sends(self, purpose: str) -> list[dict[str, Any]]:
         query = "select * from sends where incident = %s and purpose = %s order by id"
         return await self.this.rows(query, self.incident, purpose)
+
+    async def brought_in(self, number: str) -> None:
+        """The desk has taken its telephone: this one rings now."""
+
+        async def to_be_rung() -> bool:
+            return any(send["address"] == number for send in await self.sends("bridge"))
+
+        await self.until(to_be_rung)
+        self.this.pass_seconds(ENTER_SECONDS)
+        await self.until(lambda: self.phone(number).state == "ringing" or self.phone(number).habit.kind == "busy")
 
     async def send_ended(self, purpose: str, recipient: str, channel: str = "twilio_voice") -> dict[str, Any]:
         """The last call or message to somebody, once nothing follows it any more."""

@@ -146,7 +146,8 @@ async def test_a_person_who_is_taken_for_a_machine_hears_all_of_it(shared: Room,
 
 @pytest.mark.parametrize(("habit", "state", "result"), [
     (Habit("accept", after_seconds=0), "answered", "key_reached"),
-    (Habit("decline", after_seconds=0), "unanswered", "no_key"),
+    (Habit("decline", after_seconds=0), "answered", "key_stranger"),
+    (Habit("accept", after_seconds=0, digits=""), "unanswered", "no_key"),
     (Habit("voicemail", after_seconds=0), "unanswered", "voicemail"),
     (Habit("busy"), "unanswered", "busy"),
 ])  # fmt: skip

@@ -31,6 +31,8 @@ OVER_SECONDS = 3_600
 WHICH_SECONDS = 900
 """So long a number alone answers our question which home is meant."""
 TEST_SECONDS = 3 * 86_400
+TESTED = {"one": "reached", "yes": "reached", "heard": "reached", "cannot": "stranger"}
+"""What a plain word answers to a test."""
 
 
 class Reply(NamedTuple):
@@ -80,16 +82,17 @@ class Replies:
         return await self._do(row, said, heard, once)
 
     async def _tested(self, connection: Connection, number: str, said: Said | None) -> Reply | None:
-        """An answer to a test: somebody can be reached, and that is all."""
+        """An answer to a test: whom we mean can be reached, or somebody else has this number now. That is all."""
         now = self._clock.now()
-        if said is None or said.kind not in ("one", "yes", "heard"):
+        key = TESTED.get(said.kind) if said else None
+        if key is None:
             return None
         parameters = {"number": number, "lately": now - timedelta(seconds=TEST_SECONDS)}
         row = await (await connection.execute(sql.tested, parameters)).fetchone()
         if row is None:
             return None
-        await connection.execute(sql.reached, {"send": row["id"], "now": now})
-        return Reply(words("twilio_sms", row["language"])("reply.reached"))
+        await connection.execute(sql.reached, {"send": row["id"], "result": f"key_{key}", "now": now})
+        return Reply(words("twilio_sms", row["language"])(f"reply.{key}"))
 
     async def _chosen(
         self, connection: Connection, number: str, rows: list[dict[str, Any]], said: Said | None

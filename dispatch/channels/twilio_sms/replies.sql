@@ -1,10 +1,11 @@
 -- name: asked
 -- For each incident that this number was written or called for, the newest of it: open ones, and those closed lately.
+-- Who was asked answers that; news of the stages asks nobody anything.
 select distinct on (sends.incident) sends.*, incidents.state as incident_state, incidents.wake_at is not null as open
 from sends join incidents on incidents.id = sends.incident
 where sends.address = %(number)s and sends.purpose in ('help', 'change', 'family') and sends.dialled_at is not null
   and (incidents.wake_at is not null or incidents.t9 > %(lately)s)
-order by sends.incident, sends.id desc
+order by sends.incident, sends.purpose = 'family', sends.id desc
 
 -- name: tested
 -- A test of text messages that this number has got lately.
@@ -14,7 +15,7 @@ order by id desc limit 1
 
 -- name: reached
 -- That it was delivered is the provider's word, and this is a person's.
-update sends set state = 'answered', result = 'key_reached', finished_at = %(now)s where id = %(send)s
+update sends set state = 'answered', result = %(result)s, finished_at = %(now)s where id = %(send)s
 
 -- name: pending
 delete from words_pending where number = %(number)s returning text, incidents, at

@@ -149,11 +149,12 @@ class Answers:
         return await self._to_desk(send, form, spoken) if digit == "3" else None
 
     async def _test(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
-        """Somebody can be reached, and that is all: no incident hears of it."""
-        if digit != "1":
+        """Whom we mean can be reached, or somebody else has this number now: no incident hears of it."""
+        key = {"1": "reached", "2": "stranger"}.get(digit)
+        if key is None:
             return None
-        await self._progress(send, "answered", "key_reached", form)
-        return self._spoken(send).farewell("reached")
+        await self._progress(send, "answered", f"key_{key}", form)
+        return self._spoken(send).farewell(key)
 
     async def _bridge(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
         """The operator is there: the home is rung now, and whoever goes."""

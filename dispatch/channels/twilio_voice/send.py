@@ -15,6 +15,7 @@ from dispatch.shifts import FIRST_SECONDS
 RING_SECONDS = 35
 """How long a phone rings. Shorter than the step's wait, so that the outcome is known before the next step."""
 
+CONFERENCE_EVENTS = ["start", "end", "join", "leave"]
 CALLBACKS = ["initiated", "ringing", "answered", "completed"]
 
 
@@ -61,6 +62,10 @@ class TwilioVoice:
             early_media=True,
             beep="false",
             end_conference_on_exit=False,
+            # Whoever is first in the line says where it is told: that may be this one, if the operator still listens.
+            conference_status_callback=self._twilio.webhook(f"/webhooks/twilio/conference/{send.incident}"),
+            conference_status_callback_event=CONFERENCE_EVENTS,
+            conference_status_callback_method="POST",
             status_callback=self._twilio.webhook(f"/webhooks/twilio/voice/{send.id}/status"),
             status_callback_event=CALLBACKS,
             status_callback_method="POST",
