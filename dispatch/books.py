@@ -1,5 +1,6 @@
 """The books of policies that are kept: which holds, which held, and saving another. Functions on a connection."""
 
+import logging
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -8,9 +9,10 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
-from dispatch.book import Book, Fault, faults
+from dispatch.book import REQUIRED, Book, Fault, faults
 from pingan.database import Connection, Queries
 
+log = logging.getLogger(__name__)
 sql = Queries(__file__, "books.sql")
 
 VERSIONS_SHOWN = 200
@@ -40,14 +42,25 @@ def shipped() -> Book:
 
 
 async def current(connection: Connection, known: Book | None = None) -> Book:
-    """The book that holds. `known` is one that was read before: it is read again only if another holds by now."""
+    """The book that holds. `known` is one that was read before: it is read again only if another holds by now.
+
+    One that cannot be read holds up no call: what was known goes on, or what is shipped.
+    """
     parameters = {"known": known.version if known is not None else 0}
     row = await (await connection.execute(sql.current, parameters)).fetchone()
     if row is None:
         return shipped()
     if row["body"] is None and known is not None:
         return known
-    return _book(row["version"], row["body"])
+    try:
+        book = _book(row["version"], row["body"])
+    except msgspec.ValidationError as error:
+        log.error("version %s of the policies cannot be read: %s", row["version"], error)
+        return known or shipped()
+    if any(name not in book.policies for name in REQUIRED):
+        log.error("version %s of the policies lacks one of %s", row["version"], ", ".join(REQUIRED))
+        return known or shipped()
+    return book
 
 
 async def version(connection: Connection, number: int) -> Book | None:
@@ -79,7 +92,8 @@ async def save(connection: Connection, book: Book, by: str, why: str, now: datet
         raise SavedMeanwhile(held.version)
     if found := faults(book, {*await named(connection)} & {*held.policies}):
         raise Faulty(found)
-    saved = msgspec.structs.replace(book, version=held.version + 1)
+    last = await (await connection.execute(sql.last)).fetchone()
+    saved = msgspec.structs.replace(book, version=(last["version"] if last else 0) + 1)
     body = {**msgspec.to_builtins(saved), "version": saved.version}
     row = {"version": saved.version, "now": now, "by": by, "why": why.strip()[:WHY_CHARACTERS], "body": Jsonb(body)}
     await connection.execute(sql.add, row)

@@ -6,6 +6,10 @@ select version, case when version <> %(known)s then body end as body from policy
 -- Of two who save at once, the second sees what the first has saved.
 select pg_advisory_xact_lock(hashtextextended('policies', 0))
 
+-- name: last
+-- Also one that cannot be read has had its number.
+select coalesce(max(version), 0) as version from policy_books
+
 -- name: version
 select version, saved_at, saved_by, why, body from policy_books where version = %(version)s
 

@@ -6,14 +6,15 @@ asked at all: the operator sees both, and may send anybody.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from dispatch.policy import Person
-from pingan.hours import NoHours, on_shift, rota, span, within
+from pingan.hours import WEEKDAYS, NoHours, on_shift, rota, span, within, zone_of
 
 LOAD_MAX = 2
 """Whoever goes to so many others already is asked last."""
@@ -27,7 +28,7 @@ EARTH_METRES = 6_371_000
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One row of `-- name: people`: a contact, or a responder, and the home they would go to."""
+    """A contact, or a responder, and the home they would go to, at one time."""
 
     id: str
     name: str
@@ -73,11 +74,24 @@ class Reach(NamedTuple):
     measured: bool
 
 
-def ranked(rows: Iterable[Mapping[str, Any]]) -> tuple[Person, ...]:
-    """Everybody who may be asked, contacts before responders; then whoever is passed over, with the reason (`passed`).
+def people(rows: Iterable[Mapping[str, Any]], now: datetime, zone: ZoneInfo) -> tuple[Person, ...]:
+    """Those of `-- name: people`, in their order. `zone` is the centre's."""
+    return ranked([{**row, **_clock(row, now, zone)} for row in rows])
 
-    `rows`: as `-- name: people` gives them.
-    """
+
+def _clock(row: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    local = now.astimezone(zone_of(row["timezone"], zone))
+    days = {day: WEEKDAYS.index(counts_as) for day, counts_as in (row["holidays"] or {}).items()}
+    yesterday = local.date() - timedelta(days=1)
+    return {
+        "local": local,
+        "counts_as": days.get(local.date().isoformat()),
+        "yesterday_counts_as": days.get(yesterday.isoformat()),
+    }
+
+
+def ranked(rows: Iterable[Mapping[str, Any]]) -> tuple[Person, ...]:
+    """Everybody who may be asked, contacts before responders; then whoever is passed over: `passed` says why."""
     found = [msgspec.convert(dict(row), Candidate) for row in rows]
     contacts = sorted((one for one in found if one.group == "contacts"), key=lambda one: (one.rank, one.id))
     responders = [one for one in found if one.group != "contacts"]

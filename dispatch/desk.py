@@ -24,6 +24,7 @@ from dispatch.incident import Caller, Decision, Event, Incident, Press, Raised, 
 from dispatch.policy import FINDINGS, TECHNICAL, Person, Policy, is_danger, is_restore
 from pingan.clock import Clock
 from pingan.database import LOST, Connection, Database, Queries
+from pingan.hours import zone_of
 from pingan.messages import ANSWERS, RINGING
 
 sql = Queries(__file__, "desk.sql")
@@ -594,15 +595,16 @@ class Desk:
     async def _people(self, connection: Connection, home: str | None) -> tuple[Person, ...]:
         if home is None:
             return ()
-        parameters = {"home": home, "now": self._clock.now(), "zone": self.zone.key}
-        return choosing.ranked(await (await connection.execute(sql.people, parameters)).fetchall())
+        now = self._clock.now()
+        rows = await (await connection.execute(sql.people, {"home": home, "now": now})).fetchall()
+        return choosing.people(rows, now, self.zone)
 
     async def _choose(
         self, connection: Connection, kind: str, home: dict[str, Any] | None, *, test: bool = False
     ) -> Choice:
         """The policy of the book that holds now. `home`: as `-- name: home` has it, or None."""
         self._book = await books.current(connection, self._book)
-        zone = ZoneInfo(home["timezone"]) if home and home["timezone"] else self.zone
+        zone = zone_of(home["timezone"], self.zone) if home else self.zone
         situation = Situation(kind, self._clock.now().astimezone(zone), test=test)
         if home is not None:
             situation = situation._replace(

@@ -68,8 +68,9 @@ where id = %(incident)s
 -- Whom this home can ask, with all that says in which order: `dispatch/choosing.py` orders them. A responder's area holds
 -- the home, or they stand in for somebody whose does.
 with place as (
-    select homes.id, homes.area, homes.latitude, homes.longitude, homes.coordinates,
-           %(now)s::timestamptz at time zone coalesce(homes.timezone, %(zone)s) as local
+    select homes.id, homes.area, homes.latitude, homes.longitude, homes.coordinates, homes.timezone,
+           (select jsonb_object_agg(day, counts_as) from holidays
+            where day between %(now)s::timestamptz::date - 2 and %(now)s::timestamptz::date + 2) as holidays
     from homes where homes.id = %(home)s
 ), near as (
     select responders.* from responders, place where starts_with(place.area, responders.area)
@@ -80,18 +81,18 @@ with place as (
     select * from near
     union select responders.* from responders join away on away.stand_in = responders.id join near on near.id = away.responder
 )
-select contacts.id, name, 'contacts' as "group", rank, role, phone, language, local, notify,
+select contacts.id, name, 'contacts' as "group", rank, role, phone, language, notify,
        coalesce(told, role = 'family') as told, quiet, has_key,
        null as area, null::float8 as latitude, null::float8 as longitude, null as coordinates, true as on_duty,
-       null::date as consented_on, null::date as trained_on, null as hours, null::integer as counts_as,
-       null::integer as yesterday_counts_as, false as absent, array[]::text[] as stands_in, 0 as going_to,
+       null::date as consented_on, null::date as trained_on, null as hours, place.timezone,
+       place.holidays, false as absent, array[]::text[] as stands_in, 0 as going_to,
        false as attended, place.area as home_area, place.latitude as home_latitude, place.longitude as home_longitude,
        place.coordinates as home_coordinates
 from contacts, place where contacts.home = place.id
 union all
-select asked.id, name, 'responders', 0, role, phone, language, local, notify, false, null,
+select asked.id, name, 'responders', 0, role, phone, language, notify, false, null,
        coalesce(known.has_key, false), asked.area, asked.latitude, asked.longitude, asked.coordinates, on_duty,
-       consented_on, trained_on, hours, today.number, yesterday.number,
+       consented_on, trained_on, hours, place.timezone, place.holidays,
        exists (select from away where away.responder = asked.id),
        array(select away.responder from away where away.stand_in = asked.id),
        (select count(*)::integer from incidents
@@ -106,8 +107,6 @@ left join lateral (
     select bool_or(contacts.has_key) as has_key from contacts
     where contacts.home = place.id and contacts.phone = asked.phone having count(*) > 0
 ) known on true
-left join lateral (select array_position(array['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], counts_as) - 1 as number from holidays where day = local::date) today on true
-left join lateral (select array_position(array['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], counts_as) - 1 as number from holidays where day = local::date - 1) yesterday on true
 order by "group", rank, id
 
 -- name: home

@@ -10,6 +10,7 @@ from dispatch.desk import sql as desk_sql
 from dispatch.dry_run import Asked, Passed, Tier, never, timeline
 from dispatch.policy import Person, Policy
 from pingan.database import Connection
+from pingan.hours import zone_of
 
 
 class Unknown(Exception):
@@ -51,7 +52,7 @@ async def home_named(connection: Connection, text: str, scope: str | None = None
 async def home_zone(connection: Connection, home: str, zone: ZoneInfo, scope: str | None = None) -> ZoneInfo:
     """By which clock a home lives; `zone`: the centre's. Unknown."""
     known = (await _home(connection, home, scope))["timezone"]
-    return ZoneInfo(known) if known else zone
+    return zone_of(known, zone)
 
 
 async def explain(
@@ -66,12 +67,12 @@ async def explain(
 ) -> dict[str, Any]:
     """The timeline, as the API gives it. `draft` runs in place of the policy that the book chooses. Unknown."""
     known = await _home(connection, home, scope)
-    local = at.astimezone(ZoneInfo(known["timezone"]) if known["timezone"] else zone)
+    local = at.astimezone(zone_of(known["timezone"], zone))
     situation = Situation(kind, local, home, known["area"], tuple(known["people"]), known["policy"])
     choice = chosen(book, situation)
     policy = choice.policy if draft is None else draft
-    parameters = {"home": home, "now": at, "zone": zone.key}
-    people = choosing.ranked(await (await connection.execute(desk_sql.people, parameters)).fetchall())
+    rows = await (await connection.execute(desk_sql.people, {"home": home, "now": at})).fetchall()
+    people = choosing.people(rows, at, zone)
     tiers = timeline(policy, people, kind, at)
     return {
         "home": home,

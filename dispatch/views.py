@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -81,7 +82,7 @@ async def incident(
     shown = await row(connection, incident_id, area)
     if shown is None:
         return None
-    one: Row = {"incident": incident_id, "home": shown["home"], "now": now, "zone": zone}
+    one: Row = {"incident": incident_id, "home": shown["home"], "now": now}
     grouped = shown["group"] is not None
     # Of many homes everyone sees those that they may see alone.
     scope = area if grouped and shown["home"] is None else None
@@ -97,10 +98,14 @@ async def incident(
         "askings": await asking.of_incident(connection, incident_id),
         "journal": await all_of(sql.journal),
         "sends": await all_of(sql.sends),
-        "people": [_person(one) for one in choosing.ranked(await all_of(desk_sql.people))] if shown["home"] else [],
+        "people": await _people(all_of, now, zone) if shown["home"] else [],
         "history": await all_of(sql.history) if shown["home"] else [],
         "card": await _card(all_of, shown["home"]),
     }
+
+
+async def _people(all_of: Any, now: datetime, zone: str) -> list[Row]:
+    return [_person(one) for one in choosing.people(await all_of(desk_sql.people), now, ZoneInfo(zone))]
 
 
 def _person(one: Person) -> Row:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
@@ -103,6 +104,14 @@ def on_shift(shifts: Collection[Shift], at: datetime, today: int, yesterday: int
         elif today in days and begin <= minute < end:
             return True
     return False
+
+
+def zone_of(name: str | None, otherwise: ZoneInfo) -> ZoneInfo:
+    """A home's own time zone. A name that this machine does not know keeps nobody from help: it is `otherwise` then."""
+    try:
+        return ZoneInfo(name) if name else otherwise
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return otherwise
 
 
 def plain(text: str) -> str:

@@ -204,6 +204,30 @@ async def test_a_holiday_is_worked_as_a_sunday(desks: Desks) -> None:
     assert await passed() == "off_rota"
 
 
+@pytest.mark.parametrize("body", [{"policies": 3}, {"version": 1, "policies": {}, "rules": []}, []])
+async def test_a_book_that_cannot_be_read_holds_up_no_call(
+    desks: Desks, body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with desks.database.connection() as connection:
+        await connection.execute(
+            "insert into policy_books values (1, %s, 'a newer version of ours', '', %s)",
+            (desks.clock.now(), Jsonb(body)),
+        )
+    assert (await desks.policy(await desks.press("e1")))["name"] == "danger"
+    assert "version 1 of the policies" in caplog.text
+    assert (await save(desks.database, desks.clock, Rule("direct"))).version == 2
+    assert (await desks.policy(await desks.press("e2", home="H002")))["name"] == "direct"
+
+
+async def test_a_time_zone_that_nobody_knows_holds_up_no_call(desks: Desks) -> None:
+    async with desks.database.connection() as connection:
+        await connection.execute("update homes set timezone = 'Asia/Atlantis' where id = 'H001'")
+        await connection.execute("update contacts set quiet = 'whenever' where home = 'H001'")
+    await save(desks.database, desks.clock, Rule("direct", hours="22:00-07:00"))
+    opened = (await desks.shown(await desks.press("e1")))["journal"][0]["detail"]
+    assert (opened["policy"], opened["asked"]) == ("direct", ["李梅"])
+
+
 async def test_the_command_explains_a_case_in_both_languages(desks: Desks, tmp_path: Path) -> None:
     async with desks.database.connection() as connection:
         await connection.execute("update homes set policy = 'gone' where id = 'H001'")
