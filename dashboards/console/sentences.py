@@ -112,6 +112,9 @@ class Teller:
         if not known(self._language, key):
             return t("journal.other", **values, what=decision.replace("_", " "))
         parts = [t(key, **values)]
+        if detail.get("chosen_by") in ("home", "rule"):
+            by = said(f"by_{detail['chosen_by']}", self._language, rule=detail.get("rule"))
+            parts.append(t("journal.under", policy=detail["policy"], by=by))
         if detail.get("asked"):
             parts.append(t("journal.asked", names=listed(self._asked_why(detail), t)))
         if detail.get("overrides"):

@@ -204,3 +204,20 @@ def test_times_are_the_centres() -> None:
 )  # fmt: skip
 def test_numbers_are_read_aloud_in_groups(number: str | None, said: str) -> None:
     assert read_aloud(number) == said
+
+
+def test_the_journal_says_under_which_policy_who_was_asked_and_why() -> None:
+    detail = {
+        "kind": "sos", "policy": "direct", "chosen_by": "rule", "rule": 2, "asked": ["李梅", "赵志愿"],
+        "chosen": [["contact_of_home", "has_key"], ["metres:350", "attended_before"]],
+    }  # fmt: skip
+    opened = {"event": "opened", "decision": "opened", "actor": "b", "at": NOW, "number": 1, "detail": detail}
+    sent = {**opened, "event": "assign", "decision": "assigned", "actor": "王芳"}
+    for language, said in (
+        ("en", ("Policy “direct” (rule 2).", "Calling 李梅, 赵志愿 (350 m away, knows the home).", "is not on shift")),
+        ("zh", ("预案“direct”（第 2 条规则）。", "正在呼叫李梅、赵志愿（距离 350 米、熟悉这家）。", "不在值班时段")),
+    ):
+        teller = sentences.Teller({}, {"b"}, language, Times(ZoneInfo("Asia/Shanghai"), say(language), NOW))
+        assert said[0] in teller.tell(opened)
+        assert said[1] in teller.tell(opened)
+        assert said[2] in teller.tell({**sent, "detail": {"person": "R1", "overrides": "off_rota"}})
