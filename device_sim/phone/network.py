@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ WITHHELD = "+266696687"
 
 MAX_KEPT = 20_000
 """Calls and messages kept for looking up; the oldest go first."""
+REQUESTS_KEPT = 500
 MIN_DIGITS, MAX_DIGITS = 8, 15
 
 Record = TypeVar("Record")
@@ -54,6 +55,17 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
         return self.respond
 
 
+class Asked(NamedTuple):
+    """One request of the API, and what it was answered."""
+
+    method: str
+    path: str
+    """As Twilio documents it, below the account's."""
+    parameters: frozenset[str]
+    status: int
+    body: Any
+
+
 class Network:
     """The provider's account and everybody who can be reached. `pace` 1 is real time; tests use less."""
 
@@ -75,8 +87,7 @@ class Network:
         self.calls: dict[str, Call] = {}
         self.messages: dict[str, Message] = {}
         self.conferences: dict[str, Conference] = {}
-        self.requests: deque[tuple[str, str, frozenset[str]]] = deque(maxlen=MAX_KEPT)
-        """What was asked of the API: the method, the path as Twilio documents it, the names of the parameters."""
+        self.requests: deque[Asked] = deque(maxlen=REQUESTS_KEPT)
         self.faults = Faults()
         self.pace = pace
         self._webhooks = Webhooks(auth_token)

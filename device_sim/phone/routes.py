@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from device_sim.phone import errors
 from device_sim.phone.conference import Conference, ConferenceRecord, Participant
-from device_sim.phone.network import Network
+from device_sim.phone.network import Asked, Network
 from device_sim.phone.resources import (
     VERSION,
     Form,
@@ -200,10 +200,10 @@ def _endpoint(
             fault = network.faults.draw(request.method, resource)
             await _suffer(network, fault)
             form = await _form(request)
-            network.requests.append((request.method, documented, frozenset(form)))
             body = handler(form, {**request.path_params, "path": request.url.path})
             if fault == "ambiguous" and not drop(request):
                 raise errors.internal()
+            network.requests.append(Asked(request.method, documented, frozenset(form), status, body))
             return Response(status_code=status) if body is None else JSONResponse(body, status_code=status)
         except errors.TwilioError as error:
             headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else {}
