@@ -660,7 +660,8 @@ def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], no
     if incident.calling:  # the running step goes on: a press is never answered by starting over
         return Decision("rang_again", ringing, tell=change)
     first = incident.policy.step(0)
-    soon = now + timedelta(seconds=first.wait_seconds) if event.manned or not incident.danger else now
+    at_desk = event.manned and first.who == "desk"
+    soon = now + timedelta(seconds=first.wait_seconds) if at_desk or not incident.danger else now
     due = min(incident.wake_at, soon) if incident.wake_at else soon
     # Nobody of the running step is asked on: the next one begins.
     again = _replace(ringing, calling=True, awaited=(), tried=(), wake_at=due)
@@ -832,7 +833,11 @@ def _assign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
 
 def _accept(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Accept)
-    accepted = _replace(incident, state=State.ACCEPTED, helper=event.helper, ringing=False, calling=False, awaited=())
+    # Also where it was called safe and rings again: who was to come stands beside, and nobody stands there twice.
+    beside = tuple(helper for helper in (*incident.seconds, incident.helper) if helper and helper.id != event.helper.id)
+    accepted = _replace(
+        incident, state=State.ACCEPTED, helper=event.helper, seconds=beside, ringing=False, calling=False, awaited=()
+    )
     return Decision(
         "accepted",
         _stamped(_promised(accepted, now), "t5", now),
@@ -849,8 +854,7 @@ def _relieve(incident: Incident, event: Event, people: tuple[Person, ...], now: 
     assert isinstance(event, Accept)
     if not incident.calling:
         return (_too_late if incident.state is State.SAFE else _second)(incident, event, people, now)
-    beside = tuple(helper for helper in (*incident.seconds, incident.helper) if helper and helper.id != event.helper.id)
-    return _accept(_replace(incident, seconds=beside), event, people, now)
+    return _accept(incident, event, people, now)
 
 
 def _second(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:

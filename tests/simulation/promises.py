@@ -113,7 +113,7 @@ class Judge:
         if incident not in self._due:
             return
         _, due, since = self._due[incident]
-        late = self.time() - due - self.trouble.between(max(due, since), self.time()) - self.trouble.jumped(since)
+        late = self._late(due, since)
         if late > LATE_SECONDS and before.state is not State.CLOSED:
             self.fail("the next is due in time", f"incident {incident} is {late:.2f} s late ({name})")
         if isinstance(event, Due) and not refused and before.wake_at is not None and now < before.wake_at:
@@ -121,6 +121,11 @@ class Judge:
             if step_at is None or (step_at - now).total_seconds() <= PUT_BACK_SECONDS:
                 early = (before.wake_at - now).total_seconds()
                 self.fail("nobody is asked early", f"incident {incident} {early:.2f} s before its deadline")
+
+    def _late(self, due: float, since: float) -> float:
+        """How late it is by nobody's fault. A deadline may lie in the past when it is set: then it is due at once."""
+        begin = max(due, since)
+        return self.time() - begin - self.trouble.between(begin, self.time()) - self.trouble.jumped(since)
 
     def _is_asked(self, incident: int, act: Act, added: tuple[int, int], now: datetime) -> None:
         decision, after = act.decision, act.decision.incident
@@ -200,7 +205,7 @@ class Judge:
             if alarm.incident is not None and self._rung.get(alarm.id) != alarm.incident:
                 self.fail("an alarm finds its incident", f"{alarm.id} did not ring incident {alarm.incident}")
         for incident, (_, due, since) in self._due.items():
-            late = self.time() - due - self.trouble.between(max(due, since), self.time()) - self.trouble.jumped(since)
+            late = self._late(due, since)
             if late > LATE_SECONDS:
                 self.fail("the next is due in time", f"incident {incident} is {late:.2f} s late")
 
