@@ -32,7 +32,9 @@ VITALS = ("heart_rate", "blood_pressure", "spo2", "body_temperature", "weight")
 MEDICAL = "medical"
 
 LOOK_SECONDS = 3.0
-"""How soon a change is seen by whoever writes to those who hold a packet."""
+"""How soon a change is seen, and those who hold a packet are written to."""
+AFTER_CLOSING = timedelta(hours=2)
+"""So long that is looked for by itself; whoever opens a packet later sees what is new then."""
 
 ABOUT = ("conditions", "medication", "hospital", "note")
 PARTS = ("person", *ABOUT, "contacts", "way_in", "going", "happened")
@@ -137,8 +139,9 @@ class Packets:
         while True:
             try:
                 async with self._database.connection() as connection:
-                    since = {"since": self._clock.now() - WORTH}
-                    live = await (await connection.execute(sql.live, since)).fetchall()
+                    now = self._clock.now()
+                    times = {"since": now - WORTH, "ended": now - AFTER_CLOSING}
+                    live = await (await connection.execute(sql.live, times)).fetchall()
             except LOST:
                 live = []
             for row in live:

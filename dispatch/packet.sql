@@ -15,8 +15,9 @@ left join lateral (
 where incident = %(incident)s order by packets.id
 
 -- name: live
--- Incidents of which somebody holds a packet that can still be opened.
-select distinct incident from packets where issued_at > %(since)s order by incident
+-- Incidents that go on, or ended lately, of which somebody holds a packet that can still be opened.
+select distinct incident from packets join incidents on incidents.id = packets.incident
+where issued_at > %(since)s and (t9 is null or t9 > %(ended)s) order by incident
 
 -- name: holders
 select id, name, phone, language from packets

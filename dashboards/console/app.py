@@ -37,9 +37,11 @@ from . import (
     incident,
     packet,
     policies,
+    reach,
     register_pages,
     sign_in,
     suggestions,
+    tasks,
 )
 from .access import Guard
 from .live import Live
@@ -114,6 +116,8 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(suggestions.router(pages, parts.database, parts.clock))
     app.include_router(detectors.router(pages, parts.versions))
     app.include_router(policies.router(pages, parts.database, parts.clock))
+    app.include_router(tasks.router(pages, parts.database, parts.clock))
+    app.include_router(reach.router(pages, parts.database, parts.clock))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))
@@ -126,6 +130,7 @@ def mount(app: FastAPI, parts: Parts) -> None:
 
 def _without_account(app: FastAPI, pages: Pages, parts: Parts, links: Links, packets: Packets) -> None:
     """The pages that are opened by a link, helpers' and medical staff's; and where the desk gives links out."""
+    pages.gives_links = True
     door = helper.Doorkeeper(links, parts.clock)
     helpers = Helping(parts.database, parts.clock, parts.desk)
     app.include_router(

@@ -48,6 +48,8 @@ class Pages:
     def __init__(self, clock: Clock, zone: ZoneInfo) -> None:
         self.clock = clock
         self.zone = zone
+        self.gives_links = False
+        """Whether there are pages for who has no account: without a secret for links there are none."""
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -102,6 +104,7 @@ class Pages:
             "start": start(reader.me),
             "times": self.times(reader.language),
             "zone": self.zone.key,
+            "gives_links": self.gives_links,
             # A name of its own for each page that is drawn: it says of itself whether it is visible and can sound.
             "console": uuid4(),
             "path": connection.url.path,

@@ -13,7 +13,6 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from psycopg.types.json import Jsonb
 
-from dispatch import helping
 from dispatch import incident as core
 from dispatch.channels import Send
 from dispatch.channels.twilio_sms.send import text
@@ -200,8 +199,12 @@ async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int
     await expect(goers.nth(1)).to_contain_text("1条变化未确认")
     await phone.tap("我到了")
     await expect(page.locator("#status")).to_have_text("您到了。")
-    async with house.database.connection() as connection:
-        code = await helping.new_code(connection, "H001", "boss", house.clock.now())
+    boss = await sit("boss")
+    await boss.open("/register/homes/H001")
+    await boss.page.get_by_role("link", name="到场验证码").click()
+    await boss.page.get_by_role("button", name="生成验证码").click()
+    code = await boss.page.locator(".letters").inner_text()
+    await boss.page.locator(".sticker").screenshot(path=IMAGES / "home-code-zh.png")
     await page.goto(f"{house.web.url}/h/at/{code}")
     await expect(page.locator("[name=code]")).to_have_value(code)
     await phone.tap("确定")
