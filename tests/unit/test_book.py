@@ -290,3 +290,15 @@ def test_an_operator_may_send_somebody_whom_no_step_asks() -> None:
     sent = core.decide(opened.incident, core.Assign("op", "王芳", "C5"), (passed,), MONDAY)
     assert [ask.person.id for ask in sent.asks] == ["C5"]
     assert {*CHANNELS} >= {*sent.asks[0].channels}
+
+
+def test_where_no_desk_is_waited_for_a_press_while_somebody_is_on_the_way_asks_the_next_at_once() -> None:
+    for name, seconds in (("direct", 0), ("danger", 20)):
+        opened = core.open_incident(
+            home="H1", device="b", cause="sos", danger=True, test=False, policy=BOOK.policies[name], press=None,
+            t0=MONDAY, t1=MONDAY, people=PEOPLE, now=MONDAY,
+        )  # fmt: skip
+        going = core.decide(opened.incident, core.Accept(core.Helper("C1", "N1", "family")), PEOPLE, MONDAY)
+        again = core.decide(going.incident, core.Raised("sos"), PEOPLE, MONDAY)
+        assert again.name == "rang_again"
+        assert again.incident.wake_at == MONDAY + timedelta(seconds=seconds), name
