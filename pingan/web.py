@@ -26,6 +26,7 @@ from dispatch.api import Stream
 from dispatch.api import router as incidents_api
 from dispatch.api.askings import router as askings_api
 from dispatch.api.devices import router as devices_api
+from dispatch.api.duties import router as duties_api
 from dispatch.api.policies import router as policies_api
 from dispatch.api.suggestions import router as suggestions_api
 from dispatch.desk import Desk
@@ -129,6 +130,7 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
     app.include_router(askings_api(database, clock, principal))
     app.include_router(suggestions_api(database, clock, principal, apply))
     app.include_router(policies_api(database, clock, zone, principal))
+    app.include_router(duties_api(database, clock, zone, principal))
     app.include_router(detectors_api(versions, principal))
     if settings.twilio_account_sid:
         _webhooks(app, settings, this, desk)

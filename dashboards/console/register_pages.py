@@ -16,7 +16,7 @@ from care.registrar import Report
 from care.tables import BAD_ROWS_LIMIT, BadRow, column_said, read_cell, write_cell
 from care.transfer import XLSX, export_tables, packed, read_sheets, uploaded
 from care.words import explain
-from dispatch import asking
+from dispatch import asking, reaching
 from pingan.clock import Clock
 from pingan.database import Database
 from pingan.problem import Problem
@@ -70,11 +70,18 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         async with database.connection() as connection:
             card = await register.home_card(connection, home, clock.now(), me.area)
             notes = await asking.notes(connection, me.area, home, every=True)
+            known = await reaching.people(connection, clock.now(), pages.zone, me.area, home=home)
         if card is None:
             raise Problem(404, "not_found", f"there is no home {home}")
         language = pages.reader(request).language
         told = {"wrong": {}, "given": {}, "saved": None, **values}
-        shown = {"card": card, "notes": notes, "writes": me.role in WRITERS, **told}
+        shown = {
+            "card": card,
+            "notes": notes,
+            "known": {one.id: (one, how) for one, how in known},
+            "writes": me.role in WRITERS,
+            **told,
+        }
         forms = {name: (entity, _fields(entity, columns, language)) for name, (entity, columns) in EDITABLE.items()}
 
         def cell(record: Any, field: Mapping[str, Any]) -> str:

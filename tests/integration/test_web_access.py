@@ -28,7 +28,7 @@ EXAMPLES = {
     "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
     "away_from": "2026-01-01T00:00:00Z", "name": "console", "device": "H001-button",
     "token": "1.made-up", "day": "2026-01-01", "code": "ABC234", "absent_from": "2026-01-01T00:00:00Z",
-    "state": "silent", "detector": "inactivity", "label": "fixed-1", "note": "0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11",
+    "state": "silent", "task": "1", "person": "C1", "person_id": "C1", "detector": "inactivity", "label": "fixed-1", "note": "0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11",
 }  # fmt: skip
 
 

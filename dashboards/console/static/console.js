@@ -1,6 +1,7 @@
 // Every page of the desk: live, audible, honest about both, and worked by keys.
 
 import * as asking from "./asking.js";
+import * as tasks from "./tasks.js";
 import * as board from "./board.js";
 import * as clocks from "./clocks.js";
 import * as edge from "./edge.js";
@@ -59,6 +60,7 @@ document.addEventListener("keydown", (event) => {
 clocks.start();
 sound.start();
 presence.start();
+tasks.start();
 if (onBoard) board.start(changed);
 if (onIncident) incident.start();
 changed();
