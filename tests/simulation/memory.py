@@ -245,7 +245,7 @@ class Alarm:
 
     id: str
     kind: str
-    home: str
+    home: str | None
     device: str
     event: str | None
     raised_at: datetime
@@ -258,8 +258,9 @@ class Alarm:
 class Kept:
     """All that outlives every process."""
 
-    people: dict[str, tuple[Person, ...]]
-    homes: dict[str, dict[str, Any]]
+    people: dict[str | None, tuple[Person, ...]]
+    """Of each home; of None, whose nobody knows, nobody."""
+    homes: dict[str | None, dict[str, Any]]
     book: Book
     incidents: dict[int, Incident] = field(default_factory=dict)
     journals: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
@@ -286,7 +287,10 @@ class MemoryDesk:
         self._kept, self._table, self._clock, self._gate, self._witness = kept, table, clock, gate, witness
         self._rows = 0
 
-    async def act(self, incident_id: int, event: Event, *, once: str | None = None) -> Decision:
+    async def act(
+        self, incident_id: int, event: Event, *, once: str | None = None, send: Sequence[Row] = ()
+    ) -> Decision:
+        assert not send, "nobody here speaks with a home on a common line"
         await self._gate.enter()
         if once is not None and once in self._kept.heard:
             return Decision("heard_already", self._kept.incidents[incident_id])
@@ -296,14 +300,29 @@ class MemoryDesk:
         await self._gate.leave("incident", *self._sending())
         return act.decision
 
+    async def identify(self, incident_id: int, home: str, operator: str, name: str) -> Decision:
+        await self._gate.enter()
+        incident = self._kept.incidents[incident_id]
+        others = [
+            number
+            for number, one in self._kept.incidents.items()
+            if number != incident_id and one.home == home and one.danger and one.state is not State.CLOSED
+        ]
+        policy = choose(self._kept.book, Situation(incident.cause, self._clock.now(), home=home))
+        event = core.Identify(operator, name, home, home, policy, elsewhere=others[0] if others else None)
+        act = self._act(incident_id, event)
+        await self._gate.leave("incident", *self._sending())
+        return act.decision
+
     async def take_alarms(self, beside: Collection[Any] = (), served: Collection[str] = ()) -> list[str]:
         await self._gate.enter()
         waiting = [alarm for alarm in self._kept.alarms.values() if alarm.incident is None]
-        homes = list(dict.fromkeys(alarm.home for alarm in sorted(waiting, key=lambda alarm: alarm.raised_at)))
+        waiting.sort(key=lambda alarm: alarm.raised_at)
+        homes = list(dict.fromkeys(alarm.home or alarm.device for alarm in waiting))
         for home in homes:
             await self._gate.enter()
             for alarm in waiting:
-                if alarm.home == home and alarm.incident is None:
+                if (alarm.home or alarm.device) == home and alarm.incident is None:
                     self._take(alarm)
             await self._gate.leave("incident", *self._sending())
         return homes
@@ -349,7 +368,7 @@ class MemoryDesk:
         danger = is_danger(alarm.kind)
         joined = self._find(alarm, danger)
         if joined is not None:
-            raised = Raised(alarm.kind, press, own=True, manned=self._manned(danger), alarm=alarm.id)
+            raised = Raised(alarm.kind, press, own=alarm.home is not None, manned=self._manned(danger), alarm=alarm.id)
             self._act(joined, raised, alarm.device)
             alarm.incident = joined
             return
@@ -367,9 +386,11 @@ class MemoryDesk:
         self._witness.acted(number, [], [Act(decision.incident, decision)], added, now)
 
     def _find(self, alarm: Alarm, danger: bool) -> int | None:
-        """The open incident of its home, of the same sort."""
+        """The open incident of its home, or of its device where no home is known, of the same sort."""
         for number, one in self._kept.incidents.items():
-            if one.home == alarm.home and one.danger == danger and one.state is not State.CLOSED:
+            unknown = one.device == alarm.device and (one.home is None or one.named_by is not None)
+            same = one.home == alarm.home if alarm.home is not None else unknown
+            if same and one.danger == danger and one.state is not State.CLOSED:
                 return number
         return None
 
@@ -378,7 +399,8 @@ class MemoryDesk:
 
     def _act(self, incident_id: int, event: Event, by: str | None = None) -> Act:
         before, now = self._kept.incidents[incident_id], self._clock.now()
-        acts, entries = self._happen(before, event, by, self._kept.people[before.home or ""], now)
+        home = event.home if isinstance(event, core.Identify) else before.home
+        acts, entries = self._happen(before, event, by, self._kept.people[home], now)
         self._kept.incidents[incident_id] = acts[-1].decision.incident
         self._write(incident_id, entries, now)
         added = self._follow(incident_id, acts[-1].decision, now)
@@ -398,6 +420,6 @@ class MemoryDesk:
     def _follow(self, incident_id: int, decision: Decision, now: datetime) -> tuple[int, int]:
         if decision.stop_calling:
             self._table.withdraw(incident_id, now)
-        home = decision.incident.home or ""
+        home = decision.incident.home
         rows = following.follows(decision, self._kept.homes[home], self._kept.people[home], now)
         return len(rows), self._table.add(incident_id, rows)

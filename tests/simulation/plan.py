@@ -57,6 +57,8 @@ class Fault:
 class Plan:
     seed: int
     homes: tuple[Home, ...]
+    strangers: tuple[float, ...]
+    """When somebody calls of whom nobody knows yet where they live."""
     faults: tuple[Fault, ...]
     absent: tuple[tuple[float, float], ...]
     """When nobody is at the desk."""
@@ -65,7 +67,7 @@ class Plan:
     """From then on nothing goes wrong and people do as they should."""
 
     def smaller(self) -> Iterator["Plan"]:
-        """The same with a little less: one home, one fault, one press, one person, one absence."""
+        """The same with a little less: one home, one press, one person, one stranger, one fault, one absence."""
         for i, home in enumerate(self.homes):
             if len(self.homes) > 1:
                 yield replace(self, homes=_without(self.homes, i))
@@ -73,6 +75,8 @@ class Plan:
                 yield replace(self, homes=_put(self.homes, i, replace(home, presses=_without(home.presses, j))))
             for j in range(len(home.people)):
                 yield replace(self, homes=_put(self.homes, i, replace(home, people=_without(home.people, j))))
+        for i in range(len(self.strangers)):
+            yield replace(self, strangers=_without(self.strangers, i))
         for i in range(len(self.faults)):
             yield replace(self, faults=_without(self.faults, i))
         for i in range(len(self.absent)):
@@ -82,7 +86,7 @@ class Plan:
 
     def size(self) -> int:
         return (
-            len(self.faults) + len(self.absent) + self.processes
+            len(self.strangers) + len(self.faults) + len(self.absent) + self.processes
             + sum(1 + len(home.presses) + len(home.people) for home in self.homes)
         )  # fmt: skip
 
@@ -104,13 +108,14 @@ def draw(seed: int) -> Plan:
     faults = tuple(
         sorted((_fault(chance, calm_at) for _ in range(chance.choice((0, 1, 2, 3, 4, 6)))), key=lambda one: one.at)
     )
+    strangers = (chance.uniform(0, calm_at * 0.8),) if chance.random() < 0.15 else ()
     absent = []
     for _ in range(chance.choice((0, 0, 1, 2))):
         begin = chance.uniform(-60, calm_at)
         absent.append((begin, min(calm_at, begin + chance.uniform(20, 600))))
     if chance.random() < 0.15:
         absent = [(-1.0, calm_at)]
-    return Plan(seed, homes, faults, tuple(absent), chance.choice((1, 2, 2)), calm_at)
+    return Plan(seed, homes, strangers, faults, tuple(absent), chance.choice((1, 2, 2)), calm_at)
 
 
 def _home(chance: random.Random, name: str, calm_at: float, shared: list[Person]) -> Home:

@@ -60,7 +60,7 @@ class TakenBeforeDone(MemoryDesk):
             alarm.incident = None
             self._take(alarm)
         await self._gate.leave("incident", "outbox")
-        return [alarm.home for alarm in waiting]
+        return [alarm.device for alarm in waiting]
 
 
 class WithdrawForgotten(Table):

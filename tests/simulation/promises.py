@@ -13,6 +13,7 @@ from dispatch.incident import (
     Close,
     Due,
     Event,
+    Identify,
     Incident,
     Moving,
     OnScene,
@@ -87,7 +88,7 @@ class Judge:
             self._answered[incident] = len(self.table.rows)
         if event is None or isinstance(event, Raised):
             self._rang(incident, event)
-        if event is None and after.danger:
+        if after.danger and after.home is not None and (event is None or isinstance(event, Identify)):
             others = [n for n, one in self.kept.incidents.items() if n != incident and one.home == after.home]
             if any(self.kept.incidents[n].danger and self.kept.incidents[n].state is not State.CLOSED for n in others):
                 self.fail("one open call a home", f"incident {incident} and another of {after.home}")
@@ -136,10 +137,10 @@ class Judge:
             self.fail("closed never stirs", f"incident {incident} sends {wanted}")
         if decision.name not in RUNS or not after.calling or after.step_at != now:
             return
-        people = asked(after.policy, after.step, self.kept.people[after.home or ""])
+        people = asked(after.policy, after.step, self.kept.people[after.home])
         if people and not decision.asks:
             self.fail("a step asks whom it can", f"incident {incident}, step {after.step} asks nobody")
-        anyone = any(asked(after.policy, number, self.kept.people[after.home or ""]) for number in range(20))
+        anyone = any(asked(after.policy, number, self.kept.people[after.home]) for number in range(20))
         empty = decision.name.startswith("opened") and after.danger and not self.kept.manned
         if empty and anyone and not decision.asks:
             self.fail("nobody waits for an empty desk", f"incident {incident} asks nobody")

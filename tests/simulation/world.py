@@ -313,13 +313,14 @@ class World:
         self.homes = {home.id: home for home in plan.homes}
         self.habits: dict[str, Habit] = {person.id: habit for home in plan.homes for person, habit in home.people}
         self.kept = Kept(
-            people={home.id: tuple(person for person, _ in home.people) for home in plan.homes},
+            people={None: (), **{home.id: tuple(person for person, _ in home.people) for home in plan.homes}},
             homes={
                 home.id: {"person": home.id, "address": "幸福路1号", "phone": None, "way_in": None}
                 for home in plan.homes
             },
             book=SHIPPED,
         )
+        self.kept.homes[None] = {}
         self.table = self.parts.table(self.kept.incidents)
         self.trouble = Trouble()
         self.judge = Judge(self.kept, self.table, self.loop.time, self.trouble)
@@ -378,6 +379,8 @@ class World:
         for home in self.plan.homes:
             for number, (at, kind) in enumerate(home.presses):
                 self.loop.call_later(at, self.press, home.id, kind, f"{home.id}-e{number}")
+        for number, at in enumerate(self.plan.strangers):
+            self.loop.call_later(at, self.press, None, "sos", f"stranger-{number}")
         for fault in self.plan.faults:
             self.loop.call_later(fault.at, self._goes_wrong, fault)
         for begin, end in self.plan.absent:
@@ -494,14 +497,23 @@ class World:
 
     # Homes.
 
-    def press(self, home: str, kind: str, event: str) -> None:
+    def press(self, home: str | None, kind: str, event: str) -> None:
         """Somebody presses, or something is detected. It is kept, and acknowledged; a retry changes nothing."""
         at = self.loop.time()
         now = NOON + timedelta(seconds=at + self.offset)
-        alarm = Alarm(event, kind, home, f"{home}-button", event if kind == "sos" else None, now, at)
-        self.say(f"{home}: {kind} ({event})")
+        device = f"{home}-button" if home else f"tel:{event}"
+        alarm = Alarm(event, kind, home, device, event if kind == "sos" and home else None, now, at)
+        self.say(f"{home or 'somebody'}: {kind} ({event})")
+        if kind == "fall" and self.chance.random() < 0.3:
+            self._after(20 + self.chance.random() * 60, lambda: self._takes_back(event))
         self.kept.alarms.setdefault(event, alarm)
         self.changed("alarm")
+
+    async def _takes_back(self, event: str) -> None:
+        """Detection has seen somebody get up."""
+        incident = self.kept.alarms[event].incident
+        if incident is not None:
+            await self.web.desk.act(incident, core.Withdrawn("fall", "got_up"))
 
     # The provider.
 
@@ -617,9 +629,12 @@ class World:
             await self._insists(incident, core.OnScene(helper, helper.name))
         if chance.random() < 0.3:
             self.press(
-                self.kept.incidents[incident].home or "", "sos", f"proof-{incident}-{helper.id}-{chance.random()}"
+                self.kept.incidents[incident].home, "sos", f"there-{incident}-{helper.id}-{len(self.kept.alarms)}"
             )
-        if chance.random() < 0.15 and not self.calm:
+        if chance.random() < 0.2:  # nobody has pressed in time, or it is not known whether they have
+            await asyncio.sleep(30)
+            await self._insists(incident, core.OnScene(helper, helper.name))
+        if chance.random() < 0.3 and not self.calm:
             await asyncio.sleep(chance.random() * 60)
             await self._insists(incident, core.MoreHelp(helper.name))
         await asyncio.sleep(60 + chance.random() * 400)
@@ -681,11 +696,15 @@ class World:
             return await self._closes(number, seen)
         if seen.contact is None and seen.state is State.ANSWERED:
             await asyncio.sleep(5 + chance.random() * 30)
-            speaks = self.homes[seen.home or ""].speaks
+            speaks = seen.home is not None and self.homes[seen.home].speaks
             await act(number, core.Contact("op", "陈") if speaks else core.NoContact("op", "陈"))
             return True
+        if seen.home is None and chance.random() < 0.8:
+            home = chance.choice(self.plan.homes).id
+            if not (await self.web.desk.identify(number, home, "op", "陈")).refused:
+                return True
         if seen.helper is None and not seen.calling and seen.danger:
-            people = self.kept.people[seen.home or ""]
+            people = self.kept.people[seen.home]
             if people and chance.random() < 0.5:
                 await act(number, core.Assign("op", "陈", chance.choice(people).id))
                 return True
@@ -697,10 +716,13 @@ class World:
 
     async def _closes(self, number: int, seen: Incident) -> bool:
         outcome = "responder_attended" if seen.state is State.SAFE else "ambulance"
-        positive = "services_on_scene" if seen.contact == "none" else ""
+        careless = not self.calm and self.chance.random() < 0.3
+        positive = "services_on_scene" if seen.contact == "none" and not careless else ""
         as_of = seen.version - (1 if not self.calm and self.chance.random() < 0.1 else 0)
         await asyncio.sleep(self.chance.random() * 10)
-        close = core.Close("op", "陈", "sos", outcome, as_of, reason="it took long", positive=positive)
+        close = core.Close(
+            "op", "陈", "sos", outcome, as_of, reason="" if careless else "it took long", positive=positive
+        )
         return (await self.web.desk.act(number, close)).refused
 
 
