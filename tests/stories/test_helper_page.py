@@ -1,6 +1,10 @@
-"""A helper on a telephone of 360 px: from the text message to "safe" in four taps, with a script and without one."""
+"""A helper on a telephone of 360 px: from the text message to "safe" in four taps, with a script and without one.
+
+`PINGAN_PICTURES=docs/images` takes the pictures of docs/helpers.md anew.
+"""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,7 +24,6 @@ from dispatch.links import Links
 from tests.stories.conftest import Sit
 from tests.stories.support import LINK_SECRET, NARROW, House
 
-IMAGES = Path(__file__).parents[2] / "docs/images"
 WANG = ("operator", "王芳")
 
 Opened = Callable[..., Awaitable["Phone"]]
@@ -32,6 +35,7 @@ class Phone:
 
     page: Page
     troubles: list[str]
+    pictures: Path
     taps: int = 0
 
     async def tap(self, words: str) -> None:
@@ -41,7 +45,7 @@ class Phone:
     async def picture(self, name: str) -> None:
         """As somebody sees it who has not scrolled, and nothing beyond the edge."""
         assert await self.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-        await self.page.screenshot(path=IMAGES / f"{name}.png")
+        await self.page.screenshot(path=self.pictures / f"{name}.png")
 
 
 async def sent(house: House, number: int, person: str) -> Send:
@@ -58,7 +62,12 @@ async def sent(house: House, number: int, person: str) -> Send:
 
 
 @pytest.fixture
-async def opened(browser: Browser, house: House) -> AsyncIterator[Opened]:
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get("PINGAN_PICTURES", tmp_path))
+
+
+@pytest.fixture
+async def opened(browser: Browser, house: House, pictures: Path) -> AsyncIterator[Opened]:
     """`await opened(message)`: the link of a text message, tapped."""
     async with AsyncExitStack() as stack:
         troubles: list[str] = []
@@ -70,7 +79,7 @@ async def opened(browser: Browser, house: House) -> AsyncIterator[Opened]:
                 geolocation=at, permissions=["geolocation"] if at else [],  # type: ignore[arg-type]
             )  # fmt: skip
             stack.push_async_callback(context.close)
-            phone = Phone(await context.new_page(), troubles)
+            phone = Phone(await context.new_page(), troubles, pictures)
             phone.page.on("pageerror", lambda error: troubles.append(str(error)))
             (link,) = re.findall(r"https?://\S+", message)
             await phone.page.goto(link)
@@ -148,7 +157,7 @@ async def test_from_the_message_to_safe_in_four_taps(
     await expect(page.locator(".said")).to_be_visible()
     assert (await house.incident(pressed))["journal"][-1]["event"] == "note"  # type: ignore[index]
     if not script:
-        await page.screenshot(path=IMAGES / "helper-safe-without-script.png")
+        await page.screenshot(path=phone.pictures / "helper-safe-without-script.png")
 
 
 async def press_own(house: House) -> None:
@@ -167,7 +176,9 @@ async def core_of(house: House, number: int) -> core.Incident:
     return (await house.desk.act(number, core.Note("test", ""))).incident
 
 
-async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int, opened: Opened, sit: Sit) -> None:
+async def test_the_desk_and_the_helper_see_each_other(
+    house: House, pressed: int, opened: Opened, sit: Sit, pictures: Path
+) -> None:
     """Double taps, a change that is confirmed, the code on the wall, where they are: both sides, as it happens."""
     phone = await opened(
         message(house, await sent(house, pressed, "C1")), at={"latitude": 22.62, "longitude": 113.09, "accuracy": 12}
@@ -190,7 +201,7 @@ async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int
     await seat.page.locator("#ask-changed textarea").fill("屋里有煤气味，先开窗")
     await seat.page.keyboard.press("Control+Enter")
     await expect(goers.first).to_contain_text("1条变化未确认")
-    await seat.page.screenshot(path=IMAGES / "incident-goers-zh.png")
+    await seat.page.screenshot(path=pictures / "incident-goers-zh.png")
     await expect(page.locator(".changed")).to_contain_text("屋里有煤气味，先开窗")
     await phone.picture("helper-changed-zh")
     await phone.tap("我看到了")
@@ -204,7 +215,7 @@ async def test_the_desk_and_the_helper_see_each_other(house: House, pressed: int
     await boss.page.get_by_role("link", name="到场验证码").click()
     await boss.page.get_by_role("button", name="生成验证码").click()
     code = await boss.page.locator(".letters").inner_text()
-    await boss.page.locator(".sticker").screenshot(path=IMAGES / "home-code-zh.png")
+    await boss.page.locator(".sticker").screenshot(path=pictures / "home-code-zh.png")
     await page.goto(f"{house.web.url}/h/at/{code}")
     await expect(page.locator("[name=code]")).to_have_value(code)
     await phone.tap("确定")
