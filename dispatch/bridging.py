@@ -13,7 +13,7 @@ import msgspec
 from dispatch import incident as core
 from dispatch import shifts
 from dispatch.desk import Desk
-from dispatch.following import BRIDGE, Row
+from dispatch.following import BRIDGE, BRIDGE_SECONDS, Row
 from dispatch.incident import DESK, HOME, Bridged, Decision, State, Unreached
 from pingan.clock import Clock
 from pingan.database import Connection, Database, Queries
@@ -23,8 +23,6 @@ sql = Queries(__file__, "bridging.sql")
 CHANNEL = "twilio_voice"
 CALLING = "calling_home"
 """What is answered to an operator whose telephone rings now."""
-ASK_SECONDS = 60
-"""A call that could not be placed by then is not wanted any more: the operator has taken the receiver to dial."""
 ENTER_SECONDS = 2
 """So long after the key the home is rung: the operator is in the line by then, and hears it ring."""
 
@@ -38,7 +36,11 @@ class Bridging:
         """An operator wants to speak with a home: their telephone is rung. A refusal says why not."""
         async with self._database.connection() as connection:
             now = self._clock.now()
-            parameters = {"incident": incident_id, "operator": operator, "lately": now - timedelta(seconds=ASK_SECONDS)}
+            parameters = {
+                "incident": incident_id,
+                "operator": operator,
+                "lately": now - timedelta(seconds=BRIDGE_SECONDS),
+            }
             row = await (await connection.execute(sql.whom, parameters)).fetchone()
             phones = await self._phones(connection, operator, row["home"] if row else None)
         incident = await self._desk.look(incident_id)
@@ -52,7 +54,7 @@ class Bridging:
             "person": row["person"], "home": row["phone"], "operator": operator, "phones": list(phones), "number": 0,
             "helper": {"id": reached["id"], "name": reached["name"], "phone": reached["phone"]} if reached else None,
         }  # fmt: skip
-        until = now + timedelta(seconds=ASK_SECONDS)
+        until = now + timedelta(seconds=BRIDGE_SECONDS)
         call = Row(row["step"], BRIDGE, CHANNEL, DESK, name, phones[0], row["language"], body, now, until)
         decision = await self._desk.act(incident_id, Bridged("asked", HOME, name), send=[call])
         return msgspec.structs.replace(decision, name=CALLING)
@@ -64,7 +66,7 @@ class Bridging:
             parameters = {
                 "incident": send["incident"],
                 "operator": None,
-                "lately": now - timedelta(seconds=ASK_SECONDS),
+                "lately": now - timedelta(seconds=BRIDGE_SECONDS),
             }
             row = await (await connection.execute(sql.whom, parameters)).fetchone()
         phones = await self.phones(send["incident"])
@@ -77,7 +79,7 @@ class Bridging:
             "person": send["name"], "recipient": send["recipient"], "home": send["address"], "phones": list(phones),
             "number": 0, "helper": None,
         }  # fmt: skip
-        until = now + timedelta(seconds=ASK_SECONDS)
+        until = now + timedelta(seconds=BRIDGE_SECONDS)
         call = Row(row["step"], BRIDGE, CHANNEL, DESK, send["name"], phones[0], row["language"], body, now, until)
         return await self._desk.act(send["incident"], Bridged("asked", DESK, send["name"]), once=once, send=[call])
 
@@ -89,17 +91,6 @@ class Bridging:
         if helper := body.get("helper"):
             calls.append(_call(send, helper["id"], helper["name"], helper["phone"], at))
         await self._desk.act(send["incident"], Bridged("rung", whom, send["name"]), once=once, send=calls)
-
-    def fallback(self, send: Mapping[str, Any]) -> list[Row]:
-        """The next of the desk's telephones, where nobody took this one."""
-        body = send["body"]
-        phones, number = body.get("phones", ()), body.get("number", 0) + 1
-        if send["purpose"] != BRIDGE or send["recipient"] != DESK or number >= len(phones):
-            return []
-        now = self._clock.now()
-        # The same wish, at another telephone: a step of its own, since for one nobody is contacted twice.
-        row = _call(send, DESK, send["name"], phones[number], now)
-        return [row._replace(step=row.step + 1, body={**body, "number": number})]
 
     async def phones(self, incident_id: int) -> tuple[str, ...]:
         """The desk's telephones for an incident: those of whoever has it."""
@@ -124,5 +115,5 @@ def _why_not(incident: core.Incident, row: Mapping[str, Any], phones: tuple[str,
 
 def _call(send: Mapping[str, Any], recipient: str, name: str, phone: str, at: datetime) -> Row:
     body = {"person": send["body"].get("person")}
-    until = at + timedelta(seconds=ASK_SECONDS)
+    until = at + timedelta(seconds=BRIDGE_SECONDS)
     return Row(send["step"], BRIDGE, CHANNEL, recipient, name, phone, send["language"], body, at, until)

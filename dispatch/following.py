@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from dispatch.incident import Change, Decision, Helper, Incident, Stage
+from dispatch.incident import DESK, Change, Decision, Helper, Incident, Stage
 from dispatch.policy import Person
 
 HELP, STAGE, CHANGE, FAMILY, TEST, WEEK = "help", "stage", "change", "family", "test", "week"
@@ -19,6 +19,9 @@ PACKET = "packet"
 
 STAGE_SECONDS = 600
 """A stage, or news, that could not reach anybody by then is abandoned: it would only confuse."""
+
+BRIDGE_SECONDS = 60
+"""A call to the desk that could not be placed by then is not wanted any more: the receiver has been lifted to dial."""
 
 CHANGE_CHANNELS = ("twilio_voice", "twilio_sms", "apprise")
 """Who goes is told of a change in every way: the call asks for a key that says that it was heard."""
@@ -113,6 +116,24 @@ def changes(
         if person is not None
         for channel in CHANGE_CHANNELS
         if (address := person.address(channel))
+    ]  # fmt: skip
+
+
+def next_telephone(send: Mapping[str, Any], now: datetime) -> list[Row]:
+    """Of a call that should have reached the desk and did not: the next of its telephones, if there is one.
+
+    The same wish at another telephone is a step of its own: for one, nobody is contacted twice.
+    """
+    body = send["body"]
+    phones, number = body.get("phones", ()), body.get("number", 0) + 1
+    if send["purpose"] != BRIDGE or send["recipient"] != DESK or number >= len(phones):
+        return []
+    until = now + timedelta(seconds=BRIDGE_SECONDS)
+    return [
+        Row(
+            send["step"] + 1, BRIDGE, send["channel"], DESK, send["name"], phones[number], send["language"],
+            {**body, "number": number}, now, until,
+        )
     ]  # fmt: skip
 
 

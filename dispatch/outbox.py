@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from dispatch import measuring
 from dispatch.channels import SEND_SECONDS, Channel, Refused, Send, TryAgain, Unclear
-from dispatch.following import BRIDGE, CHANGE, HELP
-from dispatch.incident import PUT_BACK_SECONDS, Decision, Event, Unreached
-from dispatch.sends import FINAL, Outcome, Sends, sql
+from dispatch.following import BRIDGE, CHANGE, HELP, Row, next_telephone
+from dispatch.incident import DESK, HOME, PUT_BACK_SECONDS, Decision, Event, Unreached
+from dispatch.sends import FINAL, Outcome, Sends, Wrong, sql
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Bell
@@ -45,7 +45,7 @@ NAP_SECONDS = 0.5
 class Desk(Protocol):
     """Who is told that somebody was not reached."""
 
-    async def act(self, incident_id: int, event: Event) -> Decision: ...
+    async def act(self, incident_id: int, event: Event, *, send: Sequence[Row] = ()) -> Decision: ...
 
 
 class Outbox:
@@ -130,9 +130,9 @@ class Outbox:
                 async with asyncio.timeout(SEND_SECONDS):
                     provider_id = await self._channels[row["channel"]].send(send)
             except Refused as refused:
-                await self._end(row, "failed", str(refused))
+                await self._end(row, "failed", str(refused), _wrong(row, refused))
             except TryAgain as later:
-                await self._again(row, str(later), now + timedelta(seconds=later.seconds))
+                await self._again(row, str(later), now + timedelta(seconds=later.after(row["tries"])))
             except (Unclear, TimeoutError) as unclear:
                 # The record still says "dialling": the recovery looks it up.
                 log.warning("send %s (%s): unclear: %s", send.id, row["channel"], unclear or type(unclear).__name__)
@@ -150,11 +150,12 @@ class Outbox:
         elif (state := await self._sends.again(row["id"], why, at, self._clock.now())) in FINAL:
             measuring.ended(row["channel"], state)
 
-    async def _end(self, row: dict[str, Any], state: str, why: str) -> None:
+    async def _end(self, row: dict[str, Any], state: str, why: str, wrong: Wrong | None = None) -> None:
         """It is over and nobody was reached: the incident's journal says so."""
-        await self._settle(row, state, result=why)
+        await self._settle(row, state, result=why, wrong=wrong)
         if row["purpose"] in (HELP, CHANGE, BRIDGE):
-            await self._desk.act(row["incident"], Unreached(row["recipient"], f"{row['channel']}: {why}"))
+            missed = Unreached(row["recipient"], f"{row['channel']}: {why}")
+            await self._desk.act(row["incident"], missed, send=next_telephone(row, self._clock.now()))
 
     async def _settle(
         self,
@@ -163,10 +164,11 @@ class Outbox:
         *,
         provider_id: str | None = None,
         result: str | None = None,
-        due_at: datetime | None = None,
+        wrong: Wrong | None = None,
     ) -> None:
         finished_at = self._clock.now() if state in FINAL else None
-        settled = await self._sends.settle(row["id"], Outcome(state, result, provider_id, due_at, finished_at))
+        outcome = Outcome(state, result, provider_id, finished_at=finished_at, wrong=wrong)
+        settled = await self._sends.settle(row["id"], outcome)
         if settled and state in FINAL:
             measuring.ended(row["channel"], state)
 
@@ -226,3 +228,13 @@ class Outbox:
 
 def _send(row: dict[str, Any]) -> Send:
     return Send(**{name: row[name] for name in Send._fields})
+
+
+def _wrong(row: dict[str, Any], refused: Refused) -> Wrong | None:
+    """What a person has to put right; of the home's telephone or the desk's own, the operator who calls sees it."""
+    detail = {"channel": row["channel"], "code": refused.code}
+    if refused.task == "provider_account":
+        return Wrong(refused.task, row["channel"].partition("_")[0], detail)
+    if refused.task is None or row["recipient"] in (DESK, HOME):
+        return None
+    return Wrong(refused.task, row["recipient"], {**detail, "phone": row["address"]})

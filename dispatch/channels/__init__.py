@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 CHANNELS = ("device", "twilio_voice", "twilio_sms")
 """Their names: a folder each, with its `send.py`."""
@@ -24,15 +24,27 @@ class Send(NamedTuple):
 
 
 class Refused(Exception):
-    """It will never work: a number that does not exist, an account without permission. The text is for a human."""
+    """It will never work: a number that does not exist, an account without permission. The text is for a human.
+
+    `task`: what only a person can put right, by the provider's `code`; None: there is nothing to put right.
+    """
+
+    def __init__(self, why: str, task: Literal["bad_number", "provider_account"] | None = None, code: str = "") -> None:
+        super().__init__(why)
+        self.task: Literal["bad_number", "provider_account"] | None = task
+        self.code = code
 
 
 class TryAgain(Exception):
-    """It was certainly not sent, and may work in `seconds`."""
+    """It was certainly not sent, and may work in `seconds`; each further time in twice as many, up to `most`."""
 
-    def __init__(self, why: str, seconds: float = 1.0) -> None:
+    def __init__(self, why: str, seconds: float = 1.0, most: float | None = None) -> None:
         super().__init__(why)
-        self.seconds = seconds
+        self.seconds, self.most = seconds, seconds if most is None else most
+
+    def after(self, tries: int) -> float:
+        """In how many seconds to try again what was tried so often before. Without chance: the same for everybody."""
+        return float(min(self.most, self.seconds * 2.0 ** min(tries, 16)))
 
 
 class Unclear(Exception):

@@ -15,6 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from dispatch.channels import Refused, TryAgain, Unclear
+from dispatch.channels.twilio_codes import meaning
 from dispatch.links import Links
 from pingan.settings import Secret, Text
 
@@ -29,8 +30,19 @@ REQUESTS_AT_ONCE = 32
 VOICES = {"zh": "cmn-CN", "en": "en-GB"}
 """What a `<Say>` is spoken in."""
 
-NOT_PROCESSED = frozenset({20429, 429})
-"""Twilio's codes for "not processed: try again later"."""
+BACK_OFF_SECONDS, BACK_OFF_MOST_SECONDS = 1.0, 8.0
+"""How soon what was certainly not sent is tried again, and at the latest: a step waits 40 s."""
+
+PROVIDER = "twilio"
+"""Its name, where a person has to speak with it."""
+
+
+class Account(TryAgain):
+    """Nobody is reached through this account until a person has put it right; whoever is called waits for that."""
+
+    def __init__(self, why: str, code: str) -> None:
+        super().__init__(why, BACK_OFF_SECONDS, BACK_OFF_MOST_SECONDS)
+        self.code = code
 
 
 class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,11 +101,11 @@ class Twilio:
         except TwilioRestException as error:
             raise _in_our_words(error) from error
         except http.ConnectTimeout as error:
-            raise TryAgain("no connection to the provider") from error
+            raise _later("no connection to the provider") from error
         except http.ConnectionError as error:
             # Refused before anything was said, or cut in the middle: only the first is certain.
             certain = "NewConnectionError" in str(error) or "Connection refused" in str(error)
-            raise (TryAgain("no connection to the provider") if certain else Unclear(str(error))) from error
+            raise (_later("no connection to the provider") if certain else Unclear(str(error))) from error
         except (http.RequestException, TwilioException, ValueError, KeyError) as error:
             # A list that cannot be had, and an answer that is none, are no `TwilioRestException` in the SDK.
             raise Unclear(f"{type(error).__name__}: {error}") from error
@@ -103,11 +115,23 @@ class Twilio:
 
 
 def _in_our_words(error: TwilioRestException) -> Refused | TryAgain | Unclear:
-    if error.code in NOT_PROCESSED or error.status == 429:
-        return TryAgain("the provider is busy (429)", seconds=2.0)
     if error.status >= 500:
         return Unclear(f"the provider failed ({error.status})")
-    return Refused(f"the provider refuses: {error.msg} ({error.code})")
+    what, why, code = meaning(error.code, error.status), f"the provider refuses: {error.msg} ({error.code})", error.code
+    match what:
+        case "busy":
+            return _later("the provider is busy (429)")
+        case "account":
+            return Account(why, str(code or error.status))
+        case "number":
+            return Refused(why, "bad_number", str(code))
+        case "setting":
+            return Refused(why, "provider_account", str(code))
+    return Refused(why)
+
+
+def _later(why: str) -> TryAgain:
+    return TryAgain(why, BACK_OFF_SECONDS, BACK_OFF_MOST_SECONDS)
 
 
 def genuine(settings: TwilioSettings, path: str, form: Mapping[str, str], signature: str) -> bool:

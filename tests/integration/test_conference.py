@@ -123,17 +123,19 @@ async def test_whoever_goes_is_on_the_line_too_and_speaks_on_when_the_desk_leave
         assert set(await lines(home, "joined")) == {core.DESK, core.HOME, home.people[home.li]}
 
 
-async def test_the_fallback_rings_when_nobody_takes_the_first(shared: Room, until: Until) -> None:
+@pytest.mark.parametrize(("habit", "why"), [("no_answer", "no-answer"), ("invalid", "21211")])
+async def test_the_fallback_rings_when_nobody_takes_the_first(shared: Room, until: Until, habit: Any, why: str) -> None:
     async with Home(shared, until) as home:
         await on_shift(shared, OWN, FALLBACK)
-        shared.phone(OWN).habit = Habit("no_answer")
+        shared.phone(OWN).habit = Habit(habit)
         await home.press()
         await ask(shared, home)
         operator = await takes(shared, until, FALLBACK, "1")
         (missed,) = await home.journal("unreached")
-        assert missed["detail"] == {"person": core.DESK, "why": "twilio_voice: no-answer"}
-        asked = [call.record.request.timeout_seconds for call in shared.calls_to(OWN)]
-        assert asked[-1] == 20
+        assert missed["detail"]["person"] == core.DESK
+        assert why in missed["detail"]["why"]
+        assert all(call.record.request.timeout_seconds == 20 for call in shared.calls_to(OWN))
+        await home.brought_in(home.resident)
         operator.hang_up()
         shared.phone(OWN).habit = Habit("manual")
 

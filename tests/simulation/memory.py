@@ -18,7 +18,7 @@ from dispatch.book import Book, Situation, choose
 from dispatch.following import HELP, Row
 from dispatch.incident import Decision, Event, Incident, Press, Raised, State
 from dispatch.policy import Person, is_danger
-from dispatch.sends import FINAL, Outcome
+from dispatch.sends import FINAL, Outcome, Wrong
 from pingan.clock import Clock
 
 
@@ -48,6 +48,8 @@ class Table:
         """Those that wait or are being dialled."""
         self.claimed: Callable[[dict[str, Any]], None] = lambda _row: None
         """Called for each row that is about to be sent."""
+        self.wrong: dict[tuple[str, str], Wrong] = {}
+        """What a person has to put right, one of a kind and subject."""
         self._keys: set[tuple[Any, ...]] = set()
         self._by_provider: dict[str, int] = {}
 
@@ -62,7 +64,7 @@ class Table:
         self._keys.add(key)
         row |= {
             "id": len(self.rows) + 1, "state": "waiting", "dialled_at": None, "finished_at": None,
-            "provider_id": None, "result": None, "worker": None,
+            "provider_id": None, "result": None, "worker": None, "tries": 0,
         }  # fmt: skip
         self.rows[row["id"]] = self.begun[row["id"]] = row
         return True
@@ -106,6 +108,7 @@ class Table:
         self._told(row, outcome.provider_id)
         row["due_at"] = outcome.due_at or row["due_at"]
         self._set(row, outcome.state, result=outcome.result, finished_at=outcome.finished_at)
+        self._for_a_person(outcome)
         return True
 
     def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
@@ -113,7 +116,7 @@ class Table:
         if row["state"] != "dialling":
             return None
         still = row["purpose"] != HELP or self._asking(row)
-        row["due_at"] = at
+        row["due_at"], row["tries"] = at, row["tries"] + 1
         self._set(row, "waiting" if still else "withdrawn", result=why, finished_at=None if still else now)
         return str(row["state"])
 
@@ -130,7 +133,12 @@ class Table:
             row, outcome.state, result=outcome.result,
             finished_at=outcome.finished_at if outcome.state in FINAL else None,
         )  # fmt: skip
+        self._for_a_person(outcome)
         return True
+
+    def _for_a_person(self, outcome: Outcome) -> None:
+        if (wrong := outcome.wrong) is not None:
+            self.wrong.setdefault((wrong.kind, wrong.subject), wrong)
 
     def _told(self, row: dict[str, Any], provider_id: str | None) -> None:
         if provider_id is not None and self._by_provider.setdefault(provider_id, row["id"]) == row["id"]:

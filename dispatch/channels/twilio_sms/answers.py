@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dispatch import measuring
+from dispatch.channels.twilio_codes import bad_number
 from dispatch.desk import Desk
 from dispatch.following import CHANGE, HELP
 from dispatch.incident import Unreached
-from dispatch.sends import FINAL, Outcome, SendsTable
+from dispatch.sends import FINAL, Outcome, SendsTable, Wrong
 from pingan.clock import Clock
 from pingan.database import Database
 
@@ -28,7 +29,12 @@ class Answers:
         if state is None:
             return
         result = " ".join(filter(None, (status, form.get("ErrorCode"))))
-        outcome = Outcome(state, result, form.get("MessageSid"), finished_at=self._clock.now())
+        code = form.get("ErrorCode", "")
+        wrong = None
+        if state == "failed" and bad_number(code):
+            detail = {"channel": send["channel"], "code": code, "phone": send["address"]}
+            wrong = Wrong("bad_number", send["recipient"], detail)
+        outcome = Outcome(state, result, form.get("MessageSid"), finished_at=self._clock.now(), wrong=wrong)
         recorded = await self._sends.progress(send["id"], outcome)
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)

@@ -16,7 +16,7 @@ from dispatch.channels.desk_line import missed
 from dispatch.channels.twilio import Twilio
 from dispatch.channels.twilio_voice.spoken import Spoken
 from dispatch.desk import HEARD_ALREADY, Desk
-from dispatch.following import BRIDGE, CHANGE, HELP, TEST
+from dispatch.following import BRIDGE, CHANGE, HELP, TEST, next_telephone
 from dispatch.incident import DESK, Connected, Decision, Unreached
 from dispatch.sends import FINAL, Outcome, SendsTable
 from pingan.clock import Clock
@@ -178,7 +178,7 @@ class Answers:
         if not await self._progress(send, state, why, form) or send["purpose"] not in ACTED_ON:
             return
         event = Unreached(send["recipient"], f"twilio_voice: {why}")
-        await self._desk.act(send["incident"], event, send=self._bridging.fallback(send))
+        await self._desk.act(send["incident"], event, send=next_telephone(send, self._clock.now()))
 
     async def _progress(self, send: dict[str, Any], state: str, result: str, form: Mapping[str, str]) -> bool:
         """Record it, unless the send is already at its end; whether it was recorded."""
