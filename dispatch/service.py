@@ -6,8 +6,11 @@ these processes may run.
 
 import logging
 import sys
+from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from dispatch.anchoring import keep_anchoring
 from dispatch.channels import Absent, Channel
@@ -50,6 +53,8 @@ class DispatchSettings(Mqtt, frozen=True, kw_only=True):
     """Where telephone calls are made: `TwilioSettings` says what else they need."""
     timezone: Text = "Asia/Shanghai"
     """The centre's: what a weekly reminder's hour is of."""
+    telephone_tests: Annotated[str, msgspec.Meta(pattern="^(on|off)$")] = "on"
+    """Whether people are tried by day; `off`: only when somebody at the desk asks for it."""
 
 
 async def intake(desk: Desk, clock: Clock, bell: Bell) -> None:
@@ -150,7 +155,7 @@ def _telephones(settings: TwilioSettings | None) -> dict[str, Channel]:
     return {"twilio_voice": TwilioVoice(settings), "twilio_sms": TwilioSms(settings, links(settings))}
 
 
-async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo) -> None:
+async def _run(settings: DispatchSettings, telephony: TwilioSettings | None, zone: ZoneInfo) -> None:
     this = process.Process(settings, connections=8)
     device = DeviceChannel(settings, this.state)
     channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
@@ -165,6 +170,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
     tests = this.listener.bell("clock")
     days = this.listener.bell("clock")
     telephones = this.listener.bell("clock")
+    tested = telephony is not None and settings.telephone_tests == "on"
     configuring = Configuring(settings, this.database, this.clock, zone)
     await this.run(
         device.run,
@@ -175,7 +181,7 @@ async def _run(settings: Mqtt, telephony: TwilioSettings | None, zone: ZoneInfo)
         lambda: configuring.run(telling, questions),
         lambda: keep_anchoring(this.database, this.clock, days, zone),
         lambda: keep_testing(this.database, this.clock, tests, zone),
-        lambda: keep_reaching(this.database, this.clock, telephones, zone),
+        lambda: keep_reaching(this.database, this.clock, telephones, zone, tests=tested),
         lambda: keep_looking(this.database, this.clock),
         lambda: keep_looking_at_devices(this.database),
     )

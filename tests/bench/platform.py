@@ -73,6 +73,7 @@ class Bench:
             "PINGAN_SIM_PORT": str(sim),
             "PINGAN_SOS_ACCESS_PORT": str(sos_access),
             "PINGAN_SIM": "0",
+            "PINGAN_TELEPHONE_TESTS": "off",
             "PINGAN_TWILIO_BASE_URL": f"http://127.0.0.1:{self.telephone}",
             "PINGAN_TWILIO_ACCOUNT_SID": "AC" + secrets.token_hex(16),
             "PINGAN_TWILIO_AUTH_TOKEN": secrets.token_hex(16),

@@ -43,6 +43,7 @@ class House:
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("PINGAN_")} | {
             "PINGAN_DATA": str(self.data),
             "PINGAN_LANGUAGE": "en",
+            "PINGAN_TELEPHONE_TESTS": "off",  # whose telephone rings must not depend on the time of day
             "PINGAN_HTTP_PORT": str(free_port()),
             "PINGAN_MQTT_PORT": str(free_port()),
             "PINGAN_SIM_PORT": str(free_port()),

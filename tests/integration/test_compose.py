@@ -340,7 +340,9 @@ async def test_a_press_brings_a_person_by_way_of_all_of_them(city: City, until: 
     await simulator("press", "--home", "H001", "--wait", "received")
     url = (city.deploy / "secrets/database_url").read_text()
     with psycopg.connect(url, autocommit=True) as connection:
-        called = "select address from sends where channel = 'twilio_voice' and provider_id is not null"
+        called = (
+            "select address from sends where purpose = 'help' and channel = 'twilio_voice' and provider_id is not null"
+        )
         (number,) = await until(lambda: connection.execute(called).fetchone())  # type: ignore[misc]
         phone = f"http://127.0.0.1:{city.port('sim:8363')}/sim/phones/{number}"
         await until(lambda: asyncio.to_thread(lambda: fetched(phone)["state"] == "ringing"))
