@@ -58,7 +58,7 @@ select from incidents where id = (select incident from sends where id = %(send)s
 -- name: again
 -- It was certainly not sent. Whoever is not awaited any more, since somebody has answered, is left in peace: the answer
 -- withdrew what waited, and this was just being tried.
-update sends set result = %(result)s, due_at = %(due_at)s,
+update sends set result = %(result)s, due_at = %(due_at)s, tries = tries + 1,
     state = case when asking.still then 'waiting' else 'withdrawn' end,
     finished_at = case when not asking.still then %(now)s::timestamptz end
 from (select purpose <> 'help' or exists (

@@ -5,13 +5,14 @@ A second implementation, in memory, stands in tests/simulation; one suite holds 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
 
+from dispatch import tasks
 from dispatch.family import known
 from dispatch.following import Row
 from pingan.database import Connection, Database, Queries
@@ -20,6 +21,14 @@ sql = Queries(__file__, "outbox.sql")
 
 FINAL = ("answered", "delivered", "failed", "abandoned", "withdrawn", "unanswered", "unclear")
 """States of a send that nothing follows."""
+
+
+class Wrong(NamedTuple):
+    """What a send has shown that only a person can put right: see `dispatch.tasks`."""
+
+    kind: tasks.Kind
+    subject: str
+    detail: Mapping[str, str]
 
 
 class Outcome(NamedTuple):
@@ -31,6 +40,8 @@ class Outcome(NamedTuple):
     due_at: datetime | None = None
     """When it is tried again, of one that waits."""
     finished_at: datetime | None = None
+    wrong: Wrong | None = None
+    """It is a task from the moment in which the outcome is recorded."""
 
 
 class Case(Protocol):
@@ -68,7 +79,8 @@ class Sends(Protocol):
         ...
 
     async def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
-        """It was not sent, and waits until then; who is asked to come and is not awaited any more is not asked again.
+        """It was not sent, and waits until then, and has been tried once more (`tries`); who is asked to come and is
+        not awaited any more is not asked again.
         Its state from here on, `waiting` or `withdrawn`; None: it was not ours to end.
         """
         ...
@@ -102,7 +114,7 @@ class SendsTable:
             return await (await connection.execute(sql.claim, parameters)).fetchall()
 
     async def settle(self, send: int, outcome: Outcome) -> bool:
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
             return await _settle(connection, send, outcome)
 
     async def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
@@ -132,8 +144,11 @@ class SendsTable:
             "send": send, "state": outcome.state, "result": outcome.result, "provider_id": outcome.provider_id,
             "final": list(FINAL), "now": outcome.finished_at,
         }  # fmt: skip
-        async with self._database.connection() as connection:
-            return (await connection.execute(sql.progress, parameters)).rowcount == 1
+        async with self._database.transaction() as connection:
+            recorded = (await connection.execute(sql.progress, parameters)).rowcount == 1
+            if recorded:
+                await _tell(connection, outcome)
+        return recorded
 
 
 class _Held:
@@ -153,7 +168,17 @@ class _Held:
 
 
 async def _settle(connection: Connection, send: int, outcome: Outcome) -> bool:
-    return (await connection.execute(sql.settle, {"send": send, **outcome._asdict()})).rowcount == 1
+    settled = (await connection.execute(sql.settle, {"send": send, **outcome._asdict()})).rowcount == 1
+    if settled:
+        await _tell(connection, outcome)
+    return settled
+
+
+async def _tell(connection: Connection, outcome: Outcome) -> None:
+    """What is wrong is for a person, once, by the transaction that records it."""
+    if (wrong := outcome.wrong) is not None:
+        assert outcome.finished_at is not None, "only what has ended is wrong for good"
+        await tasks.open(connection, wrong.kind, wrong.subject, wrong.detail, outcome.finished_at)
 
 
 async def add(connection: Connection, incident_id: int, rows: Sequence[Row]) -> None:

@@ -15,7 +15,7 @@ from dispatch.desk import Desk
 from dispatch.desk import sql as desk_sql
 from dispatch.following import HELP, STAGE, Row
 from dispatch.incident import Incident
-from dispatch.sends import Outcome, Sends, SendsTable
+from dispatch.sends import Outcome, Sends, SendsTable, Wrong
 from pingan.database import Database
 from tests.simulation.memory import MemorySends, OpenGate, Table
 
@@ -36,6 +36,7 @@ class Kept(Protocol):
     async def add(self, incident: int, rows: list[Row]) -> None: ...
     async def withdraw(self, incident: int) -> tuple[str, ...]: ...
     async def row(self, send: int) -> dict[str, Any]: ...
+    async def wrong(self) -> list[tuple[str, str]]: ...
 
 
 class InMemory:
@@ -55,6 +56,9 @@ class InMemory:
 
     async def row(self, send: int) -> dict[str, Any]:
         return dict(self._table.rows[send])
+
+    async def wrong(self) -> list[tuple[str, str]]:
+        return list(self._table.wrong)
 
 
 class InPostgres:
@@ -84,6 +88,11 @@ class InPostgres:
         assert found is not None
         return found
 
+    async def wrong(self) -> list[tuple[str, str]]:
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute("select kind, subject from desk_tasks order by id")).fetchall()
+        return [(row["kind"], row["subject"]) for row in rows]
+
 
 @pytest.fixture(params=["memory", "postgres"])
 async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
@@ -94,7 +103,7 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
     database = Database(request.getfixturevalue("shared_url"), connections=2, application="test")
     await database.open()
     async with database.connection() as connection:
-        await connection.execute("truncate sends, journal, incidents restart identity cascade")
+        await connection.execute("truncate sends, journal, incidents, desk_tasks restart identity cascade")
     yield await filled(InPostgres(database))
     await database.close()
 
@@ -171,6 +180,19 @@ async def test_what_the_provider_says_later_never_goes_behind_a_final_word(kept:
     assert row["finished_at"] == at(4)
 
 
+async def test_what_only_a_person_can_put_right_is_a_task_once_and_only_of_what_was_recorded(kept: Kept) -> None:
+    wrong = Wrong("bad_number", "C1", {"code": "21211"})
+    gone = Outcome("failed", "no such number", finished_at=at(1), wrong=wrong)
+    await kept.add(1, [ROW, ROW._replace(channel="twilio_sms")])
+    assert not await kept.sends.settle(1, gone)
+    assert await kept.wrong() == [], "it was not ours to end"
+    await claimed(kept)
+    assert await kept.sends.settle(1, gone)
+    assert await kept.sends.progress(2, gone._replace(wrong=wrong._replace(detail={"code": "30005"})))
+    assert not await kept.sends.progress(2, gone._replace(wrong=wrong._replace(subject="C2")))
+    assert await kept.wrong() == [("bad_number", "C1")]
+
+
 async def test_an_id_that_a_lookup_gave_to_another_stays_there_and_what_is_told_is_recorded(kept: Kept) -> None:
     await kept.add(1, [ROW, ROW._replace(recipient="C2", address=WANG), ROW._replace(recipient="R1", address="+861")])
     await claimed(kept)
@@ -199,6 +221,7 @@ async def test_what_could_not_be_sent_is_tried_again_as_long_as_whoever_is_asked
     assert await kept.sends.again(1, "busy", at(2), at(0)) == "waiting"
     row = await kept.row(1)
     assert (row["state"], row["result"], row["due_at"], row["finished_at"]) == ("waiting", "busy", at(2), None)
+    assert row["tries"] == 1
     assert await kept.sends.again(1, "busy", at(3), at(0)) is None
     assert await claimed(kept, 1) == []
     assert await claimed(kept, 2) == [1]

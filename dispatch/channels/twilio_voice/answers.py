@@ -14,11 +14,12 @@ from dispatch.channels import Refused, TryAgain, Unclear
 from dispatch.channels.deeds import MINUTES_MAX, Deeds, goes
 from dispatch.channels.desk_line import missed
 from dispatch.channels.twilio import Twilio
+from dispatch.channels.twilio_codes import bad_number
 from dispatch.channels.twilio_voice.spoken import Spoken
 from dispatch.desk import HEARD_ALREADY, Desk
 from dispatch.following import BRIDGE, CHANGE, HELP, TEST, next_telephone
-from dispatch.incident import DESK, Connected, Decision, Unreached
-from dispatch.sends import FINAL, Outcome, SendsTable
+from dispatch.incident import DESK, HOME, Connected, Decision, Unreached
+from dispatch.sends import FINAL, Outcome, SendsTable, Wrong
 from pingan.clock import Clock
 from pingan.database import Database
 
@@ -182,7 +183,8 @@ class Answers:
 
     async def _progress(self, send: dict[str, Any], state: str, result: str, form: Mapping[str, str]) -> bool:
         """Record it, unless the send is already at its end; whether it was recorded."""
-        outcome = Outcome(state, result, form.get("CallSid"), finished_at=self._clock.now())
+        now, wrong = self._clock.now(), _wrong(send, form) if state == "failed" else None
+        outcome = Outcome(state, result, form.get("CallSid"), finished_at=now, wrong=wrong)
         recorded = await self._sends.progress(send["id"], outcome)
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)
@@ -195,6 +197,15 @@ class Answers:
 def _once(send: dict[str, Any], form: Mapping[str, str], what: str) -> str:
     """What is told of one call by one key is one word, however often it comes."""
     return f"voice/{send['id']}/{form.get('CallSid', '')}/{what}"
+
+
+def _wrong(send: dict[str, Any], form: Mapping[str, str]) -> Wrong | None:
+    """A number that nobody has is a task; of the home's telephone or the desk's own, the operator who calls sees it."""
+    code, sip = form.get("ErrorCode", ""), form.get("SipResponseCode", "")
+    if send["recipient"] in (DESK, HOME) or not bad_number(code, sip):
+        return None
+    detail = {"channel": send["channel"], "code": code or sip, "phone": send["address"]}
+    return Wrong("bad_number", send["recipient"], detail)
 
 
 def _behind(result: str, known: str | None) -> bool:
