@@ -189,6 +189,29 @@ MUTANTS = (
         (f"{INTEGRATION}/test_dispatch.py::test_a_send_that_woke_too_late_is_abandoned_before_the_request",),
     ),
     Mutant(
+        "what the provider had no time for is tried again after the answer",
+        "dispatch/outbox.sql",
+        " and incidents.body->'awaited' ? sends.recipient\n      ) as still",
+        "\n      ) as still",
+        (f"{INTEGRATION}/test_sends_contract.py"
+         "::test_whoever_is_awaited_no_more_is_neither_tried_nor_called_again",),
+    ),
+    Mutant(
+        "a call whose clock was put back is looked up by nobody",
+        "dispatch/outbox.sql",
+        "\n       or sends.dialled_at < %(long_before)s or sends.dialled_at > %(ahead)s)",
+        "\n       or sends.dialled_at < %(long_before)s)",
+        (f"{INTEGRATION}/test_sends_contract.py"
+         "::test_what_nobody_finished_is_looked_up_by_its_own_process_soon_and_by_others_later",),
+    ),
+    Mutant(
+        "when everybody has been asked no screen rings again",
+        "dispatch/incident.py",
+        "    return _replace(begun, incident=_replace(begun.incident, ringing=True))\n",
+        "    return begun\n",
+        ("tests/unit/test_incident_going.py::test_when_nobody_answers_an_operator_who_has_it_hears_of_it_again",),
+    ),
+    Mutant(
         "calls go on after the answer",
         "dispatch/desk.py",
         "        if decision.stop_calling:\n",
