@@ -94,6 +94,11 @@ class Network:
         self._next_dial_seconds = 0.0
         self._beside: set[asyncio.Task[None]] = set()
 
+    @property
+    def told(self) -> deque[tuple[str, int]]:
+        """What the platform was told by webhooks: where, and the status of its answer."""
+        return self._webhooks.told
+
     def add(self, phone: Phone) -> Phone:
         """Connects a phone; one that is there already stays as it is."""
         return self.phones.setdefault(phone.number, phone)

@@ -5,6 +5,7 @@ import logging
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from device_sim.phone.signature import sign
 TIMEOUT_SECONDS = 15.0
 """Twilio waits so long for a webhook."""
 THREADS = 16
+MAX_TOLD = 20_000
+"""Requests kept for looking up; the oldest go first."""
 MAX_ANSWER_BYTES = 64 * 1024
 """Twilio refuses TwiML beyond 64 kB."""
 
@@ -40,13 +43,17 @@ class Webhooks:
     def __init__(self, auth_token: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._token = auth_token
         self._timeout = timeout_seconds
+        self.told: deque[tuple[str, int]] = deque(maxlen=MAX_TOLD)
+        """What the platform was told: where, and the answer's status."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
         # No proxies: this is a telephone network on loopback, and an inherited http_proxy would send it astray.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     async def send(self, method: str, url: str, parameters: Parameters) -> Answer:
         """Sends one request and returns the answer; never raises for the other side's fault."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, method, url, parameters)
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._send, method, url, parameters)
+        self.told.append((url, answer.status))
+        return answer
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

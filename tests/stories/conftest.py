@@ -9,6 +9,8 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from pingan.database import Database
+from tests.integration.phone_support import rooms
+from tests.stories.phones import DESK, Telephones, telephones_of
 from tests.stories.support import ARGUMENTS, CHROMIUM, House, Seat, Web, seat
 
 Sit = Callable[..., Awaitable[Seat]]
@@ -76,3 +78,11 @@ async def sit(browser: Browser, house: House) -> AsyncIterator[Sit]:
     for one in seats:
         await one.context.close()
         one.check()
+
+
+@pytest.fixture(scope="module")
+async def telephones(shared_url: str) -> AsyncIterator[Telephones]:
+    """Telephones for all stories of a file, each of which is told of homes of its own."""
+    async for this in rooms(shared_url, desk_phone=DESK):
+        async with telephones_of(this, shared_url) as every:
+            yield every
