@@ -6,6 +6,7 @@
 4. Who answered neither, or does not know us, is a task for a person. They are called for help all the same.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
@@ -15,7 +16,9 @@ from zoneinfo import ZoneInfo
 from dispatch import errands, tasks, weekly
 from dispatch.following import TEST, Row
 from dispatch.reachable import (
+    AGAIN_DAYS,
     HOURS,
+    TEST_DAYS,
     TEXT_HOURS,
     UNREACHABLE,
     Reachable,
@@ -36,15 +39,19 @@ sql = Queries(__file__, "reaching.sql")
 
 VOICE, TEXT = "twilio_voice", "twilio_sms"
 
-LOOK_SECONDS = 60.0
-AT_ONCE = 3
-"""Tests that one look begins: a call for help that comes now waits behind no more."""
+LOOK_SECONDS = 300.0
+AT_ONCE = 5
+"""Tests that one look begins: sixty an hour, as many as 15,000 telephones need; a call for help goes before them."""
 CALL_SECONDS = 600
 """A test that could not be placed by then is abandoned: it may be dinner time."""
 LATELY_SECONDS = 600
 FAILURES = 3
 """So many sends that failed lately are the provider's trouble, and not people's."""
 TEXTS_AT_ONCE = 20
+TURNS = 200
+"""Candidates that are looked at for a turn: for some it is not the time of day."""
+SLICE = 500
+"""Rows that are made at once, some milliseconds' work."""
 FOUND_BY = "reaching"
 JUDGE_SECONDS = 600
 """Everybody's standing is looked at so often; whoever opens the page sees it as it is."""
@@ -65,15 +72,22 @@ class Home(NamedTuple):
 
 async def people(
     connection: Connection, now: datetime, zone: ZoneInfo, area: str | None = None, *, home: str | None = None,
-    person: str | None = None,
+    person: str | None = None, amiss: bool = False,
 ) -> list[tuple[Reachable, Standing]]:  # fmt: skip
-    """Whoever may be called, of an area, of a home, or one of them; each with their standing, the worst first."""
+    """Whoever may be called, of an area, of a home, or one of them; each with their standing, the worst first.
+
+    `amiss`: only those of whom something may have to be done.
+    """
     values = {
-        "now": now, "zone": zone.key, "area": area, "home": home, "person": person,
+        "now": now, "zone": zone.key, "area": area, "home": home, "person": person, "amiss": amiss,
         "texts": now - timedelta(hours=TEXT_HOURS), "calls": now - timedelta(seconds=CALL_SECONDS),
     }  # fmt: skip
-    rows = await (await connection.execute(sql.people, values)).fetchall()
-    return worst_first([reachable(row) for row in rows], now)
+    found: list[Reachable] = []
+    cursor = await connection.execute(sql.people, values)
+    while rows := await cursor.fetchmany(SLICE):
+        found += [reachable(row) for row in rows]
+        await asyncio.sleep(0)  # of a city these are thousands, and somebody's press must not wait for them
+    return worst_first(found, now)
 
 
 async def without_anybody(
@@ -111,8 +125,7 @@ async def begin(database: Database, now: datetime, zone: ZoneInfo) -> int:
         assert count is not None
         many = min(AT_ONCE, allowed(count["telephones"], count["begun"], local)) if _by_day(local) else 0
         if many:
-            everybody = [one for one, _ in await people(connection, now, zone)]
-            for one in due(everybody, many, now):
+            for one in due(await _turns(connection, now, zone), many, now):
                 begun += await errands.send(connection, f"reach/{local:%Y-%m-%d}", [_call(one, now)])
     return begun
 
@@ -121,7 +134,7 @@ async def judge(database: Database, now: datetime, zone: ZoneInfo) -> None:
     """Make tasks of who cannot be reached, and end those of who can."""
     async with database.transaction() as connection:
         await connection.execute(sql.end_tasks, {"now": now, "by": tasks.SYSTEM})
-        known = await people(connection, now, zone)
+        known = await people(connection, now, zone, amiss=True)
         reached = [one.id for one, how in known if how == "reached"]
         await connection.execute(sql.end_unreachable, {"now": now, "by": tasks.SYSTEM, "reached": reached})
         for one, how in known:
@@ -152,6 +165,14 @@ async def keep_reaching(database: Database, clock: Clock, bell: Bell, zone: Zone
             # Beside it stand those who call for help: they go on, whatever is wrong here.
             log.exception("it cannot be tested who is reached; it is tried again")
         await bell.wait(LOOK_SECONDS)
+
+
+async def _turns(connection: Connection, now: datetime, zone: ZoneInfo) -> list[Reachable]:
+    values = {
+        "now": now, "zone": zone.key, "calls": now - timedelta(seconds=CALL_SECONDS),
+        "tested": now - timedelta(days=TEST_DAYS), "tried": now - timedelta(days=AGAIN_DAYS), "limit": TURNS,
+    }  # fmt: skip
+    return [reachable(row) for row in await (await connection.execute(sql.due, values)).fetchall()]
 
 
 async def _calm(connection: Connection, now: datetime) -> bool:

@@ -53,7 +53,30 @@ left join lateral (
 where (%(area)s::text is null or starts_with(area, %(area)s))
   and (%(home)s::text is null or home = %(home)s)
   and (%(person)s::text is null or people.id = %(person)s)
+  and (not %(amiss)s or wrong.finished_at is not null
+       or tests.tested_at is not null and coalesce(reached.finished_at < tests.tested_at, true)
+       or exists (select from desk_tasks where kind = 'unreachable' and subject = people.id and done_at is null))
 order by people.id
+
+-- name: due
+-- Whose turn it may be, of thousands: the rest is decided by rules. Who shares a telephone stands together.
+select people.id, "group", name, role, phone, language, area, home, rank, people.quiet,
+       absent or exists (
+           select from responder_absences where responder = people.id and absent_from <= %(now)s
+             and (absent_until is null or absent_until > %(now)s)
+       ) as absent,
+       %(now)s::timestamptz at time zone coalesce(timezone, %(zone)s) as local,
+       tests.tested_at, tests.tried_at, coalesce(tests.under_way, false) as under_way
+from reachable_people people
+left join lateral (
+    select max(due_at) filter (where channel = 'twilio_voice' and state in ('answered', 'unanswered')) as tested_at,
+           max(due_at) as tried_at,
+           bool_or(state in ('waiting', 'dialling', 'sent') and due_at > %(calls)s) as under_way
+    from sends where address = people.phone and purpose = 'test'
+) tests on true
+where (tests.tested_at is null or tests.tested_at <= %(tested)s) and (tests.tried_at is null or tests.tried_at <= %(tried)s)
+order by tests.tested_at nulls first, tests.tried_at nulls first, phone, people.id
+limit %(limit)s
 
 -- name: homes
 -- Where people live: those who are asked for them, or nobody.

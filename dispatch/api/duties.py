@@ -1,5 +1,6 @@
 """`/api/v1/tasks`, `/api/v1/reach`: what a person has to do, and whom the telephone reaches."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,9 @@ from dispatch.api.incidents import ACTORS, Line, Principal
 from pingan.clock import Clock
 from pingan.database import Database
 from pingan.problem import Problem
+
+PEOPLE_MAX = 1_000
+"""The worst of them; how many there are of each standing, `counts` says."""
 
 
 class Done(BaseModel):
@@ -52,7 +56,8 @@ def router(database: Database, clock: Clock, zone: ZoneInfo, principal: Callable
             homes = await reaching.without_anybody(connection, people, who.area)
         return {
             "homes": [home._asdict() for home in homes],
-            "people": [{**msgspec.to_builtins(one), "standing": how} for one, how in people],
+            "counts": Counter(how for _, how in people),
+            "people": [{**msgspec.to_builtins(one), "standing": how} for one, how in people[:PEOPLE_MAX]],
         }
 
     @routes.post("/reach/{person}/test", status_code=202)
