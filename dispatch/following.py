@@ -27,6 +27,10 @@ CHANGE_CHANNELS = ("twilio_voice", "twilio_sms", "apprise")
 """Who goes is told of a change in every way: the call asks for a key that says that it was heard."""
 
 
+NEWS = frozenset({FAMILY, PACKET, TEST, WEEK})
+"""What tells, and asks nobody to come."""
+
+
 class Row(NamedTuple):
     """One row of the outbox, as `-- name: ask` takes it, without the incident."""
 
@@ -135,6 +139,17 @@ def next_telephone(send: Mapping[str, Any], now: datetime) -> list[Row]:
             {**body, "number": number}, now, until,
         )
     ]  # fmt: skip
+
+
+def rank(purpose: str, danger: bool, cause: str) -> int:
+    """Who goes first where there is one line: the least. As the database's own `send_rank`."""
+    if purpose == BRIDGE:  # an operator waits with the receiver at their ear
+        return 0
+    if purpose in NEWS:
+        return 3
+    if not danger:
+        return 2
+    return 1 if cause == "inactivity" else 0
 
 
 def going(incident: Incident) -> Iterable[Helper]:

@@ -44,6 +44,8 @@ LOOKED_AT = (
     metrics.CONSOLES,
     metrics.CALLS_UNSEEN,
     metrics.SENDS_OVERDUE,
+    metrics.SENDS_WAITING,
+    metrics.SENDS_WAITING_SECONDS,
     metrics.DEADLINES_OVERDUE,
 )
 DEVICE_STATES = ("silent", "faulty", "low_battery", "never_heard", "unbound", "disabled", "well")
@@ -134,6 +136,10 @@ async def look(database: Database, clock: Clock) -> None:
     metrics.CONSOLES.set(row["consoles"])
     metrics.CALLS_UNSEEN.set(row["calls_unseen"])
     metrics.SENDS_OVERDUE.set(row["sends_overdue"])
+    for channel in CHANNELS:
+        waiting, seconds = row["lines"].get(channel, (0, 0.0))
+        metrics.SENDS_WAITING.labels(channel).set(waiting)
+        metrics.SENDS_WAITING_SECONDS.labels(channel).set(max(0.0, seconds))
     metrics.DEADLINES_OVERDUE.set(row["deadlines_overdue"])
     for gauge in LOOKED_AT:
         metrics.show(gauge)

@@ -18,7 +18,10 @@ select (select coalesce(jsonb_agg(jsonb_build_array(state, danger, count)), '[]'
        (select count(*) from open where unseen) as calls_unseen,
        (select count(*) from alarms where taken_at is null and not held(kind, alone, raised_at, %(now)s)) as alarms_waiting,
        (select count(*) from consoles where seen_at > %(there)s and sound and visible) as consoles,
-       (select count(*) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue
+       (select count(*) from sends where state = 'waiting' and due_at < %(overdue)s) as sends_overdue,
+       (select coalesce(jsonb_object_agg(channel, jsonb_build_array(waiting, seconds)), '{}')
+        from (select channel, count(*) as waiting, max(extract(epoch from %(now)s - due_at))::float8 as seconds
+              from sends where state = 'waiting' and due_at <= %(now)s group by channel) lines) as lines
 
 -- name: look_at_devices
 select (select coalesce(jsonb_object_agg(state, devices), '{}')

@@ -51,11 +51,21 @@ class Desk(Protocol):
 class Outbox:
     """One process's share of the sending."""
 
-    def __init__(self, sends: Sends, clock: Clock, desk: Desk, channels: Mapping[str, Channel], name: str) -> None:
+    def __init__(
+        self,
+        sends: Sends,
+        clock: Clock,
+        desk: Desk,
+        channels: Mapping[str, Channel],
+        name: str,
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        """`rates`: of channels that take only so many a second, how many."""
         self._sends = sends
         self._clock = clock
         self._desk = desk
         self._channels = channels
+        self._rates = rates or {}
         self._name = name
         self._worker = f"{name}#{uuid4().hex[:12]}"
         self._under_way: dict[str, set[asyncio.Task[None]]] = {channel: set() for channel in channels}
@@ -100,7 +110,7 @@ class Outbox:
         room = AT_ONCE - len(under_way)
         if room <= 0:
             return False
-        rows = await self._sends.claim(channel, self._clock.now(), self._worker, room)
+        rows = await self._sends.claim(channel, self._clock.now(), self._worker, room, self._rates.get(channel))
         for row in rows:
             late = row["dialled_at"] - row["due_at"]
             metrics.show(metrics.SEND_LATE_SECONDS).labels(channel).observe(late.total_seconds())

@@ -30,6 +30,7 @@ update sends set state = 'dialling', dialled_at = %(now)s, worker = %(worker)s
 where id in (
     select sends.id from sends left join incidents on incidents.id = sends.incident
     where sends.state = 'waiting' and sends.due_at <= %(now)s and sends.channel = any(%(channels)s)
+      and (not %(late)s or sends.deadline_at <= %(now)s)
       and not exists (
           select from sends other
           where other.channel = sends.channel and other.address = sends.address and other.purpose = 'help'
@@ -37,10 +38,18 @@ where id in (
             and (other.state = 'dialling'
                  or other.state = 'waiting' and other.due_at <= %(now)s and other.id < sends.id)
       )
-    order by coalesce(incidents.danger, false) desc, sends.due_at, sends.id
+    order by send_rank(sends.purpose, incidents.danger, incidents.cause), sends.due_at, sends.id
     for update of sends skip locked limit %(limit)s
 )
 returning *
+
+-- name: turn
+-- Whoever may place the next call, of however many processes: the row is theirs until they commit.
+select next_at from send_turns where channel = %(channel)s for update
+
+-- name: turned
+insert into send_turns (channel, next_at) values (%(channel)s, %(next_at)s)
+on conflict (channel) do update set next_at = excluded.next_at
 
 -- name: settle
 -- The end of one attempt, if it is still the one that we made. An id by which a lookup has come to know another send

@@ -7,7 +7,7 @@ A second implementation, in memory, stands in tests/simulation; one suite holds 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
@@ -44,6 +44,25 @@ class Outcome(NamedTuple):
     """It is a task from the moment in which the outcome is recorded."""
 
 
+SAVED_SECONDS = 0.5
+"""So much of an unused turn is kept: whoever looks twice a second must lose none of them."""
+
+
+class Turns:
+    """How many may go now, where so many a second may."""
+
+    def __init__(self, next_at: datetime, now: datetime, rate: float) -> None:
+        self._each = timedelta(seconds=1 / rate)
+        # Nobody takes more than one turn ahead: then the clock was put back, or the rate is another.
+        next_at = now if next_at > now + self._each else next_at
+        self._from = max(next_at, now - timedelta(seconds=SAVED_SECONDS))
+        self.free = (now - self._from) // self._each + 1 if self._from <= now else 0
+
+    def after(self, taken: int) -> datetime:
+        """From when the next may go, when so many have gone."""
+        return self._from + taken * self._each
+
+
 class Case(Protocol):
     """An attempt whose outcome nobody recorded, held until it is concluded: nobody else concludes it meanwhile."""
 
@@ -70,8 +89,13 @@ class Sends(Protocol):
     """What the outbox asks of its rows. A row has the columns of the table `sends`. Any of these raises one of LOST
     while the rows are out of reach."""
 
-    async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
-        """At most `limit` rows of what is due, dangers first: from here on each says that it is about to be sent."""
+    async def claim(
+        self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
+    ) -> list[dict[str, Any]]:
+        """At most `limit` rows of what is due, dangers first: from here on each says that it is about to be sent.
+
+        `rate`: so many a second, of all processes together. What is too late to be sent takes no turn of another.
+        """
         ...
 
     async def settle(self, send: int, outcome: Outcome) -> bool:
@@ -108,10 +132,22 @@ class SendsTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
-        parameters = {"now": now, "worker": worker, "limit": limit, "channels": [channel]}
+    async def claim(
+        self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
+    ) -> list[dict[str, Any]]:
+        parameters = {"now": now, "worker": worker, "limit": limit, "channels": [channel], "late": rate is not None}
         async with self._database.transaction() as connection:
-            return await (await connection.execute(sql.claim, parameters)).fetchall()
+            rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+            if rows or rate is None:
+                return rows
+            turn = await (await connection.execute(sql.turn, {"channel": channel})).fetchone()
+            turns = Turns(turn["next_at"] if turn else now, now, rate)
+            if turns.free:
+                parameters |= {"late": False, "limit": min(limit, turns.free)}
+                rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+            if rows:
+                await connection.execute(sql.turned, {"channel": channel, "next_at": turns.after(len(rows))})
+        return rows
 
     async def settle(self, send: int, outcome: Outcome) -> bool:
         async with self._database.transaction() as connection:

@@ -51,6 +51,8 @@ class DispatchSettings(Mqtt, frozen=True, kw_only=True):
 
     twilio_account_sid: Text | None = None
     """Where telephone calls are made: `TwilioSettings` says what else they need."""
+    twilio_calls_per_second: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
+    """How many calls the provider begins in a second: 1 of a new account. Whoever is in danger goes first."""
     timezone: Text = "Asia/Shanghai"
     """The centre's: what a weekly reminder's hour is of."""
     telephone_tests: Annotated[str, msgspec.Meta(pattern="^(on|off)$")] = "on"
@@ -160,7 +162,8 @@ async def _run(settings: DispatchSettings, telephony: TwilioSettings | None, zon
     device = DeviceChannel(settings, this.state)
     channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
     desk = Desk(this.database, this.clock, zone)
-    outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name)
+    rates = {"twilio_voice": settings.twilio_calls_per_second}
+    outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name, rates)
     alarms = this.listener.bell("alarm", "clock")
     silences = this.listener.bell("alarm", "clock")
     changes = this.listener.bell("incident", "clock")

@@ -112,8 +112,17 @@ select incident, number, at, event, decision, actor, detail, hash from journal
 where incident = %(incident)s order by number
 
 -- name: sends
-select id, step, repeat, purpose, channel, recipient, name, address, state, result, due_at, dialled_at, finished_at
-from sends where incident = %(incident)s order by id
+-- `place`: of what waits for its turn at a provider that takes so many a second, how far from the head of the line.
+select id, step, repeat, purpose, channel, recipient, name, address, state, result, due_at, dialled_at, finished_at,
+       case when state = 'waiting' and due_at <= %(now)s and exists (select from send_turns where send_turns.channel = own.channel)
+       then (
+           select count(*) from sends other left join incidents on incidents.id = other.incident,
+               (select send_rank(own.purpose, danger, cause) as rank from incidents where id = own.incident) mine
+           where other.state = 'waiting' and other.due_at <= %(now)s and other.channel = own.channel
+             and (send_rank(other.purpose, incidents.danger, incidents.cause), other.due_at, other.id)
+                 <= (mine.rank, own.due_at, own.id)
+       ) end as place
+from sends own where incident = %(incident)s order by id
 
 -- name: history
 select id, opened_at, t9 as closed_at, body->'closing'->>'cause' as cause, body->'closing'->>'outcome' as outcome

@@ -101,6 +101,12 @@ LINKS_REFUSED = Counter(
     "pingan_links_refused_total", "Links to a helper's page or a hand-over packet that were refused.", ["reason"]
 )
 SENDS_OVERDUE = Gauge("pingan_sends_overdue", "Calls and messages that are due for over a second and have not begun.")
+SENDS_WAITING = Gauge("pingan_sends_waiting", "Calls and messages that are due and wait for their turn.", ["channel"])
+SENDS_WAITING_SECONDS = Gauge(
+    "pingan_sends_waiting_seconds",
+    "For how long the one that has waited longest for its turn has been due.",
+    ["channel"],
+)
 DEADLINES_OVERDUE = Gauge("pingan_deadlines_overdue", "Open incidents whose deadline passed over a second ago.")
 
 # The machines

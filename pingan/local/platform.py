@@ -201,6 +201,8 @@ class Platform:
             }
             if twilio.base_url:
                 environment["PINGAN_TWILIO_BASE_URL"] = twilio.base_url
+            if self.settings.sim:  # the simulator takes as many calls as come
+                environment.setdefault("PINGAN_TWILIO_CALLS_PER_SECOND", "100")
         return environment
 
 

@@ -13,7 +13,7 @@ from dispatch import incident as core
 from dispatch import sends as table
 from dispatch.desk import Desk
 from dispatch.desk import sql as desk_sql
-from dispatch.following import HELP, STAGE, Row
+from dispatch.following import BRIDGE, CHANGE, FAMILY, HELP, PACKET, STAGE, TEST, WEEK, Row, rank
 from dispatch.incident import Incident
 from dispatch.sends import Outcome, Sends, SendsTable, Wrong
 from pingan.database import Database
@@ -103,7 +103,7 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
     database = Database(request.getfixturevalue("shared_url"), connections=2, application="test")
     await database.open()
     async with database.connection() as connection:
-        await connection.execute("truncate sends, journal, incidents, desk_tasks restart identity cascade")
+        await connection.execute("truncate sends, send_turns, journal, incidents, desk_tasks restart identity cascade")
     yield await filled(InPostgres(database))
     await database.close()
 
@@ -139,6 +139,57 @@ async def test_what_is_due_is_claimed_once_dangers_first_and_says_so_before_it_i
     assert await claimed(kept) == [1]
     assert await claimed(kept, 4.9) == []
     assert await claimed(kept, 5) == [3], "and the message is another channel's"
+
+
+async def test_calls_go_at_the_rate_of_the_provider_whoever_places_them_and_in_the_order_of_danger(kept: Kept) -> None:
+    quiet = msgspec.structs.replace(asking(True), cause="inactivity", device="device-quiet")
+    await kept.put(3, quiet)
+    rows = {number: ROW._replace(address=f"+861{number}") for number in (1, 2, 3)}
+    await kept.add(2, [rows[2]._replace(due_at=at(-9))])
+    await kept.add(3, [rows[3]._replace(due_at=at(-5))])
+    await kept.add(1, [rows[1]._replace(purpose=FAMILY, due_at=at(-7200)), rows[1]._replace(recipient="C2")])
+    await kept.add(2, [rows[2]._replace(recipient="C9", address="+8619", deadline_at=at(-1))])
+
+    async def turn(seconds: float, worker: str = "dispatch-1#a", rate: float = 1.0) -> list[int]:
+        return [row["id"] for row in await kept.sends.claim("twilio_voice", at(seconds), worker, 8, rate)]
+
+    assert await turn(0) == [5], "what is too late to be called takes nobody's turn"
+    assert await turn(0) == [4], "a press goes before who was only not heard from"
+    assert await turn(0, "dispatch-2#b") == [], "two processes do not call twice as often"
+    assert await turn(0.9) == []
+    assert await turn(1.2, "dispatch-2#b") == [2], "then who was not heard from, before devices"
+    assert await turn(1.9) == []
+    assert await turn(2.0) == [1], "what one comes too late is not lost to the next"
+    assert await turn(-3600) == [3], "news last; a clock that is put back stops nobody"
+    assert await kept.sends.claim("twilio_sms", at(0), "dispatch-1#a", 8, None) == []
+
+
+async def test_turns_that_nobody_took_are_not_saved_up_and_a_faster_rate_counts_at_once(kept: Kept) -> None:
+    await kept.add(1, [ROW._replace(recipient=f"C{number}", address=f"+861{number}") for number in range(9)])
+
+    async def turn(seconds: float, rate: float) -> int:
+        return len(await kept.sends.claim("twilio_voice", at(seconds), "dispatch-1#a", 8, rate))
+
+    assert await turn(0, 0.1) == 1
+    assert await turn(5, 0.1) == 0
+    assert await turn(5, 4.0) == 1
+    assert await turn(30, 4.0) == 3, "half a second's turns, and this one"
+    assert await turn(30.2, 4.0) == 0
+    assert await turn(30.25, 4.0) == 1
+
+
+@pytest.mark.parametrize("purpose", [HELP, STAGE, CHANGE, FAMILY, BRIDGE, PACKET, TEST, WEEK])
+async def test_the_database_ranks_as_we_do(shared_url: str, purpose: str) -> None:
+    database = Database(shared_url, connections=1, application="test")
+    await database.open()
+    async with database.connection() as connection:
+        for danger in (True, False):
+            for cause in ("sos", "inactivity", "fall", "heartbeat_lost"):
+                asked = await connection.execute("select send_rank(%s, %s, %s) as rank", (purpose, danger, cause))
+                row = await asked.fetchone()
+                assert row is not None
+                assert row["rank"] == rank(purpose, danger, cause), (danger, cause)
+    await database.close()
 
 
 async def test_the_same_thing_is_added_once(kept: Kept) -> None:

@@ -15,10 +15,10 @@ from dispatch import acting, following
 from dispatch import incident as core
 from dispatch.acting import Act, Entry
 from dispatch.book import Book, Situation, choose
-from dispatch.following import HELP, Row
+from dispatch.following import HELP, Row, rank
 from dispatch.incident import Decision, Event, Incident, Press, Raised, State
 from dispatch.policy import Person, is_danger
-from dispatch.sends import FINAL, Outcome, Wrong
+from dispatch.sends import FINAL, Outcome, Turns, Wrong
 from pingan.clock import Clock
 
 
@@ -44,6 +44,7 @@ class Table:
     def __init__(self, incidents: Mapping[int, Incident]) -> None:
         self.incidents = incidents
         self.rows: dict[int, dict[str, Any]] = {}
+        self.turns: dict[str, datetime] = {}
         self.begun: dict[int, dict[str, Any]] = {}
         """Those that wait or are being dialled."""
         self.claimed: Callable[[dict[str, Any]], None] = lambda _row: None
@@ -79,18 +80,31 @@ class Table:
             self._set(row, "withdrawn", finished_at=now)
         return tuple(row["channel"] for row in over)
 
-    def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+    def claim(
+        self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
+    ) -> list[dict[str, Any]]:
         due = [
             row
             for row in self.begun.values()
             if row["state"] == "waiting" and row["due_at"] <= now and row["channel"] == channel
             if not any(self._stands_before(other, row, now) for other in self.begun.values())
         ]
-        due.sort(key=lambda row: (not self._danger(row), row["due_at"], row["id"]))
-        for row in due[:limit]:
+        due.sort(key=lambda row: (self._rank(row), row["due_at"], row["id"]))
+        late = [row for row in due if row["deadline_at"] <= now]
+        if rate is None or late:
+            due = (due if rate is None else late)[:limit]
+        else:
+            turns = Turns(self.turns.get(channel, now), now, rate)
+            if due := due[: min(limit, turns.free)]:
+                self.turns[channel] = turns.after(len(due))
+        for row in due:
             row.update(state="dialling", dialled_at=now, worker=worker)
             self.claimed(row)
-        return [dict(row) for row in due[:limit]]
+        return [dict(row) for row in due]
+
+    def _rank(self, row: dict[str, Any]) -> int:
+        incident = self.incidents.get(row["incident"])
+        return rank(row["purpose"], self._danger(row), incident.cause if incident else "")
 
     @staticmethod
     def _stands_before(other: dict[str, Any], row: dict[str, Any], now: datetime) -> bool:
@@ -189,9 +203,11 @@ class MemorySends:
     def __init__(self, table: Table, gate: Gate) -> None:
         self._table, self._gate = table, gate
 
-    async def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
+    async def claim(
+        self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
+    ) -> list[dict[str, Any]]:
         await self._gate.enter()
-        rows = self._table.claim(channel, now, worker, limit)
+        rows = self._table.claim(channel, now, worker, limit, rate)
         if rows:
             await self._gate.leave("dialling")
         return rows

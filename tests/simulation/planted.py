@@ -78,8 +78,10 @@ class RepeatUndeclared(Table):
 class DeadlineIgnored(Table):
     """Whoever sends believes that there is an hour more."""
 
-    def claim(self, channel: str, now: datetime, worker: str, limit: int) -> list[dict[str, Any]]:
-        rows = super().claim(channel, now, worker, limit)
+    def claim(
+        self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
+    ) -> list[dict[str, Any]]:
+        rows = super().claim(channel, now, worker, limit, rate)
         return [{**row, "deadline_at": row["deadline_at"] + timedelta(hours=1)} for row in rows]
 
 
