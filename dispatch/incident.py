@@ -984,9 +984,11 @@ def _more_help(incident: Incident, event: Event, people: tuple[Person, ...], now
 
 
 def _change(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """What is said before anybody goes is kept: it is the first thing that whoever goes then reads (Volante, 2015)."""
     assert isinstance(event, Changed)
-    changed, change = _changed(incident, "text", event.text, event.by, now)
-    return Decision("changed" if change else "recorded", changed, tell=change)
+    change = Change(len(incident.changes) + 1, "text", event.text, now, event.by)
+    kept = _replace(incident, changes=(*incident.changes, change))
+    return Decision("changed", kept, tell=change if incident.helper else None)
 
 
 def _confirm(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:

@@ -296,14 +296,22 @@ class Person:
         taken = Taken(self.story, f"{self.name} expects a call", rings)
         return taken.hears(*words) if words else taken
 
-    async def expect_missed(self) -> None:
-        """Their telephone was rung, and nobody took it, or could."""
-        await self.story.quiet()
-        missed = [call for call in self._calls() if call.record.sid not in self.story.expected]
-        assert missed, f"{self.name} was not called"
-        self.story.expected.add(missed[0].record.sid)
-        await missed[0].settled()
-        assert missed[0].record.answered_at is None
+    async def expect_missed(self, *statuses: str) -> None:
+        """They were called, and their telephone could not be taken: it is engaged, or out of service."""
+
+        def unexpected() -> list[Any]:
+            return [call for call in self._calls() if call.record.sid not in self.story.expected]
+
+        await self.story.until(unexpected)
+        missed = unexpected()[0]
+        self.story.expected.add(missed.record.sid)
+        await missed.settled()
+        assert missed.record.answered_at is None
+        assert missed.record.status in (statuses or FINAL)
+
+    async def expect_busy(self) -> None:
+        """They were called, and were speaking with somebody."""
+        await self.expect_missed("busy")
 
     def expect_sms(self, *words: str) -> Read:
         """They are sent a message now that has all of these words in it."""

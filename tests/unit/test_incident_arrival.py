@@ -123,12 +123,13 @@ def test_more_help_asks_the_next_and_rings_the_desk_and_is_no_second_round() -> 
 
 def test_every_change_is_told_to_whoever_goes_and_is_confirmed() -> None:
     t = Timeline()
-    assert t.at(5, core.Changed("陈", "she has asthma")) == "recorded", "nobody goes yet: it stands in the journal"
+    assert t.at(5, core.Changed("陈", "she has asthma")) == "changed"
+    assert t.decision.tell is None, "nobody goes yet: whoever will reads it first"
     t.at(10, core.Answer("op", "陈"))
     t.at(20, core.Accept(GOING))
     assert t.at(30, core.Changed("陈", "she is on the stairs")) == "changed"
     assert t.decision.tell is not None
-    assert (t.decision.tell.number, t.decision.tell.text) == (1, "she is on the stairs")
+    assert (t.decision.tell.number, t.decision.tell.text) == (2, "she is on the stairs")
     assert t.at(40, core.NoContact("op", "陈")) == "no_contact"
     assert t.decision.tell is not None
     assert t.decision.tell.kind == "no_contact"
@@ -138,9 +139,9 @@ def test_every_change_is_told_to_whoever_goes_and_is_confirmed() -> None:
     assert (t.decision.tell.kind, t.decision.tell.text) == ("alarm", "smoke")
     t.at(51, core.Raised("sos", Press("H001-button", "e2")))
     assert t.decision.tell is None, "the same again is a press, and rings"
-    assert t.at(60, core.Confirmed("C1", 2)) == "confirmed"
-    assert [change.confirmed for change in t.incident.changes] == [("C1",), ("C1",), ()]
-    assert t.at(61, core.Confirmed("C1", 2)) == "recorded"
+    assert t.at(60, core.Confirmed("C1", 3)) == "confirmed"
+    assert [change.confirmed for change in t.incident.changes] == [("C1",), ("C1",), ("C1",), ()]
+    assert t.at(61, core.Confirmed("C1", 3)) == "recorded"
 
 
 def test_where_no_console_is_live_nobody_waits_for_the_desk() -> None:
