@@ -24,13 +24,12 @@ from dispatch.desk import Desk
 from dispatch.following import HELP
 from dispatch.incident import Decision, Event, Helper, Incident, State
 from dispatch.outbox import NAP_SECONDS, UNCLEAR_SECONDS, Outbox
-from dispatch.policy import Person
 from dispatch.sends import Outcome
 from dispatch.service import alarm_clock, intake
 from pingan.database import LOST, Bell
 from tests.simulation.loop import NOON, NothingLeft, VirtualLoop, WorldClock
 from tests.simulation.memory import Alarm, Kept, MemoryDesk, MemorySends, Table
-from tests.simulation.plan import Fault, Habit, Home, Plan
+from tests.simulation.plan import Fault, Habit, Plan
 from tests.simulation.promises import Broken, Judge, Trouble
 
 BOUND_SECONDS = 3 * 3600.0
@@ -736,7 +735,3 @@ class _Errors(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else ""
         self._world.judge.fail("no error is logged", f"{record.getMessage()} {error!r}")
-
-
-def people_of(home: Home) -> tuple[Person, ...]:
-    return tuple(person for person, _ in home.people)
