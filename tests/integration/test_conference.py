@@ -146,7 +146,7 @@ async def test_a_machine_at_the_desk_calls_nobody_and_the_next_telephone_rings(s
         shared.phone(OWN).habit = Habit("voicemail", after_seconds=0)
         await home.press()
         await ask(shared, home)
-        operator = await takes(shared, until, DESK)
+        operator = await takes(shared, until, DESK, "9")
         assert (await home.journal("unreached"))[0]["detail"]["why"] == "twilio_voice: no_key"
         operator.hang_up()
         await operator.settled()
