@@ -25,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
 TEST_SECONDS = 150
 INTEGRATION = "tests/integration"
+INQUIRIES = "tests/stories/test_inquiries.py"
+VOLANTE = f"{INQUIRIES}::test_volante_the_history_goes_with_the_first_word_and_each_change_goes_again"
+REEVES = f"{INQUIRIES}::test_reeves_the_way_in_is_in_the_first_word_and_no_home_waits_for_another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +408,92 @@ where name = %(name)s and partition = %(partition)s
         'return Decision("withdrawn", _replace(incident, withdrawn=event.reason))',
         'return Decision("withdrawn", _replace(incident, withdrawn=event.reason, ringing=False))',
         (f"{INTEGRATION}/test_asking.py::test_what_is_taken_back_after_it_rang_is_told_and_closes_nothing",),
+    ),
+    Mutant(
+        "MacAuley: who hears nothing on the line has to decide what to do",
+        "dispatch/incident.py",
+        """    begun = _run("no_contact_escalates", silent, _past_desk(incident.policy, number), people, now)
+    return _replace(begun, tell=change)
+""",
+        """    return Decision("no_contact", silent, tell=change)
+""",
+        (f"{INQUIRIES}::test_macauley_silence_on_the_line_is_no_nuisance",),
+    ),
+    Mutant(
+        "MacAuley: silence is closed without a positive reason",
+        "dispatch/incident.py",
+        """    if incident.contact == "none" and not reached and not event.positive:
+""",
+        """    if False:
+""",
+        (f"{INQUIRIES}::test_macauley_silence_on_the_line_is_no_nuisance",),
+    ),
+    Mutant(
+        "MacAuley: the screen does not ask what is known",
+        "dashboards/console/templates/incident.html",
+        "{% if positives %}<fieldset",
+        "{% if false %}<fieldset",
+        (f"{INQUIRIES}::test_macauley_the_screen_asks_what_is_known_before_it_closes",),
+    ),
+    Mutant(
+        "Volante: what was said before anybody went stays at the desk",
+        "dispatch/incident.py",
+        """    kept = _replace(incident, changes=(*incident.changes, change))
+    return Decision("changed", kept, tell""",
+        """    kept = _replace(incident, changes=(*incident.changes, change) if incident.helper else ())
+    return Decision("changed", kept, tell""",
+        (VOLANTE,),
+    ),
+    Mutant(
+        "Volante: medical staff are told of no illness and no medication",
+        "dispatch/helping.py",
+        """return "share_with_medical" in given or "share_with_medical" not in withdrawn""",
+        """return False""",
+        (VOLANTE,),
+    ),
+    Mutant(
+        "Volante: a change is shown to whoever looks, and sent to nobody",
+        "dispatch/following.py",
+        "    if decision.tell:\n",
+        "    if False:\n",
+        (VOLANTE,),
+    ),
+    Mutant(
+        "Volante: what was heard by key is not confirmed",
+        "dispatch/channels/twilio_voice/answers.py",
+        "            await self._deeds.confirm(send, _once(send, form, digit))\n",
+        "",
+        (VOLANTE,),
+    ),
+    Mutant(
+        "Reeves: the way in is not in the first word",
+        "dispatch/following.py",
+        """"way_in": home.get("way_in"),""",
+        """"way_in": None,""",
+        (REEVES,),
+    ),
+    Mutant(
+        "Reeves: nobody says when the way in was last proven",
+        "dispatch/following.py",
+        """"way_in_proven_on": proven.isoformat() if proven else None,""",
+        """"way_in_proven_on": None,""",
+        (REEVES,),
+    ),
+    Mutant(
+        "Reeves: one open incident takes the calls of other homes",
+        "dispatch/desk.sql",
+        "      else home = %(home)s end\n",
+        "      else home is not null end\n",
+        (REEVES,),
+    ),
+    Mutant(
+        "Reeves: an engaged desk has not heard who calls",
+        "dispatch/channels/twilio_in/answers.py",
+        """        known = await self._hear(heard)
+        phones""",
+        """        known = await self._known(heard.number)
+        phones""",
+        (REEVES,),
     ),
 )  # fmt: skip
 
