@@ -161,12 +161,15 @@ async def test_no_contact_calls_people_by_itself_and_closing_it_needs_a_reason(h
     await expect(page.locator(".title-status")).to_contain_text("Answered")
     await keys.press("x")
     await expect(page.locator(".instruction")).to_have_text("The person does not answer. Calling 李梅 now.")
-    await expect(page.locator("#ask-close .reason")).to_contain_text("Reason (needed)")
+    await expect(page.locator("#ask-close .positive")).to_contain_text("what is known all the same?")
     await keys.press("z")
     await page.locator("#ask-close [value=accidental]").check()
-    await page.locator("#ask-close textarea").evaluate("e => e.required = false")  # the desk has the last word
+    await page.locator("#ask-close textarea").fill("nuisance")
+    for one in await page.locator("#ask-close [name=positive]").all():
+        await one.evaluate("e => e.required = false")  # the desk has the last word
     await keys.press("Control+Enter")
-    await expect(page.locator("#close-refused")).to_contain_text("Closing needs a written reason")
+    await expect(page.locator("#close-refused")).to_contain_text("Say what is known all the same")
+    await page.locator("#ask-close [value=with_family]").check()
     await page.locator("#ask-close textarea").fill("The daughter rang: she is at home with her")
     await keys.press("Control+Enter")
     await expect(page.locator(".title-status")).to_contain_text("Closed")
