@@ -14,12 +14,14 @@ import msgspec
 
 from dispatch.anchoring import keep_anchoring
 from dispatch.channels import Absent, Channel
+from dispatch.channels.apprise.send import AppriseChannel, AppriseSettings
 from dispatch.channels.device.send import DeviceChannel
 from dispatch.channels.twilio import TwilioSettings, links
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.configuring import Configuring
 from dispatch.desk import Desk, StuckAlarm, StuckIncident
+from dispatch.links import Links
 from dispatch.measuring import keep_looking, keep_looking_at_devices
 from dispatch.outbox import Outbox
 from dispatch.reaching import keep_reaching
@@ -141,11 +143,12 @@ def main(argv: list[str]) -> int:
     try:
         settings = load(DispatchSettings)
         telephony = load(TwilioSettings) if settings.twilio_account_sid else None
+        notices = load(AppriseSettings)
         zone = centre(settings.timezone)
     except SettingsError as error:
         raise SystemExit(f"pingan dispatch: {error}") from error
     sys.setswitchinterval(SWITCH_SECONDS)
-    process.main(_run(settings, telephony, zone))
+    process.main(_run(settings, telephony, notices, zone))
     return 0
 
 
@@ -157,10 +160,14 @@ def _telephones(settings: TwilioSettings | None) -> dict[str, Channel]:
     return {"twilio_voice": TwilioVoice(settings), "twilio_sms": TwilioSms(settings, links(settings))}
 
 
-async def _run(settings: DispatchSettings, telephony: TwilioSettings | None, zone: ZoneInfo) -> None:
+async def _run(
+    settings: DispatchSettings, telephony: TwilioSettings | None, notices: AppriseSettings, zone: ZoneInfo
+) -> None:
     this = process.Process(settings, connections=8)
     device = DeviceChannel(settings, this.state)
-    channels: dict[str, Channel] = {"device": device, **_telephones(telephony)}
+    pages = Links(notices.link_secret, notices.public_url) if notices.link_secret and notices.public_url else None
+    apprise = AppriseChannel(notices, pages)
+    channels: dict[str, Channel] = {"device": device, **_telephones(telephony), "apprise": apprise}
     desk = Desk(this.database, this.clock, zone)
     rates = {"twilio_voice": settings.twilio_calls_per_second}
     outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name, rates)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
-CHANNELS = ("device", "twilio_voice", "twilio_sms")
+CHANNELS = ("device", "twilio_voice", "twilio_sms", "apprise")
 """Their names: a folder each, with its `send.py`."""
 
 

@@ -9,6 +9,10 @@ from typing import Any
 LANGUAGES = ("zh", "en")
 
 
+LIKE = {"apprise": "twilio_sms"}
+"""A channel that says what another says, but for the words that it has of its own."""
+
+
 class Words:
     """The words of one channel in one language. A word that is missing is an error when the tests read all files."""
 
@@ -32,8 +36,22 @@ class Words:
 def words(channel: str, language: str) -> Words:
     """The words of `channel`; an unknown language gets Chinese."""
     language = language if language in LANGUAGES else "zh"
+    table = _table(channel, language)
+    return Words(_over(_table(LIKE[channel], language), table) if channel in LIKE else table)
+
+
+def _table(channel: str, language: str) -> dict[str, Any]:
     folder = resources.files("dispatch.channels").joinpath(channel, "words")
-    return Words(tomllib.loads(folder.joinpath(f"{language}.toml").read_text(encoding="utf-8")))
+    return tomllib.loads(folder.joinpath(f"{language}.toml").read_text(encoding="utf-8"))
+
+
+def _over(below: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """A table over another, entry by entry."""
+    merged = {**below, **table}
+    return {
+        key: _over(below[key], entry) if isinstance(entry, dict) and key in below else entry
+        for key, entry in merged.items()
+    }
 
 
 def asked_for(body: dict[str, Any], said: Words) -> dict[str, str]:

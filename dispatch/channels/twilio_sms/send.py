@@ -54,19 +54,22 @@ class TwilioSms:
 
     def _whole(self, send: Send) -> str:
         """What the message says, and below it the page that says more, which is never cut."""
-        link = ""
-        # The page says more than who has not agreed to it may be told.
-        if self._links and send.purpose in (HELP, CHANGE, FAMILY) and send.body.get("shared", True):
-            link = self._links.for_send(send.id)
-        elif self._links and send.purpose == PACKET:
-            link = self._links.for_packet(send.body["packet"])
-        room = TEXT_MAX - len(link) - 1
-        return f"{text(send)[:room]}\n{link}" if link else text(send)[:TEXT_MAX]
+        page = link(self._links, send)
+        room = TEXT_MAX - len(page) - 1
+        return f"{text(send)[:room]}\n{page}" if page else text(send)[:TEXT_MAX]
 
 
-def text(send: Send) -> str:
+def link(links: Links | None, send: Send) -> str:
+    """The page that says more; empty: there is none."""
+    # It says more than who has not agreed to it may be told.
+    if links and send.purpose in (HELP, CHANGE, FAMILY) and send.body.get("shared", True):
+        return links.for_send(send.id)
+    return links.for_packet(send.body["packet"]) if links and send.purpose == PACKET else ""
+
+
+def text(send: Send, channel: str = "twilio_sms") -> str:
     """What the message says, without its link. Refused where nobody wrote words for its purpose."""
-    said, body = words("twilio_sms", send.language), send.body
+    said, body = words(channel, send.language), send.body
     if send.purpose == HELP:
         return said("help_going" if body.get("going") else "help", **asked_for(body, said))
     if send.purpose == CHANGE:
