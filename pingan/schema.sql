@@ -16,6 +16,13 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.anchors_are_append_only() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'anchors are append-only';
+end $$;
+
 CREATE FUNCTION public.asking_changed() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -86,6 +93,10 @@ $$;
 
 COMMENT ON FUNCTION public.erase_incident(the_incident bigint, the_person text, new_device text, new_body jsonb) IS 'Only of what is closed: an open incident is somebody''s who may need help.';
 
+CREATE FUNCTION public.going_to(body jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT (jsonb_path_query(going_to.body, '$."helper"."id"'::jsonpath) #>> '{}'::text[]) UNION ALL SELECT (jsonb_path_query(going_to.body, '$."seconds"[*]."id"'::jsonpath) #>> '{}'::text[]));
+
 CREATE FUNCTION public.held(kind text, alone boolean, raised_at timestamp with time zone, at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((NOT alone) AND (kind = ANY (ARRAY['heartbeat_lost'::text, 'mains_lost'::text, 'cannot_hear'::text])) AND (raised_at > (at - '00:01:00'::interval)) AND (raised_at <= (at + '00:00:05'::interval)));
@@ -100,6 +111,14 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.incident_closed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from helper_locations where incident = new.id;
+    return null;
+end $$;
+
 CREATE FUNCTION public.journal_is_append_only() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -110,6 +129,14 @@ begin
         return new;
     end if;
     raise exception 'the journal is append-only';
+end $$;
+
+CREATE FUNCTION public.letters_forgotten() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from sends where errand is not null and body->>'home' = old.home;
+    return null;
 end $$;
 
 CREATE FUNCTION public.log_append(the_log text, partitions integer[], counts integer[], bodies bytea[], at timestamp with time zone) RETURNS void
@@ -175,6 +202,13 @@ CREATE FUNCTION public.of_area(alarm public.alarms) RETURNS boolean
     RETURN (((alarm).home IS NULL) AND ((alarm).device IS NULL) AND (((alarm).evidence ->> 'rule'::text) = 'area_deaf'::text));
 
 COMMENT ON FUNCTION public.of_area(alarm public.alarms) IS 'Whether an alarm says that a whole area is not heard: it names neither a device nor a home.';
+
+CREATE FUNCTION public.policy_books_stay() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'a version of the policies is never changed';
+end $$;
 
 CREATE FUNCTION public.readings_arrived() RETURNS trigger
     LANGUAGE plpgsql
@@ -322,11 +356,26 @@ begin
     return null;
 end $$;
 
+CREATE FUNCTION public.send_rank(purpose text, danger boolean, cause text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (purpose = 'bridge'::text) THEN 0 WHEN (purpose = ANY (ARRAY['family'::text, 'packet'::text, 'test'::text, 'week'::text])) THEN 3 WHEN (NOT COALESCE(danger, false)) THEN 2 WHEN (cause = 'inactivity'::text) THEN 1 ELSE 0 END;
+
+COMMENT ON FUNCTION public.send_rank(purpose text, danger boolean, cause text) IS 'Who goes first where there is one line: whoever calls for help, then who was not heard from, then devices, then news.';
+
 CREATE FUNCTION public.test_window_opened() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
     perform pg_notify('self_test', '');
+    return null;
+end $$;
+
+CREATE FUNCTION public.told_forgotten() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from sends where errand is not null and recipient = old.id;
+    delete from desk_tasks where subject = old.id;
     return null;
 end $$;
 
@@ -556,10 +605,22 @@ CREATE TABLE public.contacts (
     phone text NOT NULL,
     language text DEFAULT 'zh'::text NOT NULL,
     has_key boolean DEFAULT false NOT NULL,
+    notify text,
+    told boolean,
+    digest boolean DEFAULT false NOT NULL,
+    quiet text,
     CONSTRAINT contacts_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
     CONSTRAINT contacts_rank_check CHECK ((rank >= 1)),
     CONSTRAINT contacts_role_check CHECK ((role = ANY (ARRAY['family'::text, 'neighbour'::text, 'friend'::text, 'property'::text, 'carer'::text])))
 );
+
+COMMENT ON COLUMN public.contacts.notify IS 'Where else they read what we send, as Apprise writes it. It may hold a secret.';
+
+COMMENT ON COLUMN public.contacts.told IS 'Told of each stage; null: family are, others are not.';
+
+COMMENT ON COLUMN public.contacts.digest IS 'Gets the letter of the week.';
+
+COMMENT ON COLUMN public.contacts.quiet IS '`22:00-07:00` by the home''s clock; no call for help heeds it.';
 
 CREATE TABLE public.coverage (
     area text NOT NULL,
@@ -569,6 +630,147 @@ CREATE TABLE public.coverage (
 );
 
 COMMENT ON TABLE public.coverage IS 'What share of an area''s homes is usually heard, by window and hour of the day, and whether it is deaf now: written by the telemetry lane when an area changes, and once an hour.';
+
+CREATE TABLE public.desk_shifts (
+    id bigint NOT NULL,
+    account text NOT NULL,
+    phone text NOT NULL,
+    fallback text,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT desk_shifts_check CHECK ((since < until)),
+    CONSTRAINT desk_shifts_fallback_check CHECK ((fallback ~ '^\+[1-9][0-9]{7,14}$'::text)),
+    CONSTRAINT desk_shifts_phone_check CHECK ((phone ~ '^\+[1-9][0-9]{7,14}$'::text))
+);
+
+COMMENT ON TABLE public.desk_shifts IS 'The ordinary telephones of the desk, by shift: which one rings, and which one when that is not taken.';
+
+ALTER TABLE public.desk_shifts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.desk_shifts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.desk_tasks (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail jsonb NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    done_at timestamp with time zone,
+    done_by text,
+    note text,
+    CONSTRAINT desk_tasks_check CHECK (((done_at IS NULL) = (done_by IS NULL))),
+    CONSTRAINT desk_tasks_check1 CHECK (((done_at IS NOT NULL) OR (note IS NULL))),
+    CONSTRAINT desk_tasks_kind_check CHECK ((kind = ANY (ARRAY['bad_number'::text, 'wrong_number'::text, 'unreachable'::text, 'no_way_in_proven'::text, 'provider_account'::text])))
+);
+
+COMMENT ON TABLE public.desk_tasks IS 'Work for a person. What is found again while its task is open is no second one.';
+
+COMMENT ON COLUMN public.desk_tasks.subject IS 'The id of a contact, a responder or a home; of a provider its name.';
+
+COMMENT ON COLUMN public.desk_tasks.opened_by IS 'The part of the platform that found it, or who asked for it.';
+
+ALTER TABLE public.desk_tasks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.desk_tasks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.homes (
+    id text NOT NULL,
+    area text NOT NULL,
+    address text NOT NULL,
+    phone text,
+    way_in text,
+    way_in_proven_on date,
+    latitude double precision,
+    longitude double precision,
+    coordinates text,
+    inactivity_hours double precision,
+    policy text,
+    revision bigint DEFAULT 1 NOT NULL,
+    announced bigint DEFAULT 0 NOT NULL,
+    inactivity_floor_hours double precision,
+    timezone text,
+    fence_m double precision,
+    CONSTRAINT homes_check CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude IS NULL) = (coordinates IS NULL)))),
+    CONSTRAINT homes_coordinates_check CHECK ((coordinates = ANY (ARRAY['WGS-84'::text, 'GCJ-02'::text]))),
+    CONSTRAINT homes_fence_m_check CHECK ((fence_m > (0)::double precision)),
+    CONSTRAINT homes_inactivity_floor_hours_check CHECK ((inactivity_floor_hours > (0)::double precision)),
+    CONSTRAINT homes_inactivity_hours_check CHECK ((inactivity_hours > (0)::double precision)),
+    CONSTRAINT homes_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
+    CONSTRAINT homes_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))
+);
+
+COMMENT ON COLUMN public.homes.revision IS 'Raised by every change that detection must know of; ingest announces it into the home''s partition and sets announced.';
+
+COMMENT ON COLUMN public.homes.inactivity_floor_hours IS 'Silence is never told sooner than after so many hours; null: the detector''s own least.';
+
+COMMENT ON COLUMN public.homes.timezone IS 'IANA name; null: the centre''s.';
+
+COMMENT ON COLUMN public.homes.fence_m IS 'The radius, around the home''s own place, within which whoever wears a tracker is at home; null: no fence.';
+
+CREATE TABLE public.responders (
+    id text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    area text NOT NULL,
+    phone text NOT NULL,
+    language text DEFAULT 'zh'::text NOT NULL,
+    on_duty boolean DEFAULT true NOT NULL,
+    consented_on date,
+    trained_on date,
+    hours text,
+    latitude double precision,
+    longitude double precision,
+    coordinates text,
+    notify text,
+    CONSTRAINT responders_check CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude IS NULL) = (coordinates IS NULL)))),
+    CONSTRAINT responders_coordinates_check CHECK ((coordinates = ANY (ARRAY['WGS-84'::text, 'GCJ-02'::text]))),
+    CONSTRAINT responders_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT responders_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
+    CONSTRAINT responders_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision))),
+    CONSTRAINT responders_role_check CHECK ((role = ANY (ARRAY['volunteer'::text, 'grid_worker'::text, 'social_worker'::text, 'property'::text, 'station'::text, 'medical'::text])))
+);
+
+COMMENT ON COLUMN public.responders.consented_on IS 'Since when they agree to be asked; null: they are not asked.';
+
+COMMENT ON COLUMN public.responders.trained_on IS 'When they were trained for it; null: they are not asked.';
+
+COMMENT ON COLUMN public.responders.hours IS 'Their rota, `mon-fri 08:00-18:00; sat,sun 09:00-12:00`; null: always.';
+
+COMMENT ON COLUMN public.responders.notify IS 'As of contacts.';
+
+CREATE VIEW public.desk_tasks_seen AS
+ SELECT desk_tasks.id,
+    desk_tasks.kind,
+    desk_tasks.subject,
+    desk_tasks.detail,
+    desk_tasks.opened_at,
+    desk_tasks.opened_by,
+    desk_tasks.done_at,
+    desk_tasks.done_by,
+    desk_tasks.note,
+    COALESCE(contacts.name, responders.name) AS name,
+    COALESCE(contacts.phone, responders.phone) AS phone,
+    COALESCE(contacts.home, own.id) AS home,
+    COALESCE(place.area, responders.area, own.area) AS area,
+    COALESCE(place.address, own.address) AS address
+   FROM ((((public.desk_tasks
+     LEFT JOIN public.contacts ON (((desk_tasks.kind <> 'no_way_in_proven'::text) AND (contacts.id = desk_tasks.subject))))
+     LEFT JOIN public.homes place ON ((place.id = contacts.home)))
+     LEFT JOIN public.responders ON (((desk_tasks.kind <> 'no_way_in_proven'::text) AND (responders.id = desk_tasks.subject))))
+     LEFT JOIN public.homes own ON (((desk_tasks.kind = 'no_way_in_proven'::text) AND (own.id = desk_tasks.subject))));
+
+COMMENT ON VIEW public.desk_tasks_seen IS 'Each with whom it is about, as the register has them now. Without an area it is about nobody there: everybody''s.';
 
 CREATE TABLE public.detection_homes (
     home text NOT NULL,
@@ -848,39 +1050,55 @@ CREATE TABLE public.hearing (
 
 COMMENT ON TABLE public.hearing IS 'When each lane of ingest last heard the broker: written every second by whoever leads it. What is older than a few seconds is a platform that cannot hear, and says so on every screen.';
 
-CREATE TABLE public.homes (
-    id text NOT NULL,
-    area text NOT NULL,
-    address text NOT NULL,
-    phone text,
-    way_in text,
-    way_in_proven_on date,
-    latitude double precision,
-    longitude double precision,
-    coordinates text,
-    inactivity_hours double precision,
-    policy text,
-    revision bigint DEFAULT 1 NOT NULL,
-    announced bigint DEFAULT 0 NOT NULL,
-    inactivity_floor_hours double precision,
-    timezone text,
-    fence_m double precision,
-    CONSTRAINT homes_check CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude IS NULL) = (coordinates IS NULL)))),
-    CONSTRAINT homes_coordinates_check CHECK ((coordinates = ANY (ARRAY['WGS-84'::text, 'GCJ-02'::text]))),
-    CONSTRAINT homes_fence_m_check CHECK ((fence_m > (0)::double precision)),
-    CONSTRAINT homes_inactivity_floor_hours_check CHECK ((inactivity_floor_hours > (0)::double precision)),
-    CONSTRAINT homes_inactivity_hours_check CHECK ((inactivity_hours > (0)::double precision)),
-    CONSTRAINT homes_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
-    CONSTRAINT homes_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))
+CREATE TABLE public.helper_locations (
+    incident bigint NOT NULL,
+    helper text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    latitude double precision NOT NULL,
+    longitude double precision NOT NULL,
+    accuracy_m double precision NOT NULL,
+    CONSTRAINT helper_locations_accuracy_m_check CHECK ((accuracy_m >= (0)::double precision)),
+    CONSTRAINT helper_locations_latitude_check CHECK (((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision))),
+    CONSTRAINT helper_locations_longitude_check CHECK (((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))
 );
 
-COMMENT ON COLUMN public.homes.revision IS 'Raised by every change that detection must know of; ingest announces it into the home''s partition and sets announced.';
+COMMENT ON TABLE public.helper_locations IS 'The last fix (WGS-84) of a helper who goes and has agreed to it. It ends with the incident, or when they take it back.';
 
-COMMENT ON COLUMN public.homes.inactivity_floor_hours IS 'Silence is never told sooner than after so many hours; null: the detector''s own least.';
+CREATE TABLE public.holidays (
+    day date NOT NULL,
+    counts_as text NOT NULL,
+    CONSTRAINT holidays_counts_as_check CHECK ((counts_as = ANY (ARRAY['mon'::text, 'tue'::text, 'wed'::text, 'thu'::text, 'fri'::text, 'sat'::text, 'sun'::text])))
+);
 
-COMMENT ON COLUMN public.homes.timezone IS 'IANA name; null: the centre''s.';
+COMMENT ON TABLE public.holidays IS 'Days that are worked as another day of the week: a holiday as a Sunday, a Sunday that is made up for (调休) as a Monday.';
 
-COMMENT ON COLUMN public.homes.fence_m IS 'The radius, around the home''s own place, within which whoever wears a tracker is at home; null: no fence.';
+CREATE TABLE public.home_code_tries (
+    id bigint NOT NULL,
+    incident bigint NOT NULL,
+    helper text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.home_code_tries IS 'Written before the code is looked at, so that many at once are counted too.';
+
+ALTER TABLE public.home_code_tries ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.home_code_tries_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.home_codes (
+    home text NOT NULL,
+    code text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    CONSTRAINT home_codes_code_check CHECK ((code ~ '^[2-9A-HJ-NP-Z]{6}$'::text))
+);
+
+COMMENT ON TABLE public.home_codes IS 'What is printed and put up in a home: whoever enters it has been inside. No 0 and O, no 1 and I.';
 
 CREATE TABLE public.incidents (
     id bigint NOT NULL,
@@ -943,6 +1161,26 @@ CREATE TABLE public.journal (
 );
 
 COMMENT ON TABLE public.journal IS 'Append-only: each hash covers the one before it, so that a changed or missing entry shows.';
+
+CREATE TABLE public.journal_anchors (
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    through timestamp with time zone NOT NULL,
+    heads integer NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT journal_anchors_number_check CHECK ((number > 0))
+);
+
+COMMENT ON TABLE public.journal_anchors IS 'Once a day: a hash over the one before it and every journal''s last entry since. Keep the newest hash elsewhere, and nobody can write the past anew unseen.';
+
+COMMENT ON COLUMN public.journal_anchors.through IS 'Entries before this are covered.';
+
+CREATE TABLE public.journal_heads (
+    anchor integer NOT NULL,
+    incident bigint NOT NULL,
+    number integer NOT NULL,
+    hash bytea NOT NULL
+);
 
 CREATE VIEW public.labelled_alarms AS
  SELECT alarms.id AS alarm,
@@ -1008,6 +1246,46 @@ CREATE TABLE public.migrations (
     applied_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.packet_openings (
+    packet bigint NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.packet_openings IS 'When whoever was given a packet first opened each version.';
+
+CREATE TABLE public.packet_versions (
+    incident bigint NOT NULL,
+    number integer NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    parts jsonb NOT NULL,
+    changed text[] NOT NULL
+);
+
+COMMENT ON COLUMN public.packet_versions.parts IS 'Part → keyed fingerprint of what it says: enough to see that it has changed, and nothing that can be read.';
+
+CREATE TABLE public.packets (
+    id bigint NOT NULL,
+    incident bigint NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    issued_by text NOT NULL,
+    name text NOT NULL,
+    phone text,
+    language text NOT NULL,
+    CONSTRAINT packets_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text])))
+);
+
+COMMENT ON TABLE public.packets IS 'To whom the hand-over packet of an incident was given: each has a link of their own. Without a telephone it was copied.';
+
+ALTER TABLE public.packets ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.packets_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.parked (
     id bigint NOT NULL,
     log text NOT NULL,
@@ -1061,6 +1339,50 @@ CREATE TABLE public.person_limits (
 COMMENT ON TABLE public.person_limits IS 'Vital signs beyond which somebody is to be rung, as they were set for the people of a home, and by whom.';
 
 COMMENT ON COLUMN public.person_limits.set_by IS 'The account; null: a file that was imported on the machine itself.';
+
+CREATE TABLE public.policy_books (
+    version integer NOT NULL,
+    saved_at timestamp with time zone NOT NULL,
+    saved_by text NOT NULL,
+    why text NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT policy_books_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE public.policy_books IS 'Append-only: what an administrator has saved of the policies. Version 0 is what is shipped. An incident carries its own policy, so that no version changes one that is open.';
+
+CREATE VIEW public.reachable_people AS
+ SELECT contacts.id,
+    'contacts'::text AS "group",
+    contacts.name,
+    contacts.role,
+    contacts.phone,
+    contacts.language,
+    contacts.rank,
+    contacts.home,
+    homes.area,
+    homes.timezone,
+    contacts.quiet,
+    false AS absent
+   FROM (public.contacts
+     JOIN public.homes ON ((homes.id = contacts.home)))
+UNION ALL
+ SELECT responders.id,
+    'responders'::text AS "group",
+    responders.name,
+    responders.role,
+    responders.phone,
+    responders.language,
+    0 AS rank,
+    NULL::text AS home,
+    responders.area,
+    NULL::text AS timezone,
+    NULL::text AS quiet,
+    (NOT responders.on_duty) AS absent
+   FROM public.responders
+  WHERE (responders.consented_on IS NOT NULL);
+
+COMMENT ON VIEW public.reachable_people IS 'Whoever may be called in the night, and so must be known to be reached by day.';
 
 CREATE TABLE public.readings (
     at timestamp with time zone NOT NULL,
@@ -1119,17 +1441,16 @@ ALTER TABLE public.rejected ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE public.responders (
-    id text NOT NULL,
-    name text NOT NULL,
-    role text NOT NULL,
-    area text NOT NULL,
-    phone text NOT NULL,
-    language text DEFAULT 'zh'::text NOT NULL,
-    on_duty boolean DEFAULT true NOT NULL,
-    CONSTRAINT responders_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
-    CONSTRAINT responders_role_check CHECK ((role = ANY (ARRAY['volunteer'::text, 'grid_worker'::text, 'social_worker'::text, 'property'::text, 'station'::text, 'medical'::text])))
+CREATE TABLE public.responder_absences (
+    responder text NOT NULL,
+    absent_from timestamp with time zone NOT NULL,
+    absent_until timestamp with time zone,
+    stand_in text,
+    CONSTRAINT responder_absences_check CHECK ((absent_until > absent_from)),
+    CONSTRAINT responder_absences_check1 CHECK ((stand_in <> responder))
 );
+
+COMMENT ON COLUMN public.responder_absences.stand_in IS 'Who takes their shifts meanwhile, and is asked for their homes, too.';
 
 CREATE TABLE public.routines (
     home text NOT NULL,
@@ -1142,6 +1463,13 @@ CREATE TABLE public.routines (
 ALTER TABLE ONLY public.routines ALTER COLUMN state SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.routines IS 'What a detector has learned of a home. Written beside the checkpoint, and at most once a day for a home.';
+
+CREATE TABLE public.send_turns (
+    channel text NOT NULL,
+    next_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.send_turns IS 'From when the next may be sent where a provider takes so many a second. One row for all processes, locked by whoever claims.';
 
 CREATE TABLE public.sends (
     id bigint NOT NULL,
@@ -1164,6 +1492,7 @@ CREATE TABLE public.sends (
     result text,
     worker text,
     errand text,
+    tries integer DEFAULT 0 NOT NULL,
     CONSTRAINT sends_for CHECK (((incident IS NULL) <> (errand IS NULL)))
 );
 
@@ -1172,6 +1501,8 @@ COMMENT ON TABLE public.sends IS 'The outbox. The unique key is the promise that
 COMMENT ON COLUMN public.sends.purpose IS 'help: come · stage: what a device shows · change: news for whoever goes · family: news for who is told · test: can you be reached · week: the letter of the week.';
 
 COMMENT ON COLUMN public.sends.errand IS 'What it is sent for, where that is no incident: `reach/2026-11-22`, `week/2026-W47`.';
+
+COMMENT ON COLUMN public.sends.tries IS 'How often it was certainly not sent, and put back to be tried again.';
 
 ALTER TABLE public.sends ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.sends_id_seq
@@ -1354,6 +1685,22 @@ UNION ALL
 
 COMMENT ON VIEW public.vitals_hourly IS 'What was measured by hour (UTC), home, device and kind.';
 
+CREATE TABLE public.webhooks_heard (
+    key text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.webhooks_heard IS 'What the telephone provider has told and was acted on: told again, late or replayed, it has no effect. A key is the provider''s own id, or that of the send with the key that was pressed.';
+
+CREATE TABLE public.words_pending (
+    number text NOT NULL,
+    text text NOT NULL,
+    incidents bigint[] NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.words_pending IS 'Who is asked for several open incidents wrote one word: they have been asked which one, in this order.';
+
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
 
@@ -1401,6 +1748,12 @@ ALTER TABLE ONLY public.contacts
 ALTER TABLE ONLY public.coverage
     ADD CONSTRAINT coverage_pkey PRIMARY KEY (area);
 
+ALTER TABLE ONLY public.desk_shifts
+    ADD CONSTRAINT desk_shifts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.desk_tasks
+    ADD CONSTRAINT desk_tasks_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.detection_homes
     ADD CONSTRAINT detection_homes_pkey PRIMARY KEY (home);
 
@@ -1440,11 +1793,29 @@ ALTER TABLE ONLY public.erasures
 ALTER TABLE ONLY public.hearing
     ADD CONSTRAINT hearing_pkey PRIMARY KEY (lane);
 
+ALTER TABLE ONLY public.helper_locations
+    ADD CONSTRAINT helper_locations_pkey PRIMARY KEY (incident, helper);
+
+ALTER TABLE ONLY public.holidays
+    ADD CONSTRAINT holidays_pkey PRIMARY KEY (day);
+
+ALTER TABLE ONLY public.home_code_tries
+    ADD CONSTRAINT home_code_tries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.home_codes
+    ADD CONSTRAINT home_codes_pkey PRIMARY KEY (home);
+
 ALTER TABLE ONLY public.homes
     ADD CONSTRAINT homes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.incidents
     ADD CONSTRAINT incidents_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.journal_anchors
+    ADD CONSTRAINT journal_anchors_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.journal_heads
+    ADD CONSTRAINT journal_heads_pkey PRIMARY KEY (anchor, incident);
 
 ALTER TABLE ONLY public.journal
     ADD CONSTRAINT journal_pkey PRIMARY KEY (incident, number);
@@ -1464,6 +1835,15 @@ ALTER TABLE ONLY public.log_heads
 ALTER TABLE ONLY public.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.packet_openings
+    ADD CONSTRAINT packet_openings_pkey PRIMARY KEY (packet, number);
+
+ALTER TABLE ONLY public.packet_versions
+    ADD CONSTRAINT packet_versions_pkey PRIMARY KEY (incident, number);
+
+ALTER TABLE ONLY public.packets
+    ADD CONSTRAINT packets_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.parked
     ADD CONSTRAINT parked_log_consumer_partition_position_key UNIQUE (log, consumer, partition, "position");
 
@@ -1476,6 +1856,9 @@ ALTER TABLE ONLY public.people
 ALTER TABLE ONLY public.person_limits
     ADD CONSTRAINT person_limits_pkey PRIMARY KEY (home, kind);
 
+ALTER TABLE ONLY public.policy_books
+    ADD CONSTRAINT policy_books_pkey PRIMARY KEY (version);
+
 ALTER TABLE ONLY public.readings_kept
     ADD CONSTRAINT readings_kept_pkey PRIMARY KEY (singleton);
 
@@ -1485,6 +1868,9 @@ ALTER TABLE ONLY public.rejected_counts
 ALTER TABLE ONLY public.rejected
     ADD CONSTRAINT rejected_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.responder_absences
+    ADD CONSTRAINT responder_absences_pkey PRIMARY KEY (responder, absent_from);
+
 ALTER TABLE ONLY public.responders
     ADD CONSTRAINT responders_pkey PRIMARY KEY (id);
 
@@ -1493,6 +1879,9 @@ ALTER TABLE ONLY public.rollups_due
 
 ALTER TABLE ONLY public.routines
     ADD CONSTRAINT routines_pkey PRIMARY KEY (home, detector, label);
+
+ALTER TABLE ONLY public.send_turns
+    ADD CONSTRAINT send_turns_pkey PRIMARY KEY (channel);
 
 ALTER TABLE ONLY public.sends
     ADD CONSTRAINT sends_incident_step_repeat_purpose_channel_recipient_key UNIQUE (incident, step, repeat, purpose, channel, recipient);
@@ -1530,6 +1919,12 @@ ALTER TABLE ONLY public.visit_notes
 ALTER TABLE ONLY public.vitals_stored
     ADD CONSTRAINT vitals_stored_pkey PRIMARY KEY (home, hour, device, kind);
 
+ALTER TABLE ONLY public.webhooks_heard
+    ADD CONSTRAINT webhooks_heard_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY public.words_pending
+    ADD CONSTRAINT words_pending_pkey PRIMARY KEY (number);
+
 CREATE INDEX alarms_by_device ON public.alarms USING btree (device, kind, raised_at);
 
 CREATE INDEX alarms_by_home ON public.alarms USING btree (home, raised_at);
@@ -1552,6 +1947,10 @@ CREATE INDEX askings_to_tell ON public.askings USING btree (until) WHERE ((not_a
 
 CREATE INDEX contacts_by_phone ON public.contacts USING btree (phone);
 
+CREATE INDEX desk_shifts_by_account ON public.desk_shifts USING btree (account, since);
+
+CREATE UNIQUE INDEX desk_tasks_open ON public.desk_tasks USING btree (kind, subject) WHERE (done_at IS NULL);
+
 CREATE INDEX detection_homes_by_partition ON public.detection_homes USING btree (partition);
 
 CREATE INDEX device_certificates_by_device ON public.device_certificates USING btree (device);
@@ -1566,7 +1965,11 @@ CREATE INDEX devices_by_gateway ON public.devices USING btree (gateway) WHERE (g
 
 CREATE INDEX devices_by_home ON public.devices USING btree (home);
 
+CREATE INDEX home_code_tries_by_incident ON public.home_code_tries USING btree (incident, at);
+
 CREATE INDEX homes_by_phone ON public.homes USING btree (phone) WHERE (phone IS NOT NULL);
+
+CREATE INDEX incidents_attended ON public.incidents USING btree (home, (((body -> 'helper'::text) ->> 'id'::text))) WHERE ((wake_at IS NULL) AND ((body ->> 'helper'::text) IS NOT NULL));
 
 CREATE INDEX incidents_by_end ON public.incidents USING btree (t9);
 
@@ -1575,6 +1978,12 @@ CREATE INDEX incidents_by_home ON public.incidents USING btree (home, opened_at)
 CREATE INDEX incidents_by_opening ON public.incidents USING btree (opened_at);
 
 CREATE INDEX incidents_due ON public.incidents USING btree (wake_at) WHERE (wake_at IS NOT NULL);
+
+CREATE INDEX incidents_going ON public.incidents USING gin (public.going_to(body)) WITH (fastupdate=off) WHERE ((wake_at IS NOT NULL) AND ((body ->> 'helper'::text) IS NOT NULL));
+
+CREATE INDEX journal_by_time ON public.journal USING btree (at);
+
+CREATE INDEX journal_heads_by_incident ON public.journal_heads USING btree (incident);
 
 CREATE UNIQUE INDEX one_open_danger ON public.incidents USING btree (home) WHERE ((state <> 'closed'::text) AND danger AND (NOT test));
 
@@ -1589,6 +1998,8 @@ CREATE UNIQUE INDEX one_open_group ON public.incidents USING btree (grouped_by, 
 COMMENT ON INDEX public.one_open_group IS 'Ends the race of two that group the same silence.';
 
 CREATE UNIQUE INDEX one_open_test ON public.test_windows USING btree (device) WHERE (state = 'open'::text);
+
+CREATE INDEX packets_by_incident ON public.packets USING btree (incident);
 
 CREATE INDEX parked_by_time ON public.parked USING btree (parked_at);
 
@@ -1606,6 +2017,8 @@ CREATE INDEX rejected_by_reason ON public.rejected USING btree (reason, received
 
 CREATE INDEX rejected_by_time ON public.rejected USING btree (received_at);
 
+CREATE INDEX responder_absences_by_stand_in ON public.responder_absences USING btree (stand_in) WHERE (stand_in IS NOT NULL);
+
 CREATE INDEX responders_by_area ON public.responders USING btree (area);
 
 CREATE INDEX responders_by_phone ON public.responders USING btree (phone);
@@ -1613,6 +2026,8 @@ CREATE INDEX responders_by_phone ON public.responders USING btree (phone);
 CREATE INDEX rollups_due_by_hour ON public.rollups_due USING btree (hour);
 
 CREATE INDEX routines_by_partition ON public.routines USING btree (partition);
+
+CREATE INDEX sends_by_address ON public.sends USING btree (address, id);
 
 CREATE INDEX sends_by_incident ON public.sends USING btree (incident);
 
@@ -1646,6 +2061,8 @@ CREATE INDEX visit_notes_open ON public.visit_notes USING btree (noted_at) WHERE
 
 CREATE TRIGGER alarm_raised AFTER INSERT ON public.alarms FOR EACH STATEMENT EXECUTE FUNCTION public.alarm_raised();
 
+CREATE TRIGGER anchors_are_append_only BEFORE DELETE OR UPDATE ON public.journal_anchors FOR EACH ROW EXECUTE FUNCTION public.anchors_are_append_only();
+
 CREATE TRIGGER asking_changed AFTER INSERT OR UPDATE OF answered_at, ended_at ON public.askings FOR EACH ROW EXECUTE FUNCTION public.asking_changed();
 
 CREATE TRIGGER detector_promotions_is_append_only BEFORE DELETE OR UPDATE ON public.detector_promotions FOR EACH ROW EXECUTE FUNCTION public.detector_promotions_is_append_only();
@@ -1662,17 +2079,29 @@ CREATE TRIGGER devices_changed AFTER INSERT OR DELETE OR UPDATE ON public.device
 
 CREATE TRIGGER devices_gone AFTER DELETE ON public.devices FOR EACH ROW EXECUTE FUNCTION public.device_gone();
 
+CREATE TRIGGER heads_are_append_only BEFORE DELETE OR UPDATE ON public.journal_heads FOR EACH ROW EXECUTE FUNCTION public.anchors_are_append_only();
+
 CREATE TRIGGER homes_changed AFTER INSERT OR DELETE OR UPDATE OF revision ON public.homes FOR EACH STATEMENT EXECUTE FUNCTION public.register_changed();
 
 CREATE TRIGGER incident_changed AFTER INSERT OR UPDATE ON public.incidents FOR EACH ROW EXECUTE FUNCTION public.incident_changed();
 
+CREATE TRIGGER incident_closed AFTER UPDATE ON public.incidents FOR EACH ROW WHEN (((old.state <> 'closed'::text) AND (new.state = 'closed'::text))) EXECUTE FUNCTION public.incident_closed();
+
 CREATE TRIGGER journal_is_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.journal_is_append_only();
+
+CREATE TRIGGER letters_forgotten AFTER DELETE ON public.people FOR EACH ROW EXECUTE FUNCTION public.letters_forgotten();
+
+CREATE TRIGGER policy_books_stay BEFORE DELETE OR UPDATE ON public.policy_books FOR EACH ROW EXECUTE FUNCTION public.policy_books_stay();
 
 CREATE TRIGGER readings_arrived AFTER INSERT ON public.readings REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION public.readings_arrived();
 
 CREATE TRIGGER send_changed AFTER INSERT OR UPDATE ON public.sends FOR EACH ROW EXECUTE FUNCTION public.send_changed();
 
 CREATE TRIGGER test_window_opened AFTER INSERT ON public.test_windows FOR EACH STATEMENT EXECUTE FUNCTION public.test_window_opened();
+
+CREATE TRIGGER told_forgotten AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.told_forgotten();
+
+CREATE TRIGGER told_forgotten AFTER DELETE ON public.responders FOR EACH ROW EXECUTE FUNCTION public.told_forgotten();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
@@ -1701,6 +2130,9 @@ ALTER TABLE ONLY public.consoles
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
 
+ALTER TABLE ONLY public.desk_shifts
+    ADD CONSTRAINT desk_shifts_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
 ALTER TABLE ONLY public.detector_promotions
     ADD CONSTRAINT detector_promotions_scope_fkey FOREIGN KEY (scope) REFERENCES public.areas(code);
 
@@ -1709,6 +2141,15 @@ ALTER TABLE ONLY public.devices
 
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
+
+ALTER TABLE ONLY public.helper_locations
+    ADD CONSTRAINT helper_locations_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
+
+ALTER TABLE ONLY public.home_code_tries
+    ADD CONSTRAINT home_code_tries_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
+
+ALTER TABLE ONLY public.home_codes
+    ADD CONSTRAINT home_codes_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.homes
     ADD CONSTRAINT homes_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
@@ -1722,14 +2163,32 @@ ALTER TABLE ONLY public.incidents
 ALTER TABLE ONLY public.incidents
     ADD CONSTRAINT incidents_person_fkey FOREIGN KEY (person) REFERENCES public.people(id);
 
+ALTER TABLE ONLY public.journal_heads
+    ADD CONSTRAINT journal_heads_anchor_fkey FOREIGN KEY (anchor) REFERENCES public.journal_anchors(number);
+
 ALTER TABLE ONLY public.journal
     ADD CONSTRAINT journal_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
+
+ALTER TABLE ONLY public.packet_openings
+    ADD CONSTRAINT packet_openings_packet_fkey FOREIGN KEY (packet) REFERENCES public.packets(id);
+
+ALTER TABLE ONLY public.packet_versions
+    ADD CONSTRAINT packet_versions_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
+
+ALTER TABLE ONLY public.packets
+    ADD CONSTRAINT packets_incident_fkey FOREIGN KEY (incident) REFERENCES public.incidents(id);
 
 ALTER TABLE ONLY public.people
     ADD CONSTRAINT people_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id);
 
 ALTER TABLE ONLY public.person_limits
     ADD CONSTRAINT person_limits_home_fkey FOREIGN KEY (home) REFERENCES public.homes(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.responder_absences
+    ADD CONSTRAINT responder_absences_responder_fkey FOREIGN KEY (responder) REFERENCES public.responders(id);
+
+ALTER TABLE ONLY public.responder_absences
+    ADD CONSTRAINT responder_absences_stand_in_fkey FOREIGN KEY (stand_in) REFERENCES public.responders(id);
 
 ALTER TABLE ONLY public.responders
     ADD CONSTRAINT responders_area_fkey FOREIGN KEY (area) REFERENCES public.areas(code);
