@@ -21,7 +21,7 @@ from types import FrameType
 import psycopg
 
 from pingan.local.postgres import PostgresError
-from tests.bench import bench_alerting, codecs, log_alone, machine, rebalance, side, turns
+from tests.bench import bench_alerting, bench_escalation, codecs, log_alone, machine, rebalance, side, turns
 from tests.bench.platform import Bench, BenchError, prefer
 from tests.bench.sections import SECTIONS
 from tests.bench.table import FULL, QUICK, Effort, Table, say
@@ -35,6 +35,7 @@ COMPARISONS: dict[str, Callable[[Path, int, Table, Effort], None]] = {
     "logs": turns.logs,
     "alerting": bench_alerting.alerting,
     "rebalance": rebalance.rebalance,
+    "escalation": bench_escalation.escalation,
     "before": turns.before,
     "side": side.side,
 }

@@ -13,11 +13,9 @@ from device_sim.phone.signature import sign
 from dispatch import incident as core
 from dispatch.channels import Channel, Send, Unclear
 from dispatch.desk import ACTS_AT_ONCE, ALARMS_AT_ONCE, Desk, StuckAlarm
-from dispatch.journal import broken_at
 from dispatch.outbox import Outbox
 from dispatch.sends import SendsTable
 from dispatch.sends import sql as outbox_sql
-from dispatch.views import sql as views_sql
 from pingan.clock import DrivenClock
 from pingan.database import Database
 from tests.conftest import Until
@@ -26,55 +24,6 @@ from tests.integration.dispatch_support import LI, TOKEN, WANG, ZHAO, Room, room
 
 async def journal(this: Room, incident: int) -> list[str]:
     return [entry["decision"] for entry in (await this.incident(incident))["journal"]]
-
-
-async def test_a_press_rings_the_desk_then_the_daughter_who_accepts_by_key(
-    database: Database, driven: DrivenClock, until: Until
-) -> None:
-    async with room(database, driven) as this:
-        await this.press()
-        opened: Any = await until(this.the_incident)
-        assert (opened["state"], opened["ringing"], opened["person"]) == ("waiting", True, "陈秀英")
-        assert not this.calls_to(LI), "the desk is asked first"
-        this.pass_seconds(10)
-        await until(lambda: this.phone(LI).state == "ringing")
-        this.phone(LI).call.answer()
-        await until(lambda: this.phone(LI).call and this.phone(LI).call.record.heard)
-        text = this.phone(LI).call.record.heard[0][-1]
-        for said in ("陈秀英", "求助", "幸福路1号101", "门卫有钥匙", "2026-01-05"):
-            assert said in text, "who, what, where and the way in are in the first message (Reeves, 2018)"
-        await this.phone(LI).call.press("1")
-
-        async def accepted() -> bool:
-            return (await this.incident(opened["id"]))["state"] == "accepted"
-
-        await until(accepted)
-        for key in "12#":
-            await this.phone(LI).call.press(key)
-
-        async def moving() -> Any:
-            found = await this.incident(opened["id"])
-            return found if found["state"] == "moving" else None
-
-        found: Any = await until(moving)
-        assert found["helper"]["name"] == "李梅"
-        assert (found["helper"]["eta"] - driven.now()).total_seconds() == 12 * 60
-        await until(lambda: ("on_the_way", "李梅") in this.lamp.stages)
-        assert ("accepted", "李梅") in this.lamp.stages
-        assert len(this.calls_to(LI)) == 1
-        assert len(this.phone(LI).inbox) == 2, "what has happened, then what we ask of her"
-        close = core.Close("op", "陈班长", "sos", "family_attended", as_of=found["version"])
-        assert (await this.desk.act(opened["id"], core.OnScene(None, "陈班长"))).name == "on_scene"
-        assert (await this.desk.act(opened["id"], core.Safe("陈班长"))).name == "safe"
-        assert (await this.desk.act(opened["id"], close)).name == "closed"
-        closed = await this.incident(opened["id"])
-        assert all(stamp["at"] or stamp["absent"] for stamp in closed["stamps"].values())
-        assert closed["stamps"]["t7"]["reported"]
-        await until(lambda: ("closed", "陈班长") in this.lamp.stages)
-        entries = await this.rows(views_sql.journal_rows.replace("%(incident)s", "%s"), opened["id"])
-        assert broken_at(entries) is None
-        entries[1]["detail"]["step"] = 99
-        assert broken_at(entries) == entries[1]["number"]
 
 
 async def test_each_press_is_one_event_on_one_incident_and_rings_again(
@@ -176,23 +125,6 @@ async def test_voicemail_never_counts_and_the_next_is_called(
         assert "is calling for help" in this.phone(WANG).call.record.heard[0][-1]
         await this.phone(WANG).call.press("2")
         await until(lambda: this.phone(ZHAO).state == "ringing")
-
-
-async def test_whoever_accepts_second_is_told_who_was_first(
-    database: Database, driven: DrivenClock, until: Until
-) -> None:
-    async with room(database, driven) as this:
-        await this.press()
-        opened: Any = await until(this.the_incident)
-        this.pass_seconds(10)
-        await until(lambda: this.phone(LI).state == "ringing")
-        await this.desk.act(opened["id"], core.Accept(core.Helper("C2", "John Wang", "neighbour")))
-        this.phone(LI).call.answer()
-        await until(lambda: this.phone(LI).call and this.phone(LI).call.record.heard)
-        call = this.phone(LI).call
-        await call.press("1")
-        await until(lambda: any("John Wang" in said[-1] for said in call.record.heard))
-        assert "accepted_second" in await journal(this, opened["id"])
 
 
 @pytest.mark.parametrize(
