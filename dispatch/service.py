@@ -24,6 +24,7 @@ from dispatch.desk import Desk, StuckAlarm, StuckIncident
 from dispatch.links import Links
 from dispatch.measuring import keep_looking, keep_looking_at_devices
 from dispatch.outbox import Outbox
+from dispatch.providers import Providers
 from dispatch.reaching import keep_reaching
 from dispatch.self_test import keep_testing
 from dispatch.sends import SendsTable
@@ -168,6 +169,8 @@ async def _run(
     pages = Links(notices.link_secret, notices.public_url) if notices.link_secret and notices.public_url else None
     apprise = AppriseChannel(notices, pages)
     channels: dict[str, Channel] = {"device": device, **_telephones(telephony), "apprise": apprise}
+    provided = {name: one for name, one in channels.items() if isinstance(one, TwilioVoice | TwilioSms)}
+    providers = Providers(this.database, this.clock, provided, settings.name)
     desk = Desk(this.database, this.clock, zone)
     rates = {"twilio_voice": settings.twilio_calls_per_second}
     outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name, rates)
@@ -188,6 +191,7 @@ async def _run(
         lambda: losses(desk, silences),
         lambda: alarm_clock(desk, this.clock, changes),
         lambda: outbox.run(sends),
+        providers.run,
         lambda: configuring.run(telling, questions),
         lambda: keep_anchoring(this.database, this.clock, days, zone),
         lambda: keep_testing(this.database, this.clock, tests, zone),

@@ -101,6 +101,9 @@ LINKS_REFUSED = Counter(
     "pingan_links_refused_total", "Links to a helper's page or a hand-over packet that were refused.", ["reason"]
 )
 SENDS_OVERDUE = Gauge("pingan_sends_overdue", "Calls and messages that are due for over a second and have not begun.")
+PROVIDER_DOWN = Gauge(
+    "pingan_provider_down", "1 while nobody can be reached through this provider.", ["channel", "provider"]
+)
 SENDS_WAITING = Gauge("pingan_sends_waiting", "Calls and messages that are due and wait for their turn.", ["channel"])
 SENDS_WAITING_SECONDS = Gauge(
     "pingan_sends_waiting_seconds",

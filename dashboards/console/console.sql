@@ -1,8 +1,9 @@
 -- name: beat
 -- Goes the whole way that a change goes, so that hearing it proves that changes are heard. It brings the lanes that have
--- not heard the broker lately, and whether next to nothing is heard of some area.
+-- not heard the broker lately, whether somebody cannot be called, and whether next to nothing is heard of some area.
 select pg_notify('console_beat', %(payload)s || coalesce(
     (select string_agg(' ' || lane, '' order by lane) from hearing where heard_at < %(late)s), '')
+    || case when exists (select from providers_down where seen_at > %(late)s) then ' telephone' else '' end
     || case when exists (select from coverage where deaf) then ' areas' else '' end)
 
 -- name: area_of

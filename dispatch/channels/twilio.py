@@ -19,6 +19,8 @@ from dispatch.channels.twilio_codes import meaning
 from dispatch.links import Links
 from pingan.settings import Secret, Text
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 REQUEST_SECONDS = 5.0
@@ -33,8 +35,11 @@ VOICES = {"zh": "cmn-CN", "en": "en-GB"}
 BACK_OFF_SECONDS, BACK_OFF_MOST_SECONDS = 1.0, 8.0
 """How soon what was certainly not sent is tried again, and at the latest: a step waits 40 s."""
 
-PROVIDER = "twilio"
-"""Its name, where a person has to speak with it."""
+FIRST, SECOND = "twilio", "twilio2"
+"""The providers' names."""
+
+FAILURES = 3
+"""So many requests in a row that a provider did not answer, or was too busy for, and it counts as down."""
 
 
 class Account(TryAgain):
@@ -54,6 +59,11 @@ class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The number that people see when we call."""
     twilio_base_url: str = ""
     """Another place than Twilio's own that speaks its protocol; empty: Twilio's own."""
+    twilio2_account_sid: Text | None = None
+    """A second provider, or account, that is used while the first is down. None: there is none."""
+    twilio2_auth_token: Text | None = None
+    twilio2_from: Text | None = None
+    twilio2_base_url: str = ""
     public_url: Text
     """Our own address as the provider reaches it; webhooks are signed over it."""
     desk_phone: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{7,14}$")] | None = None
@@ -80,24 +90,55 @@ class _Transport(TwilioHttpClient):  # type: ignore[misc]
         return super().request(method, url, *arguments, **named)
 
 
-class Twilio:
-    """The provider. Every call ends within `REQUEST_SECONDS` or so, and raises only what a channel may raise."""
+class Line:
+    """One provider, and whether it answers. Every request ends within `REQUEST_SECONDS` or so."""
 
-    def __init__(self, settings: TwilioSettings) -> None:
-        self.settings = settings
-        # The SDK writes every request into the log, telephone numbers and account included: 16 lines a call.
-        logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
-        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE, "twilio")
-        self._client = Client(
-            settings.twilio_account_sid,
-            settings.twilio_auth_token,
-            http_client=_Transport(settings.twilio_base_url),
-        )
+    def __init__(self, name: str, account_sid: str, auth_token: str, number: str, base_url: str) -> None:
+        self.name, self.number = name, number
+        self.failures = 0
+        self.down: str | None = None
+        """Why nobody is called through it; None: it answers, as far as is known."""
+        self.account: str | None = None
+        """The code by which it says that the account is in trouble: a person has to speak with it."""
+        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE, name)
+        self._client = Client(account_sid, auth_token, http_client=_Transport(base_url))
 
-    async def ask(self, request: Callable[[Client], T]) -> T:
-        """Do a request of the SDK off the loop. Raises Refused, TryAgain or Unclear."""
+    async def ask(self, request: Callable[[Client, str], T]) -> T:
+        """Do a request of the SDK, which is given our number there, off the loop. Raises Refused, TryAgain, Unclear."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, request, self._client)
+            answer = await self._ask(request)
+        except Refused:
+            self._answered()
+            raise
+        except Account as error:
+            self.account = error.code
+            self._failed(str(error), FAILURES)
+            raise
+        except (TryAgain, Unclear) as error:
+            self._failed(str(error))
+            raise
+        except asyncio.CancelledError:
+            self._failed("it takes too long to answer")
+            raise
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
+        if self.down is not None:
+            log.warning("%s answers again", self.name)
+        self.failures, self.down, self.account = 0, None, None
+
+    def _failed(self, why: str, count: int = 1) -> None:
+        self.failures += count
+        if self.failures >= FAILURES:
+            if self.down is None:
+                log.warning("%s is down: %s", self.name, why)
+            self.down = why
+
+    async def _ask(self, request: Callable[[Client, str], T]) -> T:
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, request, self._client, self.number)
         except TwilioRestException as error:
             raise _in_our_words(error) from error
         except http.ConnectTimeout as error:
@@ -105,10 +146,62 @@ class Twilio:
         except http.ConnectionError as error:
             # Refused before anything was said, or cut in the middle: only the first is certain.
             certain = "NewConnectionError" in str(error) or "Connection refused" in str(error)
-            raise (_later("no connection to the provider") if certain else Unclear(str(error))) from error
+            raise (_later("no connection to the provider") if certain else Unclear("the connection was cut")) from error
         except (http.RequestException, TwilioException, ValueError, KeyError) as error:
             # A list that cannot be had, and an answer that is none, are no `TwilioRestException` in the SDK.
-            raise Unclear(f"{type(error).__name__}: {error}") from error
+            raise Unclear(type(error).__name__) from error  # its text may hold a number
+
+
+class Twilio:
+    """The provider, and the second one where there is one. Raises only what a channel may raise."""
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        self.settings = settings
+        # The SDK writes every request into the log, telephone numbers and account included: 16 lines a call.
+        logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
+        self.lines = [Line(
+            FIRST, settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from,
+            settings.twilio_base_url,
+        )]  # fmt: skip
+        if settings.twilio2_account_sid:
+            token, number = settings.twilio2_auth_token or "", settings.twilio2_from or settings.twilio_from
+            self.lines.append(Line(SECOND, settings.twilio2_account_sid, token, number, settings.twilio2_base_url))
+
+    async def place(self, request: Callable[[Client, str], T]) -> T:
+        """Have something sent, once. What one has certainly not sent goes to the next at once; what is unclear never
+        does. Where all are down each attempt is a trial.
+        """
+        *others, last = [line for line in self.lines if line.down is None] or self.lines
+        for line in others:
+            try:
+                return await line.ask(request)
+            except TryAgain as error:
+                log.warning("%s has not sent it, the next is asked: %s", line.name, error)
+        return await last.ask(request)
+
+    async def look(self, request: Callable[[Client], list[str]]) -> list[str]:
+        """Look something up wherever it may have been sent.
+
+        Of a provider that is down nobody hears; where another way is open, nobody waits for it either.
+        """
+        found: list[str] = []
+        for line in self.lines:
+            try:
+                found += await line.ask(lambda client, _number: request(client))
+            except (TryAgain, Unclear):
+                if line.down is None or all(other.down for other in self.lines):
+                    raise
+        return found
+
+    async def ask(self, request: Callable[[Client], T]) -> T:
+        """Do what may be done twice, such as a word to a call that goes on, at whoever has it."""
+        *others, last = [line for line in self.lines if line.down is None] or self.lines
+        for line in others:
+            try:
+                return await line.ask(lambda client, _number: request(client))
+            except (Refused, TryAgain, Unclear) as error:
+                log.debug("%s does not have it: %s", line.name, error)
+        return await last.ask(lambda client, _number: request(client))
 
     def webhook(self, path: str) -> str:
         return self.settings.public_url.rstrip("/") + path
@@ -137,4 +230,5 @@ def _later(why: str) -> TryAgain:
 def genuine(settings: TwilioSettings, path: str, form: Mapping[str, str], signature: str) -> bool:
     """Whether a webhook to `path` (with its query) was signed with our token. The address is ours, not a proxy's."""
     url = settings.public_url.rstrip("/") + path
-    return bool(RequestValidator(settings.twilio_auth_token).validate(url, dict(form), signature))
+    tokens = filter(None, (settings.twilio_auth_token, settings.twilio2_auth_token))
+    return any(RequestValidator(token).validate(url, dict(form), signature) for token in tokens)

@@ -17,4 +17,14 @@ create table send_turns (
     next_at timestamptz not null
 );
 comment on table send_turns is 'From when the next may be sent where a provider takes so many a second. One row for all processes, locked by whoever claims.';
+create table providers_down (
+    process text not null,
+    channel text not null,
+    provider text not null,
+    since timestamptz not null,
+    seen_at timestamptz not null,
+    why text not null,
+    primary key (process, channel, provider)
+);
+comment on table providers_down is 'Providers through whom nobody can be called, as a process finds it; what it has not said for seconds is over, or unknown.';
 insert into send_turns (channel, next_at) values ('twilio_voice', '2026-01-01Z');

@@ -7,7 +7,7 @@ from typing import Protocol
 from twilio.rest import Client
 
 from dispatch.channels import Refused, Send
-from dispatch.channels.twilio import Twilio, TwilioSettings
+from dispatch.channels.twilio import Line, Twilio, TwilioSettings
 from dispatch.channels.words import asked_for, family_news, letter, news, words
 from dispatch.following import CHANGE, FAMILY, HELP, PACKET, TEST, WEEK
 
@@ -25,22 +25,26 @@ class TwilioSms:
 
     def __init__(self, settings: TwilioSettings, links: Links | None = None) -> None:
         """`links`: the pages that need no account, one for each message."""
-        self._twilio = Twilio(settings)
+        self.twilio = Twilio(settings)
         self._links = links
 
     async def send(self, send: Send) -> str:
         body = self._whole(send)
 
-        def create(client: Client) -> str:
+        def create(client: Client, number: str) -> str:
             message = client.messages.create(
                 to=send.address,
-                from_=self._twilio.settings.twilio_from,
+                from_=number,
                 body=body,
-                status_callback=self._twilio.webhook(f"/webhooks/twilio/sms/{send.id}/status"),
+                status_callback=self.twilio.webhook(f"/webhooks/twilio/sms/{send.id}/status"),
             )
             return str(message.sid)
 
-        return await self._twilio.ask(create)
+        return await self.twilio.place(create)
+
+    async def probe(self, line: Line) -> None:
+        """A message to nobody: whoever says so would have sent one to somebody."""
+        await line.ask(lambda client, number: client.messages.create(to="", from_=number, body="-"))
 
     async def find(self, send: Send) -> Sequence[str]:
         body = self._whole(send)
@@ -50,7 +54,7 @@ class TwilioSms:
             messages = client.messages.list(to=send.address, date_sent_after=since, limit=20)
             return [str(message.sid) for message in reversed(messages) if message.body == body]
 
-        return await self._twilio.ask(look)
+        return await self.twilio.look(look)
 
     def _whole(self, send: Send) -> str:
         """What the message says, and below it the page that says more, which is never cut."""

@@ -1,0 +1,187 @@
+"""A provider that fails, and a second one: who is called through whom, what is never called twice, what is shown."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from device_sim.access import Access, Mqtt, PhoneEntry, TwilioAccount
+from device_sim.neighbourhood import Neighbourhood, neighbourhood
+from device_sim.phone.network import Faults
+from device_sim.phone.people import Habit
+from device_sim.phone.signature import sign
+from dispatch.channels import Refused, Send, TryAgain, Unclear
+from dispatch.channels.twilio import TwilioSettings, genuine
+from dispatch.channels.twilio_voice.send import TwilioVoice
+from dispatch.providers import Providers
+from pingan.clock import DrivenClock
+from pingan.database import Database
+from tests.conftest import Until
+from tests.integration.dispatch_support import LI, OURS, room
+from tests.support import free_port
+
+FIRST, SECOND = ("AC" + "1" * 32, "one token"), ("AC" + "2" * 32, "another token")
+OURS_THERE = "+867500000009"
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+CALL = Send(1, 1, "help", "C1", "李梅", LI, "zh", {"cause": "sos", "person": "陈秀英"}, NOW, NOW)
+
+
+@dataclass
+class Two:
+    """A channel over two providers, each of which reaches the same telephones."""
+
+    voice: TwilioVoice
+    settings: TwilioSettings
+    first: Neighbourhood
+    second: Neighbourhood
+
+    def placed(self) -> tuple[int, int]:
+        return len(self.first.network.calls), len(self.second.network.calls)
+
+    async def fails(self, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(Unclear):
+                await self.voice.send(CALL)
+
+
+def provider(account: tuple[str, str], number: str) -> tuple[str, Access]:
+    url = f"http://127.0.0.1:{free_port()}"
+    phones = (PhoneEntry(LI, "李梅", "H001", "family"),)
+    twilio = TwilioAccount(url, *account, number)
+    return url, Access(mqtt=Mqtt("127.0.0.1", free_port()), phones=phones, twilio=twilio, simulator=url)
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[Two]:
+    (one_url, one), (two_url, another) = provider(FIRST, OURS), provider(SECOND, OURS_THERE)
+    settings = TwilioSettings(
+        twilio_account_sid=FIRST[0], twilio_auth_token=FIRST[1], twilio_from=OURS, twilio_base_url=one_url,
+        twilio2_account_sid=SECOND[0], twilio2_auth_token=SECOND[1], twilio2_from=OURS_THERE, twilio2_base_url=two_url,
+        public_url="http://127.0.0.1:9",
+    )  # fmt: skip
+    async with neighbourhood(one, pace=0.02) as first, neighbourhood(another, pace=0.02) as second:
+        for running in (first, second):
+            running.network.phones[LI].habit = Habit("busy")
+        yield Two(TwilioVoice(settings), settings, first, second)
+
+
+async def test_a_busy_provider_has_not_called_and_the_second_does_at_once(two: Two) -> None:
+    two.first.network.faults = Faults(respond="429")
+    await two.voice.send(CALL)
+    assert two.placed() == (0, 1)
+    (call,) = two.second.network.calls.values()
+    assert call.record.request.from_number == OURS_THERE, "people see the number of whoever calls"
+
+
+async def test_what_is_unclear_is_not_called_through_the_second_and_found_where_it_was_placed(two: Two) -> None:
+    two.first.network.faults = Faults(respond="ambiguous", count=1)
+    await two.fails(1)
+    assert two.placed() == (1, 0)
+    found = await two.voice.find(CALL._replace(dialled_at=datetime.now(UTC)))
+    assert found == list(two.first.network.calls)
+
+
+async def test_after_three_failures_it_is_down_and_the_second_calls_until_a_trial_is_answered(two: Two) -> None:
+    two.first.network.faults = Faults(respond="500", methods=("POST", "GET"))
+    await two.fails(3)
+    await two.voice.send(CALL)
+    assert two.placed() == (0, 1)
+    assert await two.voice.find(CALL._replace(dialled_at=datetime.now(UTC))) == list(two.second.network.calls), (
+        "whoever is down is waited for by nobody"
+    )
+    (line, _) = two.voice.twilio.lines
+    with pytest.raises(Unclear):
+        await two.voice.probe(line)
+    assert line.down is not None
+    two.first.network.faults = Faults()
+    with pytest.raises(Refused):
+        await two.voice.probe(line)
+    assert line.down is None
+    assert two.placed() == (0, 1), "a trial calls nobody"
+    await two.voice.send(CALL)
+    assert two.placed() == (1, 1)
+
+
+async def test_a_wrong_number_is_wrong_at_either(two: Two) -> None:
+    with pytest.raises(Refused) as refused:
+        await two.voice.send(CALL._replace(address="+86"))
+    assert (refused.value.task, refused.value.code) == ("bad_number", "21211")
+    assert [line.down for line in two.voice.twilio.lines] == [None, None]
+    assert two.placed() == (0, 0)
+
+
+async def test_both_are_down_and_each_attempt_is_a_trial_that_is_made_again_later(two: Two) -> None:
+    for running in (two.first, two.second):
+        running.network.faults = Faults(respond="429")
+    waits = []
+    for tries in range(6):
+        with pytest.raises(TryAgain) as later:
+            await two.voice.send(CALL)
+        waits.append(later.value.after(tries))
+    assert waits == [1, 2, 4, 8, 8, 8]
+    two.second.network.faults = Faults()
+    await two.voice.send(CALL)
+    assert two.placed() == (0, 1)
+
+
+def test_the_second_ones_webhooks_are_heard_and_nobody_elses(two: Two) -> None:
+    form, path = {"CallSid": "CA1"}, "/webhooks/twilio/voice/1/status"
+    url = two.settings.public_url + path
+    heard = [
+        genuine(two.settings, path, form, sign(token, url, list(form.items())))
+        for token in (FIRST[1], SECOND[1], "forged", "")
+    ]
+    assert heard == [True, True, False, False]
+
+
+async def test_an_account_in_trouble_is_down_at_once_and_a_task_and_is_shown_and_is_over(
+    two: Two, database: Database
+) -> None:
+    two.first.network.faults = Faults(respond="400", code=20005)
+    clock = DrivenClock(1_790_000_000_000)
+    providers = Providers(database, clock, {"twilio_voice": two.voice}, "dispatch-1")
+
+    async def rows(query: str) -> list[dict[str, Any]]:
+        async with database.connection() as connection:
+            return await (await connection.execute(query)).fetchall()
+
+    await two.voice.send(CALL)
+    assert two.placed() == (0, 1)
+    await providers.say()
+    await providers.say()
+    down = "select process, channel, provider, since, seen_at from providers_down"
+    assert await rows(down) == [
+        {"process": "dispatch-1", "channel": "twilio_voice", "provider": "twilio", "since": clock.now(),
+         "seen_at": clock.now()}
+    ]  # fmt: skip
+    (task,) = await rows("select kind, subject, detail from desk_tasks")
+    assert (task["kind"], task["subject"], task["detail"]["code"]) == ("provider_account", "twilio", "20005")
+    since = clock.now()
+    clock.advance(clock.now_ms() + 2_000)
+    await providers.say()
+    (row,) = await rows(down)
+    assert (row["since"], row["seen_at"]) == (since, since + timedelta(seconds=2))
+    two.first.network.faults = Faults()
+    await providers.probe()
+    await providers.say()
+    assert await rows(down) == []
+
+
+async def test_a_number_that_does_not_exist_is_a_task_for_a_person(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        this.phone(LI).habit = Habit("invalid")
+        await this.press()
+        await until(this.the_incident)
+        this.pass_seconds(10)
+
+        async def opened() -> Any:
+            return await this.rows("select kind, subject, detail from desk_tasks")
+
+        rows: Any = await until(opened)
+        (task,) = rows
+        assert (task["kind"], task["subject"], task["detail"]["code"]) == ("bad_number", "C1", "21211")
+        assert task["detail"]["phone"] == LI
