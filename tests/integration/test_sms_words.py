@@ -54,6 +54,7 @@ async def test_words_are_the_same_as_keys_from_the_first_yes_to_safe(shared: Roo
         await until(lambda: any("她在楼梯上" in sms.body for sms in home.phone(home.li).inbox))
         assert "看到了新情况" in await home.writes(home.li, "1")
         assert (await home.told("confirmed"))["detail"]["number"] == 1
+        assert "没有看懂" in await home.writes(home.li, "没事"), "on the way it says nothing of whoever lives there"
         assert "求助按钮" in await home.writes(home.li, "到了。")
         row = await home.row()
         assert (row["state"], row["stamps"]["t7"]["reported"]) == ("on_scene", True)
@@ -61,7 +62,7 @@ async def test_words_are_the_same_as_keys_from_the_first_yes_to_safe(shared: Roo
         await home.told("arrival_proven")
         assert "人安全" in await home.writes(home.li, "安全")
         assert (await home.row())["state"] == "safe"
-        assert (await home.row())["raised"] == 1, "no plain answer is a call for help"
+        assert (await home.row())["raised"] == 2, "no plain answer is a call for help"
 
 
 async def test_who_cannot_and_who_cannot_after_all(shared: Room, until: Until) -> None:
@@ -165,6 +166,10 @@ async def test_a_message_told_twice_or_too_late_has_no_effect(shared: Room, unti
         assert (await post(shared, path, form)).is_success
         assert await shared.rows("select id from incidents where home = %s and state <> 'closed'", home.id) == []
         assert len(await home.journal("raised")) == before + 1 - 1
+        for _ in range(2):
+            answer = await post(shared, path, {**form, "MessageSid": "SM" + "9" * 32, "Body": "请回电"})
+            assert "马上与您联系" in answer.text, "who wants to speak with somebody is never told that it is over"
+        await until(lambda: shared.rows("select id from incidents where home = %s and state <> 'closed'", home.id))
 
 
 @pytest.mark.parametrize(("word", "result"), [("收到", "key_reached"), ("2", "key_stranger")])
@@ -186,6 +191,9 @@ async def test_an_answer_to_a_test_is_no_call_for_help(shared: Room, until: Unti
         {"state": "answered", "result": result}
     ]
     assert await shared.rows("select count(*) from alarms") == alarms
+    assert await shared.neighbourhood.network.reply(phone, OURS, "不行") == 200
+    assert "马上与您联系" in phone.inbox[-1].body, "a test is no reason to take that for an answer"
+    assert await shared.rows("select count(*) from alarms") != alarms
 
 
 def test_each_purpose_has_its_words_and_the_link_is_never_cut(shared: Room) -> None:

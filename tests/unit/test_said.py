@@ -17,7 +17,9 @@ ANSWERS = [
     ("Can’t", Said("cannot")), ("CANNOT", Said("cannot")), ("ｎｏ", Said("cannot")),
     ("到了", Said("there")), ("到了～", Said("there")), ("There", Said("there")), ("i'm here", Said("there")),
     ("安全", Said("safe")), ("safe", Said("safe")), ("Safe.", Said("safe")), ("没事了", Said("safe")),
+    ("没事", Said("fine")),
     ("3", Said("desk", number=3)), ("请回电", Said("desk")), ("Call me", Said("desk")),
+    ("请回电？", Said("desk")), ("我去，120分钟", Said("going", 120)),
     ("好的", Said("yes")), ("OK", Said("yes")), ("收到", Said("heard")), ("got it", Said("heard")),
     ("going 15", Said("going", 15)), ("Going in 15 minutes", Said("going", 15)), ("1 15", Said("going", 15)),
     ("1，15分钟", Said("going", 15)), ("我去，15分钟", Said("going", 15)),
@@ -35,7 +37,8 @@ LEFT_TO_A_PERSON = [
     "", "   ", "！！！", "救命", "我摔倒了", "help", "我去不了，她在流血", "不安全", "not safe", "她没有安全",
     "going nowhere", "120", "119", "110",
     "我去了她不开门", "没事吗", "are you there", "there is a fire", "can't breathe", "no pulse", "到了，没人开门",
-    "0", "999", "半", "半分钟",
+    "0", "999", "半", "半分钟", "没事了？", "到了?", "1？", "safe?", "15?",
+    "我去，120", "1 120", "going 911", "马上到 119",
     "十十分钟", "五", "going going 15 and then some more words that nobody foresaw",
 ]  # fmt: skip
 
@@ -65,7 +68,7 @@ def test_whatever_is_written_has_an_answer_within_bounds(text: str) -> None:
         assert said.kind != "number" or said.number not in EMERGENCY
 
 
-@given(st.sampled_from([text for text, _ in ANSWERS]), st.text(alphabet=" 。，！？!?.,…～\n", max_size=5))
+@given(st.sampled_from([text for text, _ in ANSWERS]), st.text(alphabet=" 。，！!.,…～\n", max_size=5))
 def test_what_stands_around_it_does_not_matter(text: str, around: str) -> None:
     assert understood(around + text + around) == understood(text)
     assert understood(text.upper()) == understood(text)

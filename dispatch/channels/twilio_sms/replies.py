@@ -20,7 +20,7 @@ from dispatch.channels.twilio_sms.said import Said, understood
 from dispatch.channels.words import words
 from dispatch.desk import HEARD_ALREADY, Desk
 from dispatch.following import CHANGE, FAMILY
-from dispatch.incident import Decision, Note
+from dispatch.incident import Decision, Note, State
 from pingan.clock import Clock
 from pingan.database import Connection, Database, Queries
 
@@ -31,8 +31,10 @@ OVER_SECONDS = 3_600
 WHICH_SECONDS = 900
 """So long a number alone answers our question which home is meant."""
 TEST_SECONDS = 3 * 86_400
-TESTED = {"one": "reached", "yes": "reached", "heard": "reached", "cannot": "stranger"}
-"""What a plain word answers to a test."""
+TESTED = {"one": "reached", "yes": "reached", "heard": "reached"}
+STRANGER = 2
+"""What a plain word, or a number, answers to a test. Only the number says that they do not know us: "不行" may well be
+that somebody is not well."""
 
 
 class Reply(NamedTuple):
@@ -84,7 +86,9 @@ class Replies:
     async def _tested(self, connection: Connection, number: str, said: Said | None) -> Reply | None:
         """An answer to a test: whom we mean can be reached, or somebody else has this number now. That is all."""
         now = self._clock.now()
-        key = TESTED.get(said.kind) if said else None
+        if said is None:
+            return None
+        key = "stranger" if said.number == STRANGER else TESTED.get(said.kind)
         if key is None:
             return None
         parameters = {"number": number, "lately": now - timedelta(seconds=TEST_SECONDS)}
@@ -127,9 +131,11 @@ class Replies:
         ]
         return Reply(said("reply.which", n=len(rows), list="\n" + "\n".join(homes)))
 
-    async def _do(self, row: dict[str, Any], said: Said, heard: Heard, once: str) -> Reply:
+    async def _do(self, row: dict[str, Any], said: Said, heard: Heard, once: str) -> Reply | None:
         say = words("twilio_sms", row["language"])
         if not row["open"]:
+            if said.kind == "desk":  # nobody is called back for what is over: a person reads that they want to speak
+                return None
             async with self._database.connection() as connection:
                 await provider.first(connection, once, self._clock.now())
             return Reply(say("reply.over"))
@@ -139,6 +145,8 @@ class Replies:
             kind = "heard"
         if kind == "number":  # bare: minutes only of somebody who goes
             kind = "minutes" if going else "number"
+        if kind == "fine":  # also "never mind", until they stand there
+            kind = "safe" if incident.state is State.ON_SCENE else "number"
         if kind == "number" or (kind == "safe" and not going):  # who is not there cannot know that
             return Reply(say("reply.unclear"), rings=True)
         if kind == "heard":

@@ -1,7 +1,7 @@
 """What a short message answers to a call for help: one of a few words, or a number of minutes. PURE.
 
 Whole messages are matched and never parts of them: "我去不了，她在流血" is no plain answer, and is left to a person.
-Width, case, spaces and punctuation do not matter.
+Width, case, spaces and punctuation do not matter, but for a question mark: "没事了？" asks, and says nothing.
 """
 
 import re
@@ -15,11 +15,12 @@ MINUTES_MAX = 240
 TEXT_MAX = 40
 """Characters of a plain answer. Whoever writes more is read by a person."""
 
-Kind = Literal["one", "yes", "going", "cannot", "desk", "there", "safe", "heard", "minutes", "number"]
+Kind = Literal["one", "yes", "going", "cannot", "desk", "there", "safe", "fine", "heard", "minutes", "number"]
 
 
 class Said(msgspec.Struct, frozen=True):
-    """`one`: the key 1, which means what was asked. `number`: bare; it may be minutes, or one of several."""
+    """`one`: the key 1, which means what was asked. `number`: bare; it may be minutes, or one of several. `fine`: that
+    somebody is safe, or a polite word that says nothing of anybody."""
 
     kind: Kind
     minutes: int | None = None
@@ -63,11 +64,12 @@ WORDS: dict[Kind, frozenset[str]] = {
     ),
     "safe": frozenset(
         {
-            "安全", "安全了", "已安全", "人安全", "平安", "没事", "没事了", "人没事", "人没事了", "safe",
+            "安全", "安全了", "已安全", "人安全", "平安", "没事了", "人没事", "人没事了", "safe",
             "all safe", "she is safe",
             "he is safe", "they are safe", "shes safe", "hes safe", "all well", "all is well",
         }
     ),
+    "fine": frozenset({"没事"}),
     "heard": frozenset(
         {
             "收到", "已收到", "知道了", "看到了", "明白", "明白了", "heard", "got it", "received", "understood",
@@ -96,6 +98,8 @@ def understood(text: str) -> Said | None:
     if not plain or len(plain) > TEXT_MAX:
         return None
     kind = _KINDS.get(plain) or _KINDS.get(plain.replace(" ", ""))
+    if kind != "desk" and "?" in unicodedata.normalize("NFKC", text):
+        return None
     if kind is not None:
         return Said(kind, number=int(plain) if plain in ("1", "2", "3") else None)
     return _length(plain)
@@ -118,14 +122,16 @@ def _length(plain: str) -> Said | None:
     if lead and not goes:
         return None
     minutes = _minutes(found)
+    if minutes in EMERGENCY and not (found["hour"] or found["minute"]):
+        return None  # also of somebody who goes: "我去，120" asks for an ambulance
     if minutes is None or not 0 < minutes <= MINUTES_MAX:
         return Said("going") if goes else None
     if goes:
         return Said("going", minutes)
     if found["hour"] or found["minute"]:
         return Said("minutes", minutes)
-    # A bare number may be minutes; one in Chinese numerals, or one that calls an ambulance, is nothing plain.
-    return None if found["digits"] is None or minutes in EMERGENCY else Said("number", minutes, minutes)
+    # A bare number may be minutes; one in Chinese numerals is nothing plain.
+    return None if found["digits"] is None else Said("number", minutes, minutes)
 
 
 def _minutes(found: re.Match[str]) -> int | None:
