@@ -40,6 +40,10 @@ ACTS_AT_ONCE = 5
 """And of these what does not merely press again: fifty calls and falls of one home, in turn, took 0.36 s. So much of
 each home that is served stands before a new press."""
 
+WAKES_AT_ONCE = 8
+"""Incidents that are woken by one transaction: they share its commit, a third of the work. Whoever answers one of them
+at that moment waits for all."""
+
 HEARD_ALREADY = "heard_already"
 """In place of a decision, where the telephone provider tells again what has been acted on."""
 
@@ -400,23 +404,26 @@ class Desk:
             await self._over(connection, row["id"], RESTORE_OF[kind], [], acts)
 
     async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
-        """Wake one incident whose time has come, none of `beside`; False if none is due. StuckIncident if it cannot.
+        """Wake incidents whose time has come, none of `beside`, a few by one transaction; False if none is due.
 
-        `put_back`: one whose last step lies in the future instead.
+        StuckIncident if one of them cannot be woken: then none is, and all are still due. `put_back`: those whose last
+        step lies in the future instead.
         """
         async with self._database.transaction() as connection:
-            parameters = {"now": self._clock.now(), "beside": list(beside), "tolerated": core.PUT_BACK_SECONDS}
+            parameters = {
+                "now": self._clock.now(), "beside": list(beside), "tolerated": core.PUT_BACK_SECONDS,
+                "at_once": WAKES_AT_ONCE,
+            }  # fmt: skip
             query = sql.put_back if put_back else sql.due
-            row = await (await connection.execute(query, parameters)).fetchone()
-            if row is None:
-                return False
-            try:
-                await self._act(connection, row["id"], core.Due())
-            except LOST:
-                raise
-            except Exception as error:
-                raise StuckIncident(row["id"]) from error
-            return True
+            rows = await (await connection.execute(query, parameters)).fetchall()
+            for row in rows:
+                try:
+                    await self._act(connection, row["id"], core.Due())
+                except LOST:
+                    raise
+                except Exception as error:
+                    raise StuckIncident(row["id"]) from error
+        return bool(rows)
 
     async def soonest(self, beside: Collection[int] = ()) -> datetime | None:
         """When the next incident, none of `beside`, is due."""
@@ -479,12 +486,14 @@ class Desk:
         # Somebody's daughter mostly calls for them, but may call for another: that can be put right.
         sure = caller is None or caller.role == RESIDENT
         manned = not danger or test or await self._manned(connection, alarm["home"])
+        by_hand = alarm["evidence"].get("operator")
+        of: dict[str, str] = {"operator": by_hand} if by_hand else {"alarm": str(alarm["id"])}
         for _ in range(RACES_MAX):
             home = await self._home(connection, alarm["home"])
             joined = await self._find(connection, alarm, danger=danger, test=test)
             if joined is not None:
                 sure_of = home is not None and sure
-                again = Raised(alarm["kind"], press, caller, sure_of, manned, str(alarm["id"]))
+                again = Raised(alarm["kind"], press, caller, sure_of, manned, **of)
                 decision = (await self._act(connection, joined, again, actor=actor)).decision
                 if not decision.refused:
                     return joined
@@ -508,7 +517,7 @@ class Desk:
             row = await (await connection.execute(sql.open, self._row(decision.incident))).fetchone()
             if row is None:
                 continue
-            detail = {"kind": alarm["kind"], "alarm": str(alarm["id"]), **_chosen(choice)}
+            detail = {"kind": alarm["kind"], **of, **_chosen(choice)}
             if caller is not None:
                 detail["caller"] = msgspec.to_builtins(caller)
             await self._write(connection, row["id"], [Entry("opened", decision, actor, detail)], now)

@@ -136,14 +136,14 @@ insert into journal (incident, number, at, event, decision, actor, detail, hash)
 values (%(incident)s, %(number)s, %(at)s, %(event)s, %(decision)s, %(actor)s, %(detail)s, %(hash)s)
 
 -- name: due
-select id from incidents where wake_at <= %(now)s and id <> all(%(beside)s::bigint[]) order by danger desc, wake_at for update skip locked limit 1
+select id from incidents where wake_at <= %(now)s and id <> all(%(beside)s::bigint[]) order by danger desc, wake_at for update skip locked limit %(at_once)s
 
 -- name: put_back
 -- At a start only: incidents whose last step lies in the future, since the wall clock was put back while nothing ran.
 select id from incidents
 where wake_at > %(now)s and (body->>'step_at')::timestamptz > %(now)s + make_interval(secs => %(tolerated)s)
   and id <> all(%(beside)s::bigint[])
-order by danger desc, wake_at for update skip locked limit 1
+order by danger desc, wake_at for update skip locked limit %(at_once)s
 
 -- name: soonest
 select min(wake_at) as at from incidents where wake_at is not null and id <> all(%(beside)s::bigint[])

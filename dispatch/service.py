@@ -114,7 +114,7 @@ async def alarm_clock(desk: Desk, clock: Clock, bell: Bell) -> None:
     """Wake incidents whose time has come, until cancelled.
 
     1. At the start, wake what was done "in the future": the wall clock was put back while nothing ran.
-    2. Wake what is due, one transaction each; repeat while there is one.
+    2. Wake what is due, a few by one transaction; repeat while there is one.
     3. One that cannot be woken is passed over for a while, so that it holds up nobody.
     4. Sleep until the soonest deadline, or until an incident changes, but never long.
     """

@@ -12,7 +12,7 @@ from device_sim.phone.people import Habit
 from device_sim.phone.signature import sign
 from dispatch import incident as core
 from dispatch.channels import Channel, Send, Unclear
-from dispatch.desk import ACTS_AT_ONCE, ALARMS_AT_ONCE, Desk, StuckAlarm
+from dispatch.desk import ACTS_AT_ONCE, ALARMS_AT_ONCE, Desk, StuckAlarm, StuckIncident
 from dispatch.outbox import Outbox
 from dispatch.sends import SendsTable
 from dispatch.sends import sql as outbox_sql
@@ -496,6 +496,36 @@ async def test_a_send_that_woke_too_late_is_abandoned_before_the_request(
 
         await until(abandoned)
         assert not this.calls_to(LI)
+
+
+async def test_one_that_cannot_be_woken_holds_up_none_of_those_that_are_woken_with_it(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        for device in ("stray-1", "stray-2"):
+            await this.press(device=device, home=None)
+
+        async def opened() -> bool:
+            return len(await this.incidents()) == 3
+
+        await until(opened)
+        await this.stop()
+        await this.rows("update incidents set body = body - 'policy' where device = 'stray-1' returning id")
+        this.pass_seconds(20)
+        with pytest.raises(StuckIncident):
+            await this.desk.wake_due()
+        assert not await this.rows("select from journal where event = 'due'"), "they are woken together, or not at all"
+        this.start()
+
+        async def woken() -> bool:
+            rows = await this.rows(
+                "select device from journal join incidents on incidents.id = incident where event = 'due'"
+            )
+            return {row["device"] for row in rows} >= {"H001-button", "stray-2"}
+
+        await until(woken)
+        await until(lambda: this.phone(LI).state == "ringing")
 
 
 async def test_an_answer_withdraws_calls_that_still_wait(database: Database, driven: DrivenClock, until: Until) -> None:
