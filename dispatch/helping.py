@@ -142,10 +142,20 @@ class Helping:
             fix = await (await connection.execute(sql.location, values)).fetchone()
         if fix is not None and self._clock.now() - fix["at"] <= FRESH:
             place = Place(fix["latitude"], fix["longitude"])
-            return await self._shown_by(visit, decision.incident, place, fix["accuracy_m"]) or decision.name
+            if (shown := await self._shown_by(visit, decision.incident, place, fix["accuracy_m"])) is not None:
+                await self.forget(visit)
+                return shown
         return decision.name
 
-    async def safe(self, visit: Visit) -> str:
+    async def safe(self, visit: Visit, raised: int) -> str:
+        """All is well, says whoever is there. `raised`: how often it had rung when their page was drawn. Of an alarm
+        that they have not seen they say nothing: it rings on until they have.
+        """
+        if visit.standing != "there":
+            return "not_there"
+        if raised != visit.incident.raised:
+            return "rang_again"
+        await self.forget(visit)
         return (await self._desk.act(visit.incident_id, core.Safe(visit.me.name))).name
 
     async def more_help(self, visit: Visit, text: str) -> str:
@@ -195,7 +205,7 @@ class Helping:
 
     async def where(self, visit: Visit, place: Place, accuracy: float) -> str | None:
         """Keep where they are while they go; what it has shown, if it shows that they are there."""
-        if visit.standing not in ("going", "there"):
+        if visit.standing not in ("going", "there") or visit.incident.state is State.SAFE:
             return None
         if (shown := await self._shown_by(visit, visit.incident, place, accuracy)) is not None:
             await self.forget(visit)
@@ -259,8 +269,19 @@ def stands(incident: Incident, me: str, journal: Sequence[Mapping[str, Any]]) ->
 
 def is_there(state: str, helper: str, journal: Sequence[Mapping[str, Any]]) -> bool:
     """Whether somebody who goes has said, or shown, that they are there."""
-    arrived = {"on_scene", "proven"} & set(_said(helper, journal))
+    arrived = {"on_scene", "proven"} & set(_said(helper, _since_safe(journal)))
     return bool(arrived) and state in (State.ON_SCENE, State.SAFE, State.CLOSED)
+
+
+def _since_safe(journal: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """What has happened since it rang again, or others went, after it had been called safe: who was there has gone."""
+    begun, safe = 0, False
+    for place, one in enumerate(journal):
+        if one["decision"] in ("safe", "more_help"):
+            safe = one["decision"] == "safe"
+        elif safe and one["decision"] in ("rang_again", "accepted"):
+            begun, safe = place, False
+    return journal[begun:]
 
 
 def _said(who: str, journal: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -47,10 +47,10 @@ insert into home_code_tries (incident, helper, at) values (%(incident)s, %(helpe
 select count(*) as tries from home_code_tries where incident = %(incident)s and at > %(since)s
 
 -- name: put_location
--- Only of an open incident. The row is held until this commits: whoever closes it waits, and deletes it.
+-- Only while somebody is needed. The row is held until this commits: whoever closes it waits, and deletes it.
 insert into helper_locations (incident, helper, at, latitude, longitude, accuracy_m)
 select id, %(helper)s, %(now)s, %(latitude)s, %(longitude)s, %(accuracy)s
-from incidents where id = %(incident)s and state <> 'closed' for share
+from incidents where id = %(incident)s and state not in ('safe', 'closed') for share
 on conflict (incident, helper) do update
 set at = excluded.at, latitude = excluded.latitude, longitude = excluded.longitude, accuracy_m = excluded.accuracy_m
 

@@ -33,7 +33,8 @@ YEAR_SECONDS = 365 * DAY_SECONDS
 
 REFRESH_SECONDS = 20
 STORY = 12
-TEXT = 1000
+TEXT = 2000
+"""The field takes 1000 characters, and counts the end of a line as one; it is sent as two."""
 SAID = 40
 
 MINUTE = timedelta(minutes=1)
@@ -191,7 +192,9 @@ async def _act(helpers: Helping, visit: Visit, act: str, text: str, code: str, n
     if name == "forget":
         await helpers.forget(visit)
         return ""
-    acts = {"there": helpers.there, "safe": helpers.safe, "cannot": helpers.cannot}
+    if name == "safe":
+        return await helpers.safe(visit, number)
+    acts = {"there": helpers.there, "cannot": helpers.cannot}
     return await acts[name](visit) if name in acts else ""
 
 
@@ -229,7 +232,9 @@ def _shown(visit: Visit, card: dict[str, Any], language: str, times: Times, now:
         "told": told,
         "closed": closed,
         "place": _place(card["home"]) if told else None,
-        "shares": mine is not None and not closed and (visit.standing == "going" or incident.proof is None),
+        "shares": mine is not None
+        and incident.state not in (State.SAFE, State.CLOSED)
+        and (visit.standing == "going" or incident.proof is None),
         "sharing": card["sharing"],
         "standing": visit.standing,
         "safe": incident.state is State.SAFE,

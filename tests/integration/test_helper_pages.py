@@ -86,6 +86,26 @@ async def test_whoever_holds_the_link_sees_the_way_in_and_acts(door: Door) -> No
         assert (await door.rows("select state from incidents"))[0]["state"] == "on_scene"
 
 
+async def test_words_as_long_as_the_field_takes_are_kept_whole(door: Door) -> None:
+    words = "\r\n".join(["已"] * 500)
+    async with door.telephone() as client:
+        assert (await client.post(door.path, data={"act": "words", "text": words})).status_code == 303
+        (row,) = await door.rows("select detail from journal where event = 'note'")
+        assert row["detail"]["text"] == words
+
+
+async def test_a_tap_on_all_is_well_says_which_alarms_it_knows(door: Door) -> None:
+    async with door.telephone() as client:
+        await client.post(door.path, data={"act": "there"})
+        assert (
+            '<input type="hidden" name="number" value="1"><button name="act" value="safe"'
+            in (await client.get(door.path)).text
+        )
+        old = await client.post(door.path, data={"act": "safe"})
+        assert "再看看本人" in (await client.get(old.headers["location"])).text
+        assert (await client.post(door.path, data={"act": "safe", "number": "1"})).headers["location"].endswith("=safe")
+
+
 async def test_a_link_is_told_to_nobody_else(door: Door) -> None:
     async with door.telephone() as client:
         for path in (door.path, "/h/1.aaaaaaaaaaaaaaaa", "/h/at/ABC234"):

@@ -101,12 +101,40 @@ async def test_the_first_goes_arrives_and_says_that_all_is_well(helpers: Helpers
     assert await helpers.helping.there(await helpers.visit(li)) == "on_scene"
     visit = await helpers.visit(li)
     assert (visit.standing, visit.incident.reported) == ("there", ("t7",))
-    assert await helpers.helping.safe(visit) == "safe"
+    assert await helpers.helping.safe(visit, 1) == "safe"
     assert await helpers.helping.say(visit, "已扶起") == "recorded"
     visit = await helpers.visit(li)
     assert [one["event"] for one in visit.journal[-2:]] == ["safe", "note"]
     await helpers.helping.say(visit, "已扶起")
     assert len((await helpers.visit(li)).journal) == len(visit.journal), "the same words are said once"
+
+
+async def test_that_all_is_well_is_said_by_who_is_there_and_has_seen_every_alarm(helpers: Helpers) -> None:
+    li = await helpers.send("C1", "family")
+    assert await helpers.helping.safe(await helpers.visit(li), 1) == "not_there", "who was only asked cannot know"
+    await helpers.helping.there(await helpers.visit(li))
+    page = await helpers.visit(li)
+    helpers.later(minutes=5)
+    await helpers.press()
+    assert await helpers.helping.safe(await helpers.visit(li), page.incident.raised) == "rang_again"
+    incident = (await helpers.visit(li)).incident
+    assert (incident.state, incident.ringing, incident.calling) == (State.ON_SCENE, True, True)
+    assert await helpers.helping.safe(await helpers.visit(li), incident.raised) == "safe"
+    await helpers.press()
+    visit = await helpers.visit(li)
+    assert await helpers.helping.safe(visit, visit.incident.raised) == "not_there", "a tap that comes late"
+    assert ((incident := (await helpers.visit(li)).incident).state, incident.ringing) == (State.WAITING, True)
+
+
+async def test_who_had_left_when_it_rang_again_is_there_when_they_say_so(helpers: Helpers) -> None:
+    li, wang = await helpers.send("C1", "family"), await helpers.send("C2", "neighbour")
+    await helpers.helping.there(await helpers.visit(li))
+    await helpers.helping.safe(await helpers.visit(li), 1)
+    await helpers.press()
+    await helpers.helping.there(await helpers.visit(wang))
+    assert ((await helpers.visit(li)).standing, (await helpers.visit(wang)).standing) == ("going", "there")
+    assert await helpers.helping.there(await helpers.visit(li)) == "there_too"
+    assert (await helpers.visit(li)).standing == "there"
 
 
 async def test_a_press_of_the_homes_button_shows_the_arrival(helpers: Helpers) -> None:
@@ -156,7 +184,6 @@ async def test_changes_are_confirmed_by_who_goes(helpers: Helpers) -> None:
 
 async def test_a_link_ends_two_hours_after_closing(helpers: Helpers) -> None:
     li = await helpers.send("C1", "family")
-    await helpers.helping.safe(await helpers.visit(li))
     version = (await helpers.visit(li)).incident.version
     await helpers.desk.act(helpers.incident, core.Close("a", "王芳", "sos", "family_attended", version, "late"))
     helpers.later(minutes=119)
@@ -274,6 +301,20 @@ async def test_a_fix_that_was_told_before_shows_it_too_while_it_is_fresh(helpers
     await helpers.helping.where(await helpers.visit(li), AWAY, 10)
     await helpers.rows("update helper_locations set latitude = %s, longitude = %s", *HOME)
     assert await helpers.helping.there(await helpers.visit(li)) == "arrival_proven"
+    assert not await helpers.rows("select helper from helper_locations"), "it has shown what it was asked for"
+
+
+async def test_whoever_has_said_that_all_is_well_is_followed_home_by_nobody(helpers: Helpers) -> None:
+    li = await helpers.send("C1", "family")
+    await helpers.helping.going(await helpers.visit(li), 10)
+    await helpers.helping.there(await helpers.visit(li))
+    visit = await helpers.visit(li)
+    await helpers.helping.where(visit, AWAY, 10)
+    assert await helpers.helping.safe(visit, 1) == "safe"
+    assert not await helpers.rows("select helper from helper_locations")
+    for late in (visit, await helpers.visit(li)):
+        await helpers.helping.where(late, AWAY, 10)
+        assert not await helpers.rows("select helper from helper_locations")
 
 
 async def test_where_somebody_is_ends_with_the_incident(helpers: Helpers) -> None:
