@@ -40,7 +40,7 @@ select incident, number, at, event, decision, actor, detail, hash from journal
 where incident = any(%(incidents)s::bigint[]) order by incident, number
 
 -- name: alarms_of
-select id, kind, device, at, raised_at, incident, test, evidence from alarms
+select id, kind, device, at, raised_at, taken_at, incident, test, evidence from alarms
 where incident = any(%(incidents)s::bigint[]) order by raised_at, id
 
 -- name: counts
@@ -55,9 +55,9 @@ where kind like 'alarm:%%' and received_at >= %(since)s and received_at < %(unti
 order by received_at limit %(rows)s
 
 -- name: alarms_without_press
--- Reported ones only: others have no press. A minute is given to the archive.
+-- Reported ones only: others have no press. A minute is given to the archive. Whoever was erased, their presses are gone.
 select id, device, raised_at, evidence->>'event' as event from alarms
-where evidence->>'source' = 'reported' and raised_at >= %(since)s and raised_at < %(until)s
+where evidence->>'source' = 'reported' and not evidence ? 'erased' and raised_at >= %(since)s and raised_at < %(until)s
   and raised_at < %(archived)s
   and not exists (select from readings where readings.device = alarms.device and kind like 'alarm:%%'
                   and received_at between alarms.received_at - interval '1 day' and alarms.received_at + interval '1 day'

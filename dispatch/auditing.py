@@ -61,7 +61,7 @@ def stamps_of(entries: Iterable[Row], alarms: Sequence[Row]) -> dict[str, dateti
 def _begun(entry: Row, alarms: Sequence[Row]) -> dict[str, datetime]:
     first = entry["detail"].get("alarm")
     if entry["detail"].get("by"):  # a group: of the devices that it began with
-        times = [alarm for alarm in alarms if alarm["raised_at"] <= entry["at"]]
+        times = [alarm for alarm in alarms if alarm["taken_at"] and alarm["taken_at"] <= entry["at"]]
     else:
         times = [alarm for alarm in alarms if str(alarm["id"]) == first]
     if not times:  # an operator opened it: that is when it began
@@ -129,10 +129,13 @@ def _alarms_differ(entries: Sequence[Row], alarms: Sequence[Row], where: str) ->
             yield Finding("alarm_told_twice", where, alarm)
     mine = {str(alarm["id"]): alarm for alarm in alarms}
     rang = {one for one, alarm in mine.items() if is_danger(alarm["kind"]) and alarm["kind"] not in QUIET}
-    rest = [entry for entry in entries if entry["decision"] in TOLD and entry["event"] == "raised"]
+    told = [entry for entry in entries if entry["decision"] in TOLD and entry["event"] == "raised"]
+    rest = [entry for entry in told if not entry["detail"].get("operator")]  # rung by hand: there is no alarm
     if all(entry["detail"].get("alarm") for entry in rest):  # before the journal named them nobody can tell
         yield from (Finding("alarm_not_told", where, one) for one in sorted(rang - set(named)))
-    yield from (Finding("alarm_of_another", where, one) for one in sorted(set(named) - mine.keys()))
+    # Before the journal said what chose the policy, it gave what an operator opened by hand the name of an alarm, too.
+    old = {entry["detail"].get("alarm") for entry in entries[:1] if "chosen_by" not in entry["detail"]}
+    yield from (Finding("alarm_of_another", where, one) for one in sorted(set(named) - mine.keys() - old))
 
 
 def _by_a_person(known: Incident, where: str) -> Iterable[Finding]:

@@ -187,6 +187,8 @@ class Raised(msgspec.Struct, frozen=True, tag="raised", omit_defaults=True):
     """Whether a console is live, that can be seen and heard."""
     alarm: str | None = None
     """The alarm's id: by it the journal shows that each rang once."""
+    operator: str | None = None
+    """Who rang it by hand: there is no alarm then."""
 
 
 class ResidentAnswered(msgspec.Struct, frozen=True, tag="resident_answered"):

@@ -119,6 +119,21 @@ async def test_days_are_anchored_in_a_chain(database: Database, driven: DrivenCl
         assert await names(this, timedelta(0)) == ["alarm_without_press"], "this test archived nothing of e9"
 
 
+async def test_a_call_that_an_operator_opens_and_one_whose_caller_was_erased_contradict_nothing(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        night = await a_night(this, until)
+        mine = await this.desk.open("H002", "sos", "desk", "值班")
+        assert await this.desk.open("H002", "fall", "desk", "值班") == mine, "rung again by hand"
+        assert await names(this) == []
+        await changed(
+            this, "delete from readings",
+            f"update alarms set evidence = (evidence - 'event') || '{{\"erased\": 1}}' where incident = {night}",
+        )  # fmt: skip
+        assert await names(this) == []
+
+
 def test_the_command_says_it_to_people_and_to_programs(postgres_url: str) -> None:
     def said(*arguments: str) -> tuple[int, str]:
         environment = {**os.environ, "PINGAN_DATABASE_URL": postgres_url, "PINGAN_LANGUAGE": "en"}

@@ -99,3 +99,25 @@ def test_an_anchor_covers_the_one_before_it_and_every_head() -> None:
     ]
     assert one not in others
     assert len(one) == 32
+
+
+def test_who_is_rung_for_by_hand_has_no_alarm_and_contradicts_nothing() -> None:
+    row, entries, alarms = lived([(core.Raised("sos", alarm=None, operator="op"), 5.0), (close(as_of=9), 30.0)])
+    assert findings(row, entries, alarms) == []
+    alarms.append({**AGAIN, "id": UUID(int=3)})
+    assert [one.name for one in findings(row, entries, alarms)] == ["alarm_not_told"], "of the others it is still asked"
+
+
+def test_what_an_operator_opened_before_the_journal_said_so_contradicts_nothing() -> None:
+    row, entries, alarms = lived([(close(as_of=9), 30.0)])
+    alarms.clear()
+    row["body"]["stamps"] |= {"t0": NOON, "t1": NOON}
+    assert findings(row, entries, alarms) == []
+
+
+def test_a_group_began_with_what_it_was_opened_for_whatever_joined_later() -> None:
+    opening = {"number": 1, "at": NOON, "event": "opened", "decision": "opened", "detail": {"by": "area", "of": "44"}}
+    first = {"id": ALARM, "at": NOON - timedelta(30), "raised_at": NOON - timedelta(20), "taken_at": NOON}
+    # It had been raised as well, and was held with others of its own.
+    later = {**first, "at": NOON - timedelta(60), "raised_at": NOON - timedelta(50), "taken_at": NOON + timedelta(1)}
+    assert stamps_of([opening], [first, later]) == {"t0": first["at"], "t1": first["raised_at"]}
