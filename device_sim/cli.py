@@ -293,7 +293,7 @@ def _print_phone(phone: dict[str, Any]) -> None:
     for text in phone["heard"]:
         _tell("    " + say("heard", text=text))
     for sms in phone["inbox"]:
-        _tell("    " + say("inbox", number=sms["number"], body=sms["body"]))
+        _tell("    " + say("outgoing" if sms["outgoing"] else "inbox", number=sms["number"], body=sms["body"]))
 
 
 def _cable(arguments: argparse.Namespace) -> None:

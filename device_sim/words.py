@@ -141,6 +141,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "in_call": ("in a call", "通话中"),
     "heard": ("heard: {text}", "听到：{text}"),
     "inbox": ("text from {number}: {body}", "短信（{number}）：{body}"),
+    "outgoing": ("text to {number}: {body}", "发出的短信（{number}）：{body}"),
     "needs_value": ("“{act}” needs a value.", "“{act}”需要一个值。"),
     "withheld": ("call without showing the number", "不显示号码拨打"),
     "not_taken": (

@@ -1,6 +1,7 @@
 """Calls and messages to our own number, with real signatures and TwiML, into a real database, to the desk."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -218,6 +219,17 @@ async def test_the_caller_is_put_through_to_the_desk_and_neither_way_ends_it(
         assert (row["state"], row["ringing"]) == ("waiting", True)
 
 
+async def in_parts(this: Room, path: str, form: bytes) -> httpx.Response:
+    """A form whose length nobody says."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield form
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await client.post(this.settings.public_url + path, content=parts(), headers=headers)
+
+
 async def test_what_is_forged_or_names_no_call_is_refused_and_counted(database: Database, driven: DrivenClock) -> None:
     async with room(database, driven) as this:
         before = {reason: refused(reason) for reason in ("forged", "no_call_id", "too_large", "database_away")}
@@ -228,7 +240,12 @@ async def test_what_is_forged_or_names_no_call_is_refused_and_counted(database: 
         answer = await post(this, voice, {"From": STRANGER})
         assert (answer.status_code, answer.json()["title"]) == (422, "no_call_id")
         assert (await post(this, sms, {**form, "MessageSid": SID})).status_code == 422
-        assert (await post(this, sms, {"Body": "x" * 20_000})).status_code == 413
+        longest = {"Body": "救" * 1_600} | {
+            f"MediaUrl{number}": "https://provider/" + "x" * 240 for number in range(10)
+        }
+        assert (await post(this, sms, longest)).status_code == 422, "no message is too long"
+        assert (await post(this, sms, {"Body": "x" * 70_000})).status_code == 413
+        assert (await in_parts(this, sms, b"Body=" + b"x" * 70_000)).status_code == 413, "nor where none is said"
         assert await this.rows("select id from alarms") == []
         await this.stop()
         await database.close()
@@ -236,7 +253,7 @@ async def test_what_is_forged_or_names_no_call_is_refused_and_counted(database: 
         assert (away.status_code, away.json()["title"]) == (503, "database_away")
         assert "<Say" not in away.text, "nobody is told that they were heard"
         after = {reason: refused(reason) - count for reason, count in before.items()}
-        assert after == {"forged": 2, "no_call_id": 2, "too_large": 1, "database_away": 1}
+        assert after == {"forged": 2, "no_call_id": 3, "too_large": 2, "database_away": 1}
 
 
 async def test_nobodys_caller_is_everybodys_until_they_are_named(postgres_url: str, until: Until) -> None:
