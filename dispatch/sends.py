@@ -48,13 +48,19 @@ SAVED_SECONDS = 0.5
 """So much of an unused turn is kept: whoever looks twice a second must lose none of them."""
 
 
+STALE_SECONDS = 2.0
+"""No claim waits for longer than this for another's."""
+
+
 class Turns:
     """How many may go now, where so many a second may."""
 
     def __init__(self, next_at: datetime, now: datetime, rate: float) -> None:
         self._each = timedelta(seconds=1 / rate)
-        # Nobody takes more than one turn ahead: then the clock was put back, or the rate is another.
-        next_at = now if next_at > now + self._each else next_at
+        # Nobody takes more than one turn ahead: then the clock was put back, or the rate is another. Whoever waited for
+        # the row has an older `now` than whoever had it.
+        put_back = next_at > now + self._each + timedelta(seconds=STALE_SECONDS)
+        next_at = now if put_back else next_at
         self._from = max(next_at, now - timedelta(seconds=SAVED_SECONDS))
         self.free = (now - self._from) // self._each + 1 if self._from <= now else 0
 

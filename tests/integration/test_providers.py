@@ -1,12 +1,15 @@
 """A provider that fails, and a second one: who is called through whom, what is never called twice, what is shown."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from dashboards.console.live import DEAF_SECONDS
+from dashboards.console.live import sql as live_sql
 from device_sim.access import Access, Mqtt, PhoneEntry, TwilioAccount
 from device_sim.neighbourhood import Neighbourhood, neighbourhood
 from device_sim.phone.network import Faults
@@ -15,9 +18,15 @@ from device_sim.phone.signature import sign
 from dispatch.channels import Refused, Send, TryAgain, Unclear
 from dispatch.channels.twilio import TwilioSettings, genuine
 from dispatch.channels.twilio_voice.send import TwilioVoice
+from dispatch.desk import Desk
+from dispatch.errands import send as add
+from dispatch.following import TEST, Row
+from dispatch.outbox import Outbox
 from dispatch.providers import Providers
+from dispatch.sends import SendsTable
 from pingan.clock import DrivenClock
-from pingan.database import Database
+from pingan.database import Bell, Database, Listener
+from pingan.tasks import end
 from tests.conftest import Until
 from tests.integration.dispatch_support import LI, OURS, room
 from tests.support import free_port
@@ -137,7 +146,7 @@ def test_the_second_ones_webhooks_are_heard_and_nobody_elses(two: Two) -> None:
 
 
 async def test_an_account_in_trouble_is_down_at_once_and_a_task_and_is_shown_and_is_over(
-    two: Two, database: Database
+    two: Two, database: Database, until: Until
 ) -> None:
     two.first.network.faults = Faults(respond="400", code=20005)
     clock = DrivenClock(1_790_000_000_000)
@@ -149,8 +158,10 @@ async def test_an_account_in_trouble_is_down_at_once_and_a_task_and_is_shown_and
 
     await two.voice.send(CALL)
     assert two.placed() == (0, 1)
+    assert await beat(database, clock, until) == "now"
     await providers.say()
     await providers.say()
+    assert await beat(database, clock, until) == "now telephone", "every console hears it with its next beat"
     down = "select process, channel, provider, since, seen_at from providers_down"
     assert await rows(down) == [
         {"process": "dispatch-1", "channel": "twilio_voice", "provider": "twilio", "since": clock.now(),
@@ -167,6 +178,27 @@ async def test_an_account_in_trouble_is_down_at_once_and_a_task_and_is_shown_and
     await providers.probe()
     await providers.say()
     assert await rows(down) == []
+    assert await beat(database, clock, until) == "now"
+
+
+async def beat(database: Database, clock: DrivenClock, until: Until) -> str:
+    """What every console hears each second."""
+    heard: list[str] = []
+    listener = Listener(database)
+    listener.subscribe("console_beat", lambda payload: heard.append(payload) if payload else None)
+    listening = asyncio.create_task(listener.run())
+    late = clock.now() - timedelta(seconds=DEAF_SECONDS)
+    try:
+
+        async def said() -> bool:
+            async with database.connection() as connection:
+                await connection.execute(live_sql.beat, {"payload": "now", "late": late})
+            return bool(heard)
+
+        await until(said)
+    finally:
+        await end([listening])
+    return heard[0]
 
 
 async def test_a_number_that_does_not_exist_is_a_task_for_a_person(
@@ -185,3 +217,86 @@ async def test_a_number_that_does_not_exist_is_a_task_for_a_person(
         (task,) = rows
         assert (task["kind"], task["subject"], task["detail"]["code"]) == ("bad_number", "C1", "21211")
         assert task["detail"]["phone"] == LI
+
+
+@pytest.mark.parametrize("respond", ["429", "500"])
+async def test_ten_minutes_without_the_provider_hold_up_no_message_and_lose_no_call(
+    database: Database, driven: DrivenClock, until: Until, respond: Any
+) -> None:
+    async with room(database, driven) as this:
+        began = driven.now()
+        this.neighbourhood.network.faults = Faults(respond=respond, resource="Calls", methods=("POST", "GET"))
+        await this.press()
+        await until(this.the_incident)
+        this.pass_seconds(10)
+        await until(lambda: this.phone(LI).inbox)
+        assert driven.now() - began == timedelta(seconds=10), "the message waited for no call"
+
+        async def called() -> bool:
+            this.pass_seconds(5)
+            if driven.now() - began > timedelta(minutes=10):
+                this.neighbourhood.network.faults = Faults()
+            return bool(this.calls_to(LI))
+
+        await until(called)
+        assert driven.now() - began > timedelta(minutes=10)
+        assert not any(task.done() for task in this.tasks.values())
+
+
+class Counting:
+    """A provider that takes everything, and how much."""
+
+    repeatable = False
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def send(self, send: Send) -> str | None:
+        self.sent += 1
+        return f"{send.id}"
+
+    async def find(self, send: Send) -> Sequence[str]:
+        return ()
+
+
+async def test_fifty_calls_go_one_a_second_from_two_processes_and_messages_at_once(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    now, calls, messages = driven.now(), Counting(), Counting()
+    rows = [
+        Row(1, TEST, channel, f"C{number}", "-", f"+8613800{number:06}", "zh", {}, now, now + timedelta(hours=1))
+        for number in range(50)
+        for channel in ("twilio_voice", "twilio_sms")
+    ]
+    async with database.transaction() as connection:
+        assert await add(connection, "reach/2026-11-22", rows) == len(rows)
+    channels = {"twilio_voice": calls, "twilio_sms": messages}
+    bells = (Bell(), Bell())
+    working = [
+        asyncio.create_task(
+            Outbox(
+                SendsTable(database),
+                driven,
+                Desk(database, driven),
+                channels,
+                f"dispatch-{number}",
+                {"twilio_voice": 1},
+            ).run(bell)
+        )
+        for number, bell in enumerate(bells)
+    ]
+    try:
+        await until(lambda: messages.sent == 50)
+        assert calls.sent == 1, "the first goes at once, the others wait for their turn"
+        for second in range(1, 50):
+            driven.advance(driven.now_ms() + 1_000)
+            for bell in bells:
+                bell.ring()
+
+            async def called(second: int = second) -> bool:
+                return calls.sent > second
+
+            await until(called)
+            assert calls.sent == second + 1
+    finally:
+        await end(working)
