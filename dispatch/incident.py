@@ -158,6 +158,8 @@ class Incident(msgspec.Struct, frozen=True):
     """Who said whose home this is: it came from a caller, or a device, that the register knows of no home."""
     own: bool = False
     """The home's own device, or telephone, has called since: whatever else it is, it is theirs."""
+    wanted: bool = False
+    """More help was asked for, and nobody has come since."""
     withdrawn: str | None = None
     """Why detection has taken back what it rang for last; None: it has not. People are still on their way to it."""
 
@@ -424,7 +426,7 @@ unreached          record       record       record       record       record   
 moving             move         move         move         move         too_late     too_late     too_late
 on_scene           arrive       arrive       arrive       arrive       there_too    too_late     too_late
 proven             prove        prove        prove        prove        prove        record       record
-resigned           record       record       resign       resign       record       record       record
+resigned           leave        leave        resign       resign       resign       record       record
 more_help          more_help    more_help    more_help    more_help    more_help    more_help    too_late
 changed            change       change       change       change       change       change       record
 confirmed          confirm      confirm      confirm      confirm      confirm      confirm      record
@@ -688,10 +690,15 @@ def _changed(
     incident: Incident, kind: str, text: str, by: str, now: datetime, *, tell: bool = True
 ) -> tuple[Incident, Change | None]:
     """Keep a change for whoever goes; it is said to them now. None: nobody goes, or it is no news."""
-    if not tell or incident.helper is None:
+    if not tell or not _goes(incident):
         return incident, None
     change = Change(len(incident.changes) + 1, kind, text, now, by)
     return _replace(incident, changes=(*incident.changes, change)), change
+
+
+def _goes(incident: Incident) -> bool:
+    """Whether anybody goes. Who is called to where an ambulance came first stands in `seconds` alone."""
+    return incident.helper is not None or bool(incident.seconds)
 
 
 def _reopen(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -881,7 +888,11 @@ def _decline(incident: Incident, event: Event, people: tuple[Person, ...], now: 
     if awaited or not incident.calling:
         return Decision("declined", declined)
     # Everyone of this step has said no: that is an answer, so there is nothing to wait for.
-    return _go_on("declined_by_all", declined, people, now)
+    begun = _go_on("declined_by_all", declined, people, now)
+    if begun.asks and {ask.person.id for ask in begun.asks} <= {*incident.tried}:
+        # But nobody else is left: who has just said no is not called again before this step's time is up.
+        return Decision("declined_by_all", _replace(declined, ringing=True))
+    return begun
 
 
 def _move(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -939,7 +950,8 @@ def _there_too(incident: Incident, event: Event, people: tuple[Person, ...], now
         return Decision("there_again", _replace(incident, there_at=now))
     beside = tuple(one for one in incident.seconds if one.id != event.helper.id)
     there_at = now if "t7" in incident.reported else None
-    return Decision("there_too", _replace(incident, seconds=(*beside, event.helper), there_at=there_at))
+    there = _replace(incident, seconds=(*beside, event.helper), there_at=there_at, wanted=False)
+    return Decision("there_too", there)
 
 
 def _prove(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -959,11 +971,19 @@ def _resign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     if incident.helper is None or incident.helper.id != event.person:
         if beside == incident.seconds:
             return Decision("recorded", incident)
-        return Decision("resigned_second", _replace(incident, seconds=beside))
+        left = _replace(incident, seconds=beside)
+        if incident.wanted and not incident.calling:  # it was they who had been found
+            who = next(helper.name for helper in incident.seconds if helper.id == event.person)
+            return _replace(_run("resigned", _replace(left, ringing=True), incident.step + 1, people, now), who=who)
+        return Decision("resigned_second", left)
     who = incident.helper.name
+    incident = _replace(incident, there_at=None, proof=None)  # whatever was shown, was shown of them
     if beside:
         state = State.ACCEPTED if beside[0].eta is None else State.MOVING
         left = _promised(_replace(incident, helper=beside[0], seconds=beside[1:], state=state), now)
+        if incident.wanted and not incident.calling:
+            begun = _run("resigned", _replace(left, ringing=True), incident.step + 1, people, now)
+            return _replace(begun, stage=Stage("accepted", beside[0].name), who=who)
         if incident.calling:  # others are being asked, too: that goes on as it was
             left = _replace(left, wake_at=incident.wake_at)
         return Decision("resigned_next_goes", left, stage=Stage("accepted", beside[0].name), who=who)
@@ -974,11 +994,23 @@ def _resign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     return _replace(_run("resigned", alone, incident.step + 1, people, now), who=who)
 
 
+def _leave(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """It was called safe and rang again: whoever was to come then is counted on no more. Others are being asked, or an
+    operator has it.
+    """
+    assert isinstance(event, Resigned)
+    going = (*((incident.helper,) if incident.helper else ()), *incident.seconds)
+    left = tuple(helper for helper in going if helper.id != event.person)
+    if left == going:
+        return Decision("recorded", incident)
+    return Decision("resigned_second", _replace(incident, helper=left[0] if left else None, seconds=left[1:]))
+
+
 def _more_help(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     """The next are asked at once, beside whoever is there."""
     assert isinstance(event, MoreHelp)
     state = State.ON_SCENE if incident.state is State.SAFE else incident.state
-    louder = _replace(incident, ringing=True, state=state)
+    louder = _replace(incident, ringing=True, state=state, wanted=True)
     if incident.calling and incident.awaited:  # they are being asked: the desk rings, and nobody is asked twice
         return Decision("more_help", louder)
     number = incident.step if incident.policy.step(incident.step).who == "desk" else incident.step + 1
@@ -990,7 +1022,7 @@ def _change(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     assert isinstance(event, Changed)
     change = Change(len(incident.changes) + 1, "text", event.text, now, event.by)
     kept = _replace(incident, changes=(*incident.changes, change))
-    return Decision("changed", kept, tell=change if incident.helper else None)
+    return Decision("changed", kept, tell=change if _goes(incident) else None)
 
 
 def _confirm(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -1007,7 +1039,7 @@ def _confirm(incident: Incident, event: Event, people: tuple[Person, ...], now: 
 
 
 def _safe(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
-    safe = _replace(incident, state=State.SAFE, ringing=False, calling=False, awaited=())
+    safe = _replace(incident, state=State.SAFE, ringing=False, calling=False, awaited=(), wanted=False)
     return Decision("safe", _stamped(_promised(safe, now), "t8", now), stop_calling=True)
 
 
@@ -1019,14 +1051,18 @@ def _close(incident: Incident, event: Event, people: tuple[Person, ...], now: da
         return _refuse("unknown_outcome", incident)
     if event.as_of < incident.raised_version:
         return _refuse("pressed_again", incident)
-    reached = incident.state in (State.ON_SCENE, State.SAFE)
     if event.positive and event.positive not in POSITIVE:
         return _refuse("unknown_reason", incident)
-    if incident.contact == "none" and not reached and not event.positive:
+    if nobody_reached(incident.contact, incident.state, "t7" in incident.stamps) and not event.positive:
         return _refuse("no_contact_needs_reason", incident)
     if late(incident, now) and not event.reason.strip():
         return _refuse("late_answer_needs_reason", incident)
     return Decision("closed", _closed(incident, event, now), stage=Stage("closed", event.name), stop_calling=True)
+
+
+def nobody_reached(contact: str | None, state: str, arrived: bool) -> bool:
+    """Whether closing needs to say what is known all the same. That it is safe shows nothing where nobody has been."""
+    return contact == "none" and not (state == State.ON_SCENE or (state == State.SAFE and arrived))
 
 
 def _closed(incident: Incident, closing: Close, now: datetime) -> Incident:
@@ -1116,6 +1152,7 @@ RULES: dict[str, Rule] = {
     "there_too": _there_too,
     "prove": _prove,
     "resign": _resign,
+    "leave": _leave,
     "more_help": _more_help,
     "change": _change,
     "confirm": _confirm,

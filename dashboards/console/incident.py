@@ -260,7 +260,7 @@ def _callers(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _nobody_reached(row: dict[str, Any]) -> bool:
     """Whether closing needs to say what is known all the same."""
-    return row["contact"] == "none" and row["state"] not in ("on_scene", "safe")
+    return core.nobody_reached(row["contact"], row["state"], row["stamps"]["t7"]["at"] is not None)
 
 
 def _reason_needed(row: dict[str, Any], now: datetime) -> bool:
