@@ -222,7 +222,7 @@ def test_every_setting_named_exists(content: dict[str, Any]) -> None:
     known = {"PINGAN_DOMAIN", *READ_ELSEWHERE}
     for room in ("pingan", "ingest", "alerting", "dispatch", "care", "dashboards"):
         for path in (compose.ROOT / room).rglob("*.py"):
-            found = re.findall(r"^    ([a-z_]+): .*$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            found = re.findall(r"^    ([a-z0-9_]+): .*$", path.read_text(encoding="utf-8"), re.MULTILINE)
             known |= {f"PINGAN_{name.upper()}" for name in found}
     files = [compose.ROOT / f"deploy/phones/{profile}.env" for profile in ("sim", "twilio")]
     named = {name for file in files for name in compose.dotenv(file.read_text(encoding="utf-8"), {})}
