@@ -12,6 +12,9 @@ from dispatch.policy import Person, Policy
 from pingan.database import Connection
 from pingan.hours import zone_of
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""No policy holds beyond them, and no clock goes there."""
+
 
 class Unknown(Exception):
     """The register has no such home, or no such person, or not for whoever asks."""
@@ -65,8 +68,13 @@ async def explain(
     scope: str | None = None,
     draft: Policy | None = None,
 ) -> dict[str, Any]:
-    """The timeline, as the API gives it. `draft` runs in place of the policy that the book chooses. Unknown."""
+    """The timeline, as the API gives it. `draft` runs in place of the policy that the book chooses.
+
+    Unknown, BadTime.
+    """
     known = await _home(connection, home, scope)
+    if not FIRST_YEAR <= at.year < LAST_YEAR:
+        raise BadTime(at.isoformat())
     local = at.astimezone(zone_of(known["timezone"], zone))
     situation = Situation(kind, local, home, known["area"], tuple(known["people"]), known["policy"])
     choice = chosen(book, situation)

@@ -99,7 +99,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
             if book is None:
                 raise Problem(404, "not_found", f"there is no version {version}")
             versions = await books.versions(connection)
-            asked = {"whose": whose.strip(), "cause": cause, "at": at.strip()}
+            asked = {"whose": whose.replace("\0", "").strip(), "cause": cause, "at": at.strip()}
             run = await tried(request, connection, me, book, asked)
         return pages.render(
             request, "policies.html", book=book, holds=holds, versions=versions, edits=edits(me), saved=saved,

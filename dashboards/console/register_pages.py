@@ -57,7 +57,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         after: Annotated[str | None, Query(max_length=140)] = None,
     ) -> Response:
         async with database.connection() as connection:
-            page = await register.search(connection, words, me.area, after=after)
+            page = await register.search(connection, words, me.area, after=after.replace("\0", "") if after else None)
         return pages.render(
             request, "register.html", words=words, hits=page.items, next=page.next, writes=me.role in WRITERS
         )

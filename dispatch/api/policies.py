@@ -13,7 +13,7 @@ from dispatch import books, explaining
 from dispatch import policy_sentences as sentences
 from dispatch.api.incidents import READERS, Line, Text
 from dispatch.book import CAUSES, Book
-from dispatch.explaining import Unknown
+from dispatch.explaining import BadTime, Unknown
 from pingan.clock import Clock
 from pingan.database import Database
 from pingan.problem import Problem
@@ -95,7 +95,11 @@ def router(database: Database, clock: Clock, zone: ZoneInfo, principal: Callable
                 at = body.at or clock.now()
                 return await explaining.explain(connection, book, home, body.cause, at, zone, who.area)
         except Unknown as unknown:
-            raise Problem(404, "unknown_home", f"the register has no {unknown}") from unknown
+            # As it was asked for: of a person of another area nobody is told the home.
+            asked_for = body.home or body.person or "home without an id"
+            raise Problem(404, "unknown_home", f"the register has no {asked_for}") from unknown
+        except BadTime as bad:
+            raise Problem(422, "bad_time", f"{bad} is no time that is tried") from bad
         except (KeyError, IndexError) as missing:
             raise Problem(422, "faulty_policies", f"the draft lacks {missing}") from missing
 

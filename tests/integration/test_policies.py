@@ -326,6 +326,8 @@ async def test_a_dry_run_says_who_is_called_when_and_calls_nobody(web: Site, ope
     run = (await operator.post("/api/v1/policies/dry-run", json=draft)).json()
     assert (run["policy"], run["rule"], run["tiers"][0]["who"]) == ("direct", 1, "contacts")
     for body, status in (
+        ({"home": "H001", "at": "0001-01-01T00:00:00+14:00"}, 422),
+        ({"home": "H001", "at": "9999-12-31T23:00:00Z"}, 422),
         ({"home": "H999"}, 404), ({}, 404), ({"home": "H001", "cause": "x"}, 422),
         ({"home": "H001", "policies": {}}, 422),
         ({"home": "H001", "policies": {"danger": {**book["policies"]["danger"], "steps": []}}}, 422),
@@ -334,7 +336,8 @@ async def test_a_dry_run_says_who_is_called_when_and_calls_nobody(web: Site, ope
     async with web.process.database.connection() as connection:
         await connection.execute("insert into areas values ('4499', '别市', 'city', null)")
     async with await web.signed_in("operator", "4499") as theirs:
-        assert (await theirs.post("/api/v1/policies/dry-run", json=asked)).status_code == 404
+        refused = await theirs.post("/api/v1/policies/dry-run", json=asked)
+        assert (refused.status_code, "H001" in refused.text) == (404, False)
     async with web.process.database.connection() as connection:
         counted = await (await connection.execute("select count(*) as n from incidents")).fetchone()
     assert counted == {"n": 0}
@@ -406,6 +409,8 @@ async def test_a_policy_is_copied_changed_tried_saved_ruled_in_and_taken_back(ad
     assert (book["version"], "night" in book["policies"], book["rules"]) == (held + 3, False, [])
     assert (await administrator.post("/policies/restore", data={"version": held, "seen": held})).status_code == 409
     assert (await administrator.get("/policies?version=99")).status_code == 404
+    for nonsense in ("whose=%00", "whose=P001&at=0001-01-01", "whose=P001&at=9999-12-31T23:00"):
+        assert (await administrator.get(f"/policies?{nonsense}")).status_code == 200, nonsense
 
 
 async def test_an_address_for_notices_is_shown_to_nobody_who_cannot_change_it(

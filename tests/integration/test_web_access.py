@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute, APIRouter
 from starlette.routing import BaseRoute, Mount, Route
 
+from dispatch import tasks
 from tests.integration.web_support import HOST, Site, site
 
 OPEN = {
@@ -20,6 +21,8 @@ OPEN = {
 """All that a stranger reaches, and /static."""
 ANYBODY = {("POST", "/sign-out"), ("GET", "/api/v1/openapi.json"), *OPEN}
 """What needs a session and no role."""
+THEIRS = ("/tasks", "/reach", "/policies?whose=P001", "/asking", "/api/v1/tasks", "/api/v1/reach")
+"""Pages and lists that name people of an area."""
 MACHINES = re.compile(r"/api/v1/|/metrics\b")
 FIGURES = re.compile(r"(/api/v1)?/(figures|metrics)\b")
 """What auditors may read, too: they name nobody."""
@@ -28,7 +31,8 @@ EXAMPLES = {
     "incident_id": "1", "act": "answer", "home": "H001", "kind": "homes", "record_id": "H001", "id": "H001",
     "away_from": "2026-01-01T00:00:00Z", "name": "console", "device": "H001-button",
     "token": "1.made-up", "day": "2026-01-01", "code": "ABC234", "absent_from": "2026-01-01T00:00:00Z",
-    "state": "silent", "task": "1", "person": "C1", "person_id": "C1", "detector": "inactivity", "label": "fixed-1", "note": "0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11",
+    "state": "silent", "task": "1", "person": "C1", "person_id": "C1", "detector": "inactivity", "label": "fixed-1",
+    "note": "0d7f6c1e-6f0e-4d0e-9a53-0f9f6f2f6c11",
 }  # fmt: skip
 
 
@@ -175,17 +179,41 @@ async def test_an_area_ends_where_it_ends(web: Site) -> None:
         assert opened.status_code == 303
         assert (await here.get(path)).status_code == 200
         assert "陈秀英" in (await here.get("/")).text
+        async with web.process.database.connection() as connection:
+            assert await tasks.open(connection, "unreachable", "C1", {}, web.process.clock.now())
+        for page in ("/tasks", "/reach", "/api/v1/tasks", "/api/v1/reach"):
+            assert "李梅" in (await here.get(page)).text
         for answer in [
             await there.get(path),
             await there.post(f"{path}/close", data={"cause": "sos", "outcome": "accidental"}),
             await there.post("/open", data={"home": "H001"}),
             await there.get("/register/homes/H001"),
+            await there.get(f"{path}/packet"),
+            await there.post(f"{path}/packet", data={"name": "x"}),
+            await there.post(f"{path}/call"),
+            await there.post(f"{path}/call_both"),
+            await there.get("/register/homes/H001/code"),
+            await there.post("/register/homes/H001/code"),
+            await there.post("/reach/C1/test"),
+            await there.post("/api/v1/reach/C1/test"),
+            await there.post("/tasks/1/done"),
+            await there.post("/api/v1/tasks/1/done", json={}),
             await there.post("/register/homes/H001/homes/H001", data={"address": "elsewhere"}),
             await there.post("/shown", data={"console": "9f0f35d2-5a49-4f3c-8b5f-5b1ff28a1f10", "incident": 1}),
         ]:
             assert answer.status_code == 404
-        for page in ("/", "/rows", "/rows?form=edge", "/open?words=", "/register?words="):
-            assert "陈秀英" not in (await there.get(page)).text
+        for page in (
+            "/",
+            "/rows",
+            "/rows?form=edge",
+            "/open?words=",
+            "/register?words=",
+            "/register?after=%00",
+            *THEIRS,
+        ):
+            shown = await there.get(page)
+            assert shown.status_code == 200, page
+            assert not re.search("陈秀英|李梅|H001", shown.text), page
 
 
 AN_EVENTFUL_HOME = """
