@@ -176,7 +176,7 @@ def _typhoon(dsn: str, folder: Path, nice: int, table: Table) -> None:
             " from incidents where home <> 'H1'"
         ).fetchall()
         sends = connection.execute(
-            "select incident, channel, sends.state, due_at, dialled_at, deadline_at, result from sends"
+            "select incident, channel, sends.state, due_at, dialled_at, deadline_at, result, provider_id from sends"
             " join incidents on incidents.id = incident where home <> 'H1' and purpose = 'help'"
         ).fetchall()
         now = datetime.now(UTC)
@@ -193,12 +193,16 @@ def _typhoon(dsn: str, folder: Path, nice: int, table: Table) -> None:
     table.add("  next steps decided", len(late), "")
     table.add("  open ones whose deadline has passed", len(overdue), "", "0", not overdue)
     by_sms = [(row[4] - row[3]).total_seconds() * 1000 for row in sends if row[1] == "twilio_sms" and row[4]]
-    unsent = sum(row[1] == "twilio_sms" and row[4] is None for row in sends)
+    unsent = sum(row[1] == "twilio_sms" and row[4] is None and (now - row[3]).total_seconds() > 2 for row in sends)
     table.at_most("  text message asked of the provider after it was due, p99", percentile(by_sms, 99), "ms", 1_500)
-    table.add("  text messages that still wait", unsent, "", "0", unsent == 0)
-    rates = [later - one for one, later in itertools.pairwise(placed)]
+    table.add("  text messages that wait for longer than 2 s", unsent, "", "0", unsent == 0)
+    turns = sorted(row[4] for row in sends if row[1] == "twilio_voice" and row[7])
+    apart = [(later - one).total_seconds() for one, later in itertools.pairwise(turns)]
     table.add("  calls placed", len(placed), "")
-    table.at_least("  between two calls, at the least", min(rates, default=0.0), "s", 0.9 / CALLS_PER_SECOND)
+    rate = 1 / (sum(apart) / len(apart)) if apart else 0.0
+    table.at_most("  calls a second", rate, "/s", 1.02 * CALLS_PER_SECOND)
+    table.add("  between two calls, p50", percentile(apart, 50), "s")
+    table.add("  the same, the longest", max(apart, default=0.0), "s")
     passed = _passed_over([row for row in sends if row[1] == "twilio_voice"], {row[0]: row for row in found})
     table.add("  calls before which somebody in more danger waited", passed, "", "0", passed == 0)
     silent = [row for row in sends if row[2] not in ("waiting", "sent", "delivered") and not row[6]]
@@ -215,17 +219,16 @@ def _typhoon(dsn: str, folder: Path, nice: int, table: Table) -> None:
 
 def _passed_over(calls: list[Any], incidents: dict[int, Any]) -> int:
     """Calls that were placed while one of more danger had been due for longer, and could still be placed."""
-    ranked = [(rank("help", incidents[row[0]][2], incidents[row[0]][1]), *row[3:6]) for row in calls]
-    count = 0
-    for mine, _, dialled, _ in ranked:
-        if dialled is None:
-            continue
-        count += any(
-            other < mine and due < dialled - timedelta(seconds=1) and (placed or deadline) > dialled
-            for other, due, placed, deadline in ranked
-            if deadline > dialled
+    ranked = [(rank("help", incidents[row[0]][2], incidents[row[0]][1]), *row[3:6], row[7]) for row in calls]
+    second = timedelta(seconds=1)
+    return sum(
+        any(
+            other < mine and due < dialled - second and deadline > dialled + second and (at or deadline) > dialled
+            for other, due, at, deadline, _ in ranked
         )
-    return count
+        for mine, _, dialled, _, placed in ranked
+        if placed
+    )
 
 
 class _Calls:
