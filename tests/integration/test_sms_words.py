@@ -54,15 +54,19 @@ async def test_words_are_the_same_as_keys_from_the_first_yes_to_safe(shared: Roo
         await until(lambda: any("她在楼梯上" in sms.body for sms in home.phone(home.li).inbox))
         assert "看到了新情况" in await home.writes(home.li, "1")
         assert (await home.told("confirmed"))["detail"]["number"] == 1
-        assert "没有看懂" in await home.writes(home.li, "没事"), "on the way it says nothing of whoever lives there"
+        for early in ("没事", "安全"):
+            assert "您到了请回" in await home.writes(home.li, early), "on the way they have seen nobody"
+        assert [one["detail"]["text"] for one in await home.journal("note")][-2:] == ["没事", "安全"]
+        assert (await home.row())["state"] == "moving"
         assert "求助按钮" in await home.writes(home.li, "到了。")
         row = await home.row()
         assert (row["state"], row["stamps"]["t7"]["reported"]) == ("on_scene", True)
         await shared.press("e2", device=home.button, home=home.id)
         await home.told("arrival_proven")
-        assert "人安全" in await home.writes(home.li, "安全")
+        assert "已记下：人安全" in await home.writes(home.li, "安全")
+        assert "处理完毕" in await home.writes(home.li, "没事了")
         assert (await home.row())["state"] == "safe"
-        assert (await home.row())["raised"] == 2, "no plain answer is a call for help"
+        assert (await home.row())["raised"] == 1, "no plain answer is a call for help"
 
 
 async def test_who_cannot_and_who_cannot_after_all(shared: Room, until: Until) -> None:

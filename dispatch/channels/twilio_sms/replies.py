@@ -145,10 +145,11 @@ class Replies:
             kind = "heard"
         if kind == "number":  # bare: minutes only of somebody who goes
             kind = "minutes" if going else "number"
-        if kind == "fine":  # also "never mind", until they stand there
-            kind = "safe" if incident.state is State.ON_SCENE else "number"
-        if kind == "number" or (kind == "safe" and not going):  # who is not there cannot know that
+        if kind == "number" or (kind in ("safe", "fine") and not going):  # who is not there cannot know that
             return Reply(say("reply.unclear"), rings=True)
+        if kind in ("safe", "fine") and incident.state not in (State.ON_SCENE, State.SAFE):  # they have seen nobody
+            decision = await self._desk.act(row["incident"], Note(row["name"], heard.text or ""), once=once)
+            return Reply(say(f"reply.{_answered(decision, 'not_there')}"))
         if kind == "heard":
             return await self._heard(row, heard, once)
         if kind == "cannot":
@@ -157,9 +158,9 @@ class Replies:
         elif kind == "desk":
             decision = await self._bridging.ask_back(row, once)
             key = "desk_none" if decision.name == "no_desk_phone" else "desk"
-        elif kind in ("there", "safe"):
+        elif kind in ("there", "safe", "fine"):
             decision = await (self._deeds.there if kind == "there" else self._deeds.safe)(row, once)
-            key = kind
+            key = "there" if kind == "there" else "safe"
         else:
             return await self._go(row, said.minutes, once, going=going)
         return Reply(say(f"reply.{_answered(decision, key)}"))
