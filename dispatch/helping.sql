@@ -1,6 +1,6 @@
 -- name: visit
 -- Whose link it is, what it was sent for, and what they are to that home: whoever is no contact of it any more, and no
--- helper of its area, has no part in it, unless they go.
+-- helper of its area, nor stood in for one when they were asked, has no part in it, unless they go.
 select sends.id, sends.incident, sends.recipient, sends.name, sends.language, sends.body->>'role' as role,
        coalesce(sends.dialled_at, sends.due_at) as sent_at, incidents.body, incidents.t9 as closed_at, incidents.home,
        contacts.id is not null or responders.id is not null as theirs
@@ -8,7 +8,12 @@ from sends
 join incidents on incidents.id = sends.incident
 left join homes on homes.id = incidents.home
 left join contacts on contacts.id = sends.recipient and contacts.home = incidents.home
-left join responders on responders.id = sends.recipient and starts_with(homes.area, responders.area)
+left join responders on responders.id = sends.recipient
+    and (starts_with(homes.area, responders.area)
+         or exists (select from responder_absences away join responders absent on absent.id = away.responder
+                    where away.stand_in = responders.id and starts_with(homes.area, absent.area)
+                      and away.absent_from <= sends.due_at
+                      and (away.absent_until is null or away.absent_until > sends.due_at)))
 where sends.id = %(send)s and sends.purpose = any(%(purposes)s)
 
 -- name: persons
@@ -20,7 +25,7 @@ from people left join consents on consents.person = people.id and given_at <= %(
 where home = %(home)s group by people.id order by people.id
 
 -- name: home
-select id, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates,
+select id, address, phone, way_in, way_in_proven_on, latitude, longitude, coordinates, timezone,
        exists (select from home_codes where home_codes.home = homes.id) as has_code
 from homes where id = %(home)s
 

@@ -200,6 +200,21 @@ async def test_a_link_ends_a_day_after_it_was_sent(helpers: Helpers) -> None:
     assert (await helpers.visit(li)).over
 
 
+async def test_who_stands_in_for_a_helper_of_the_area_sees_what_they_are_asked_to(helpers: Helpers) -> None:
+    now = helpers.clock.now()
+    await helpers.rows("insert into areas values ('99', '远方', 'city', null)")
+    await helpers.rows("insert into responders (id, name, role, area, phone)"
+                       " values ('RX', '代班', 'volunteer', '99', '+8613800000999')")  # fmt: skip
+    assert (await helpers.visit(await helpers.send("RX", "volunteer", purpose="family"))).over, "of elsewhere"
+    await helpers.rows("insert into responder_absences values ('R1', %s, %s, 'RX')",
+                       now - timedelta(hours=1), now + timedelta(hours=1))  # fmt: skip
+    asked = await helpers.send("RX", "volunteer")
+    assert not (await helpers.visit(asked)).over
+    helpers.later(hours=2)
+    assert not (await helpers.visit(asked)).over, "who was asked before the other is back may still say that they come"
+    assert (await helpers.visit(await helpers.send("RX", "volunteer", purpose="change"))).over
+
+
 async def test_a_link_is_theirs_alone_who_still_belong_to_that_home(helpers: Helpers) -> None:
     li, passer_by = await helpers.send("C1", "family"), await helpers.send("C3", "family")
     assert (await helpers.visit(passer_by)).over, "a contact of another home"
