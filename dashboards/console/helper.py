@@ -20,6 +20,7 @@ from dispatch.links import TOKEN_MAX, Kind, Links
 from dispatch.places import Place
 from pingan import metrics
 from pingan.clock import Clock
+from pingan.hours import zone_of
 
 from .access import set_cookie
 from .language import LANGUAGES, known, named, say
@@ -133,7 +134,10 @@ def router(
             return response
         card = await helpers.card(visit)
         lang = pages.reader(request).language
-        shown = _shown(visit, card, lang, pages.times(lang), clock.now())
+        # Whoever goes is there soon: what they have promised is said by the home's clock, as in their message.
+        zone = card["home"]["timezone"] if card["home"] else None
+        times = pages.times(lang, zone=zone_of(zone, pages.zone))
+        shown = _shown(visit, card, lang, times, clock.now())
         response = rendered(
             pages, request, "helper.html", token=token, desk_phone=desk_phone, code=helping.as_printed(code),
             said=f"helper.said.{said}" if known(lang, f"helper.said.{said}") else None, **shown,
@@ -226,6 +230,7 @@ def _shown(visit: Visit, card: dict[str, Any], language: str, times: Times, now:
     status, values = _status(visit, mine, goes, times, language)
     return {
         "visit": visit,
+        "times": times,
         "cause": named(language, "kind", incident.cause),
         "home": card["home"] if told else None,
         "persons": card["persons"],

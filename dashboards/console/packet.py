@@ -28,6 +28,7 @@ from .language import LANGUAGES, named, say
 from .page import LANGUAGE_COOKIE, Pages
 from .sentences import Teller
 from .times import Times
+from .why import home_zone
 
 Me = Annotated[Principal, Depends(person)]
 IncidentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -104,7 +105,7 @@ def router(pages: Pages, packets: Packets, door: Doorkeeper, links: Links, *, se
         request.state.language = sheet.packet["language"]
         lang = pages.reader(request).language
         link = printed(links, sheet)
-        shown = told(sheet, lang, pages.times(lang))
+        shown = told(sheet, lang, _times(pages, sheet, lang))
         return rendered(pages, request, "packet.html", token=token, code=qr(link), sheet=sheet, **shown)
 
     @routes.get("/{token}/packet.pdf")
@@ -114,13 +115,18 @@ def router(pages: Pages, packets: Packets, door: Doorkeeper, links: Links, *, se
             return sheet
         request.state.language = sheet.packet["language"]
         lang = pages.reader(request).language
-        shown = told(sheet, lang, pages.times(lang))
+        shown = told(sheet, lang, _times(pages, sheet, lang))
         name = f"pingan-{sheet.packet['incident']}-{sheet.version.number}.pdf"
         headers = {**HEADERS, "Content-Disposition": f'inline; filename="{name}"'}
         drawn = await asyncio.to_thread(_draw, shown, printed(links, sheet))
         return Response(drawn, media_type="application/pdf", headers=headers)
 
     return routes
+
+
+def _times(pages: Pages, sheet: Sheet, language: str) -> Times:
+    """By the home's own clock, as whoever goes there has it on theirs."""
+    return pages.times(language, zone=home_zone(sheet.content["row"], pages.zone))
 
 
 def _draw(shown: dict[str, Any], link: str) -> bytes:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -158,6 +160,17 @@ async def test_when_it_is_over_nothing_of_anybody_is_shown(door: Door) -> None:
         assert not re.search(r"晚晴路|陈秀英|李梅|2580|\+86", page.text)
         assert "已经结束" in (await client.post(door.path, data={"act": "going.10"})).text
     assert (await door.rows("select state from incidents"))[0]["state"] == "waiting"
+
+
+async def test_times_are_the_homes_own(door: Door) -> None:
+    await door.rows("update homes set timezone = 'Asia/Urumqi' where id = 'H001'")
+    async with door.telephone() as client:
+        await client.post(door.path, data={"act": "going.60"})
+        (row,) = await door.rows("select body #>> '{helper,eta}' as eta from incidents")
+        promised = datetime.fromisoformat(row["eta"])
+        status = re.search(r'id="status">(.*?)</p>', (await client.get(door.path)).text)
+    assert status is not None
+    assert f"{promised.astimezone(ZoneInfo('Asia/Urumqi')):%H:%M}" in status[1]
 
 
 async def test_the_language_is_theirs_and_can_be_switched(door: Door) -> None:
