@@ -205,7 +205,7 @@ def _typhoon(dsn: str, folder: Path, nice: int, table: Table) -> None:
     table.add("  the same, the longest", max(apart, default=0.0), "s")
     passed = _passed_over([row for row in sends if row[1] == "twilio_voice"], {row[0]: row for row in found})
     table.add("  calls before which somebody in more danger waited", passed, "", "0", passed == 0)
-    silent = [row for row in sends if row[2] not in ("waiting", "sent", "delivered") and not row[6]]
+    silent = [row for row in sends if row[2] not in ("waiting", "dialling", "sent", "delivered") and not row[6]]
     table.add("  sends that ended without a named reason", len(silent), "", "0", not silent)
     table.add("  of the machine in use meanwhile", 100 * others_share(box, 0.0), "%")
     states: dict[str, int] = {}
