@@ -44,6 +44,7 @@ async def test_who_has_only_a_landline_is_served_from_the_call_to_the_closing(
         await story.on_shift(story.desk)
         assert (await story.operator.post(f"/incidents/{home.incident}/call")).status_code in (200, 303)
         operator = await story.desk.expect_call(home.elder.name).press("1")
+        await home.on_the_line(1)
         await story.passes(2)
         elder = await home.elder.expect_call()
         await home.on_the_line(2)
