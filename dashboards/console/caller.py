@@ -39,7 +39,7 @@ def router(pages: Pages, database: Database, desk: Desk) -> APIRouter:
         if cause not in CHOICES:
             raise Problem(422, "invalid", f"the cause is one of {', '.join(CHOICES)}")
         try:
-            incident = await desk.open(home, cause, me.id, me.name, me.area)
+            incident = await desk.open(home.replace("\0", ""), cause, me.id, me.name, me.area)
         except UnknownHome as error:
             raise Problem(404, "not_found", f"the register has no home {home}") from error
         # Whoever speaks with the caller has it: no other screen need ring for it.

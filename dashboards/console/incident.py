@@ -121,7 +121,7 @@ def router(pages: Pages, database: Database, clock: Clock, desk: Desk) -> APIRou
     ) -> Response:
         await load(incident_id, me)
         try:
-            decision = await desk.identify(incident_id, home, me.id, me.name, me.area)
+            decision = await desk.identify(incident_id, home.replace("\0", ""), me.id, me.name, me.area)
         except UnknownHome as error:
             raise Problem(404, "not_found", f"the register has no home {home}") from error
         return answered(pages, request, incident_id, decision)

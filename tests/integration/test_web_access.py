@@ -178,6 +178,8 @@ async def test_an_area_ends_where_it_ends(web: Site) -> None:
         path = opened.headers["location"]
         assert opened.status_code == 303
         assert (await here.get(path)).status_code == 200
+        for naming in ("/open", f"{path}/identify"):
+            assert (await here.post(naming, data={"home": "\0", "cause": "sos"})).status_code == 404
         assert "陈秀英" in (await here.get("/")).text
         async with web.process.database.connection() as connection:
             assert await tasks.open(connection, "unreachable", "C1", {}, web.process.clock.now())
