@@ -14,6 +14,10 @@ QUIET, NO_ADDRESS, NO_STEP = "quiet_hours", "no_number", "no_step"
 """Why somebody is not reached, beside the reasons for which they are passed over."""
 
 
+SPARE = frozenset({"apprise"})
+"""Beside a telephone, for who has it: nobody is missed for want of it."""
+
+
 class Asked(NamedTuple):
     """Somebody who is asked: through which channels, and which of the step's do not reach them."""
 
@@ -96,7 +100,7 @@ def _tier(policy: Policy, people: tuple[Person, ...], decision: core.Decision, a
         Asked(
             ask.person,
             tuple(channel for channel in ask.channels if ask.person.address(channel)),
-            tuple(channel for channel in ask.channels if not ask.person.address(channel)),
+            tuple(channel for channel in ask.channels if channel not in SPARE and not ask.person.address(channel)),
         )
         for ask in decision.asks
     )

@@ -69,6 +69,8 @@ class Outbox:
         self._name = name
         self._worker = f"{name}#{uuid4().hex[:12]}"
         self._under_way: dict[str, set[asyncio.Task[None]]] = {channel: set() for channel in channels}
+        self._unclear: dict[int, dict[str, Any]] = {}
+        """Attempts of our own that got no clear answer."""
         self._bell: Bell | None = None
         # Of two attempts at one number, both would otherwise find the first one's call.
         self._one_conclusion = asyncio.Lock()
@@ -144,7 +146,8 @@ class Outbox:
             except TryAgain as later:
                 await self._again(row, str(later), now + timedelta(seconds=later.after(row["tries"])))
             except (Unclear, TimeoutError) as unclear:
-                # The record still says "dialling": the recovery looks it up.
+                # The record still says "dialling": the recovery looks it up, as soon as a danger may be sent again.
+                self._unclear[row["id"]] = row
                 log.warning("send %s (%s): unclear: %s", send.id, row["channel"], unclear or type(unclear).__name__)
             else:
                 state = "sent" if provider_id else "delivered"
@@ -187,8 +190,12 @@ class Outbox:
         now = self._clock.now()
         before, long_before = now - timedelta(seconds=UNCLEAR_SECONDS), now - timedelta(seconds=LONG_SECONDS)
         ahead = now + timedelta(seconds=PUT_BACK_SECONDS)
-        rows = await self._sends.unclear(before, long_before, ahead, self._name, self._worker)
-        await asyncio.gather(*map(self._clear_up, rows))
+        mine = [row for row in self._unclear.values() if row["dialled_at"] <= before]
+        for row in mine:  # what cannot be looked up now is found among the others later
+            del self._unclear[row["id"]]
+        others = await self._sends.unclear(before, long_before, ahead, self._name, self._worker)
+        rows = {row["id"]: row for row in (*mine, *others)}
+        await asyncio.gather(*map(self._clear_up, rows.values()))
 
     async def _clear_up(self, row: dict[str, Any]) -> None:
         channel = self._channels.get(row["channel"])

@@ -30,7 +30,7 @@ update sends set state = 'dialling', dialled_at = %(now)s, worker = %(worker)s
 where id in (
     select sends.id from sends left join incidents on incidents.id = sends.incident
     where sends.state = 'waiting' and sends.due_at <= %(now)s and sends.channel = any(%(channels)s)
-      and (not %(late)s or sends.deadline_at <= %(now)s)
+      and (%(late)s::boolean is null or (sends.deadline_at <= %(now)s) = %(late)s)
       and not exists (
           select from sends other
           where other.channel = sends.channel and other.address = sends.address and other.purpose = 'help'

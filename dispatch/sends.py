@@ -141,18 +141,22 @@ class SendsTable:
     async def claim(
         self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
     ) -> list[dict[str, Any]]:
-        parameters = {"now": now, "worker": worker, "limit": limit, "channels": [channel], "late": rate is not None}
+        parameters = {"now": now, "worker": worker, "limit": limit, "channels": [channel], "late": None}
         async with self._database.transaction() as connection:
-            rows = await (await connection.execute(sql.claim, parameters)).fetchall()
-            if rows or rate is None:
-                return rows
+            if rate is None:
+                return await (await connection.execute(sql.claim, parameters)).fetchall()
+            rows: list[dict[str, Any]] = []
             turn = await (await connection.execute(sql.turn, {"channel": channel})).fetchone()
             turns = Turns(turn["next_at"] if turn else now, now, rate)
             if turns.free:
-                parameters |= {"late": False, "limit": min(limit, turns.free)}
-                rows = await (await connection.execute(sql.claim, parameters)).fetchall()
+                calls = {**parameters, "late": False, "limit": min(limit, turns.free)}
+                rows = await (await connection.execute(sql.claim, calls)).fetchall()
             if rows:
                 await connection.execute(sql.turned, {"channel": channel, "next_at": turns.after(len(rows))})
+            # What is too late to be called takes nobody's turn, and waits for none: but neither does it go before.
+            if left := limit - len(rows):
+                late = {**parameters, "late": True, "limit": left}
+                rows += await (await connection.execute(sql.claim, late)).fetchall()
         return rows
 
     async def settle(self, send: int, outcome: Outcome) -> bool:

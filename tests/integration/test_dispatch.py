@@ -388,7 +388,7 @@ async def test_an_alarm_that_cannot_be_taken_holds_up_no_press_beside_it(
         assert (only["raised"], [row["id"] for row in waiting]) == (2, [broken])
 
 
-CLAIM = {"worker": "dispatch-2#1", "limit": 16, "channels": ["twilio_voice"], "late": False}
+CLAIM = {"worker": "dispatch-2#1", "limit": 16, "channels": ["twilio_voice"], "late": None}
 
 
 class Witness:

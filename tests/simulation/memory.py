@@ -90,13 +90,14 @@ class Table:
             if not any(self._stands_before(other, row, now) for other in self.begun.values())
         ]
         due.sort(key=lambda row: (self._rank(row), row["due_at"], row["id"]))
-        late = [row for row in due if row["deadline_at"] <= now]
-        if rate is None or late:
-            due = (due if rate is None else late)[:limit]
+        if rate is None:
+            due = due[:limit]
         else:
+            late = [row for row in due if row["deadline_at"] <= now]
             turns = Turns(self.turns.get(channel, now), now, rate)
-            if due := due[: min(limit, turns.free)]:
+            if due := [row for row in due if row["deadline_at"] > now][: min(limit, turns.free)]:
                 self.turns[channel] = turns.after(len(due))
+            due += late[: limit - len(due)]
         for row in due:
             row.update(state="dialling", dialled_at=now, worker=worker)
             self.claimed(row)

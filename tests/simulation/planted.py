@@ -191,7 +191,7 @@ PLANTED = (
     Planted("the deadline is not looked at before the request", Parts(table=DeadlineIgnored),
             "nothing is sent after its deadline", 4),
     Planted("another's call is taken for ours", Parts(table=AnybodysCall),
-            "who is said to be called is called", 1301),
+            "who is said to be called is called", 1005),
     Planted("what is unclear is never looked up", Parts(outbox=NeverLooksUp),
             "what is sent comes to an end", 33),
     Planted("no deadline after a helper has resigned", Parts(desk=NoDeadlineAfterResigning),
