@@ -1351,6 +1351,17 @@ CREATE TABLE public.policy_books (
 
 COMMENT ON TABLE public.policy_books IS 'Append-only: what an administrator has saved of the policies. Version 0 is what is shipped. An incident carries its own policy, so that no version changes one that is open.';
 
+CREATE TABLE public.providers_down (
+    process text NOT NULL,
+    channel text NOT NULL,
+    provider text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    why text NOT NULL
+);
+
+COMMENT ON TABLE public.providers_down IS 'Providers through whom nobody can be called, as a process finds it; what it has not said for seconds is over, or unknown.';
+
 CREATE VIEW public.reachable_people AS
  SELECT contacts.id,
     'contacts'::text AS "group",
@@ -1858,6 +1869,9 @@ ALTER TABLE ONLY public.person_limits
 
 ALTER TABLE ONLY public.policy_books
     ADD CONSTRAINT policy_books_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.providers_down
+    ADD CONSTRAINT providers_down_pkey PRIMARY KEY (process, channel, provider);
 
 ALTER TABLE ONLY public.readings_kept
     ADD CONSTRAINT readings_kept_pkey PRIMARY KEY (singleton);
