@@ -153,7 +153,7 @@ async def test_calls_go_at_the_rate_of_the_provider_whoever_places_them_and_in_t
     async def turn(seconds: float, worker: str = "dispatch-1#a", rate: float = 1.0) -> list[int]:
         return [row["id"] for row in await kept.sends.claim("twilio_voice", at(seconds), worker, 8, rate)]
 
-    # A press goes before who was only not heard from; what is too late to be called takes nobody's turn, nor their time.
+    # A press goes before who was only not heard from; what is too late takes nobody's turn, nor their time.
     assert await turn(0) == [4, 5]
     assert await turn(0, "dispatch-2#b") == [], "two processes do not call twice as often"
     assert await turn(0.9) == []

@@ -52,7 +52,8 @@ async def test_a_task_is_open_once_seen_in_its_area_and_done_by_name(register: D
 
 async def test_who_leaves_the_register_leaves_no_task_and_no_errand_behind(register: Database) -> None:
     send = """insert into sends (errand, step, purpose, channel, recipient, name, address, language, body, due_at,
-                                 deadline_at) values (%s, 0, %s, 'twilio_sms', %s, '李梅', '+8613800000101', 'zh', %s, %s, %s)"""
+                                 deadline_at)
+              values (%s, 0, %s, 'twilio_sms', %s, '李梅', '+8613800000101', 'zh', %s, %s, %s)"""
     async with register.connection() as connection:
         await connection.execute("insert into people (id, home, name) values ('P001', 'H001', '陈秀英')")
         await connection.execute(send, ("reach/2026-11-22", "test", "C1", "{}", NOON, NOON))
