@@ -43,6 +43,8 @@ class Candidate(msgspec.Struct, frozen=True):
     told: bool = False
     quiet: str | None = None
     has_key: bool = False
+    stranger: bool = False
+    """Somebody else has their number now, and has said so."""
     home_area: str = ""
     home_latitude: float | None = None
     home_longitude: float | None = None
@@ -149,10 +151,11 @@ def metres(latitude: float, longitude: float, other_latitude: float, other_longi
 
 def _contact(one: Candidate) -> Person:
     quiet = _quiet(one)
-    why = ("contact_of_home", *(("has_key",) if one.has_key else ()), *(("quiet_hours",) if quiet else ()))
+    also = (("has_key", one.has_key), ("wrong_number", one.stranger), ("quiet_hours", quiet))
+    why = ("contact_of_home", *(name for name, holds in also if holds))
     return Person(
         one.id, one.name, "contacts", one.rank, one.role, one.phone, one.language, notify=one.notify or "",
-        told=one.told, quiet=quiet, why=why,
+        told=one.told and not one.stranger, quiet=quiet, why=why, stranger=one.stranger,
     )  # fmt: skip
 
 
@@ -165,11 +168,13 @@ def _responder(one: Candidate, rank: int, passed: str, others: Mapping[str, Cand
     if one.has_key:
         why.append("has_key")
     why += [f"stands_in:{others[absent].name}" for absent in one.stands_in if absent in others]
+    if one.stranger:
+        why.append("wrong_number")
     if one.going_to:
         why.append(f"going_to:{one.going_to}")
     return Person(
         one.id, one.name, "responders", rank, one.role, one.phone, one.language, notify=one.notify or "",
-        why=tuple(why), passed=passed,
+        why=tuple(why), passed=passed, stranger=one.stranger,
     )  # fmt: skip
 
 

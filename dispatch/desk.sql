@@ -83,6 +83,7 @@ with place as (
 )
 select contacts.id, name, 'contacts' as "group", rank, role, phone, language, notify,
        coalesce(told, role = 'family') as told, quiet, has_key,
+       exists (select from desk_tasks where kind = 'wrong_number' and subject = contacts.id and done_at is null) as stranger,
        null as area, null::float8 as latitude, null::float8 as longitude, null as coordinates, true as on_duty,
        null::date as consented_on, null::date as trained_on, null as hours, place.timezone,
        place.holidays, false as absent, array[]::text[] as stands_in, 0 as going_to,
@@ -91,7 +92,8 @@ select contacts.id, name, 'contacts' as "group", rank, role, phone, language, no
 from contacts, place where contacts.home = place.id
 union all
 select asked.id, name, 'responders', 0, role, phone, language, notify, false, null,
-       coalesce(known.has_key, false), asked.area, asked.latitude, asked.longitude, asked.coordinates, on_duty,
+       coalesce(known.has_key, false),
+       exists (select from desk_tasks where kind = 'wrong_number' and subject = asked.id and done_at is null), asked.area, asked.latitude, asked.longitude, asked.coordinates, on_duty,
        consented_on, trained_on, hours, place.timezone, place.holidays,
        exists (select from away where away.responder = asked.id),
        array(select away.responder from away where away.stand_in = asked.id),

@@ -70,6 +70,12 @@ def follows(decision: Decision, home: Mapping[str, Any], people: Sequence[Person
     return rows
 
 
+def unknown(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stranger may hear who has somebody's number now: that help is asked for. Nobody's name, place or door."""
+    told = dict.fromkeys(("person", "address", "phone", "way_in", "way_in_proven_on"))
+    return {**body, **told, "shared": False}
+
+
 def asks(decision: Decision, home: Mapping[str, Any], now: datetime) -> list[Row]:
     """Everybody who is asked now, through each channel that reaches them."""
     body = card(decision.incident, home)
@@ -77,7 +83,10 @@ def asks(decision: Decision, home: Mapping[str, Any], now: datetime) -> list[Row
     return [
         Row(
             ask.step, HELP, channel, ask.person.id, ask.person.name, address, ask.person.language,
-            {**body, "role": ask.person.role, "why": list(ask.person.why), "going": ask.person.id in goes},
+            {
+                **(body if not ask.person.stranger else unknown(body)), "role": ask.person.role,
+                "why": list(ask.person.why), "going": ask.person.id in goes,
+            },
             now, ask.deadline,
         )
         for ask in decision.asks
@@ -114,7 +123,7 @@ def changes(
     return [
         Row(
             change.number, CHANGE, channel, person.id, person.name, address, person.language,
-            {**body, "role": person.role}, now, until,
+            {**(body if not person.stranger else unknown(body)), "role": person.role}, now, until,
         )
         for person in (known.get(helper.id) for helper in going(incident))
         if person is not None

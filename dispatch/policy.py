@@ -22,6 +22,8 @@ class Person(msgspec.Struct, frozen=True):
     """Where else they read what we send: an address that Apprise understands; empty: nowhere."""
     told: bool = False
     """Told of each stage, as family are; whoever is asked is told by being asked."""
+    stranger: bool = False
+    """Somebody else has their number now: it is tried all the same, and told nothing of anybody."""
     quiet: bool = False
     """It is their quiet hour. Only a policy that says so heeds it."""
     why: tuple[str, ...] = ()

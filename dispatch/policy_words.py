@@ -95,6 +95,7 @@ WORDS: dict[str, dict[str, str]] = {
     "why_attended_before": {"en": "knows the home", "zh": "熟悉这家"},
     "why_stands_in": {"en": "stands in for {value}", "zh": "代 {value} 值班"},
     "why_going_to": {"en": "on the way to {value} others", "zh": "正前往另外 {value} 家"},
+    "why_wrong_number": {"en": "the number is said to be somebody else's", "zh": "号码据称已属他人"},
     "why_quiet_hours": {"en": "in their quiet hours", "zh": "处于免打扰时段"},
     "why_not_consented": {"en": "has not agreed to be called", "zh": "尚未同意被呼叫"},
     "why_not_trained": {"en": "is not trained", "zh": "尚未培训"},

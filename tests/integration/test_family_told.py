@@ -95,3 +95,22 @@ async def test_a_desk_that_shows_nothing_has_ten_seconds(database: Database, dri
         assert not this.calls_to(LI)
         this.pass_seconds(10)
         await until(lambda: this.phone(LI).state == "ringing")
+
+
+async def test_whoever_has_the_number_now_is_told_of_nobody(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.rows(
+            "insert into desk_tasks (kind, subject, detail, opened_at, opened_by)"
+            " values ('wrong_number', 'C1', '{}', '2026-01-01Z', 'telephone') returning id"
+        )
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        await this.desk.act(opened["id"], core.NoContact("op", "陈"))
+        await until(lambda: this.phone(LI).inbox)
+        (said,) = [sms.body for sms in this.phone(LI).inbox]
+        assert not [word for word in ("陈秀英", "幸福路", "门卫") if word in said]
+        assert not await told(this, "李梅")
+        shown = (await this.incident(opened["id"]))["people"]
+        assert "wrong_number" in next(one for one in shown if one["id"] == "C1")["why"]

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from dispatch import following
 from dispatch import incident as core
 from dispatch.incident import Helper, Press, State
 from dispatch.policy import Person, asked
@@ -186,6 +187,19 @@ def test_who_is_asked_by_role_and_whose_quiet_hour_it_is() -> None:
     asleep = msgspec.structs.replace(WANG, quiet=True)
     assert asked(by_role, 0, (LI, asleep, ZHAO)) == (asleep, ZHAO), "a call for help wakes people"
     assert asked(msgspec.structs.replace(by_role, heeds_quiet=True), 0, (LI, asleep, ZHAO)) == (ZHAO,)
+
+
+def test_a_stranger_with_somebodys_number_is_asked_and_told_of_nobody() -> None:
+    stranger = msgspec.structs.replace(LI, stranger=True)
+    t = Timeline((stranger, WANG))
+    t.at(10, core.Due())
+    home = {"person": "陈秀英", "address": "幸福路1号", "phone": "+86750", "way_in": "门卫有钥匙"}
+    for row in following.asks(t.decision, home, NOON):
+        assert row.recipient == "C1", "tried all the same: whoever said so may have pressed the wrong key"
+        assert not {"陈秀英", "幸福路1号", "+86750", "门卫有钥匙"} & {*map(str, row.body.values())}
+        assert row.body["shared"] is False, "and no page says more"
+    t.at(50, core.Due())
+    assert {row.body["person"] for row in following.asks(t.decision, home, NOON)} == {"陈秀英"}
 
 
 def test_what_reaches_whom() -> None:
