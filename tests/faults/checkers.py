@@ -212,6 +212,10 @@ class _Timer:
         match entry["decision"]:
             case "opened":
                 self._run(at, detail.get("step", 0))
+            case "opened_desk_empty":
+                self._run(at, detail.get("step", len(self._policy["steps"]) - 1))
+            case "declined_by_all" if "step" not in detail:
+                pass  # nobody else is left: the step's time goes on
             case "next_step" | "stalled" | "declined_by_all":
                 self._run(at, detail.get("step", self._step + 1))
             case "shown":
@@ -220,7 +224,9 @@ class _Timer:
                     self._run(self._began, self._step)
             case "rang_again":
                 if not self._calling:
-                    soon = at + timedelta(seconds=self._wait(0)["wait_seconds"])
+                    manned = detail.get("manned", True) and self._wait(0)["who"] == "desk"
+                    waits = manned or self._policy["name"] == "technical"
+                    soon = at + timedelta(seconds=self._wait(0)["wait_seconds"] if waits else 0)
                     self.due = soon if self.due is None else min(self.due, soon)
                     self._calling = True
             case "answered":

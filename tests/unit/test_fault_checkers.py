@@ -149,6 +149,10 @@ def test_steps_that_come_when_they_are_due_are_right() -> None:
     assert in_time(due(10, 1), ACCEPTED, due(312, 2, "stalled")) == 0
     assert in_time(due(10, 1), ACCEPTED, AGAIN, due(35, 2)) == 0
     assert in_time((11.0, "decline", "declined_by_all", {"step": 2}), due(131, 3)) == 0
+    assert in_time(due(10, 1), (11.0, "decline", "declined_by_all", {}), due(50, 2)) == 0, "nobody else is left"
+    unmanned = (AGAIN[0], AGAIN[1], AGAIN[2], {**AGAIN[3], "manned": False})
+    assert in_time(due(10, 1), ACCEPTED, unmanned, due(AGAIN[0] + 0.1, 2)) == 0, "nobody waits for an empty desk"
+    assert in_time(due(10, 1), ACCEPTED, unmanned, due(35, 2)) == 1
 
 
 def test_early_late_and_missing_steps_are_named() -> None:
