@@ -225,7 +225,7 @@ class _Timer:
             case "rang_again":
                 if not self._calling:
                     manned = detail.get("manned", True) and self._wait(0)["who"] == "desk"
-                    waits = manned or self._policy["name"] == "technical"
+                    waits = manned or self._policy.get("name") == "technical"
                     soon = at + timedelta(seconds=self._wait(0)["wait_seconds"] if waits else 0)
                     self.due = soon if self.due is None else min(self.due, soon)
                     self._calling = True
