@@ -63,7 +63,7 @@ def test_defaults(document: str, verbs: list[object]) -> None:
         "<Respnse/>",
         "<Response><Say></Response>",
         "<Response><Record/></Response>",
-        "<Response><Dial><Conference>desk</Conference></Dial></Response>",
+        "<Response><Dial><Sip>sip:desk@example.org</Sip></Dial></Response>",
         "<Response><Dial><Number>110</Number><Number>120</Number></Dial></Response>",
         "<Response><Gather input='speech'/></Response>",
         "<Response><Gather timeout='soon'/></Response>",
