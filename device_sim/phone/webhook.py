@@ -45,17 +45,21 @@ class Webhooks:
         self._timeout = timeout_seconds
         self.told: deque[tuple[str, int]] = deque(maxlen=MAX_TOLD)
         """What the platform was told: where, and the answer's status."""
+        self._closed = False
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
         # No proxies: this is a telephone network on loopback, and an inherited http_proxy would send it astray.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     async def send(self, method: str, url: str, parameters: Parameters) -> Answer:
         """Sends one request and returns the answer; never raises for the other side's fault."""
+        if self._closed:  # a call that was under way when the network was switched off
+            return Answer(0, "the network is switched off")
         answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._send, method, url, parameters)
         self.told.append((url, answer.status))
         return answer
 
     def close(self) -> None:
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _send(self, method: str, url: str, parameters: Parameters) -> Answer:
