@@ -105,7 +105,8 @@ async def test_a_stream_of_zigbee2mqtt_and_uplinks_of_chirpstack_raise_incidents
     zigbee.say("门", contact=False)
     lora.press(PENDANT)
     lora.press(STRANGER)
-    await until(lambda: {("H001", "sos"), ("H002", "sos"), ("H004", "sos"), ("H003", "sos")} <= incidents(house))
+    # Smoke and the button are one incident of that home, which has its name of whichever was taken first.
+    await until(lambda: {"H001", "H002", "H003", "H004"} <= {home for home, _ in incidents(house)})
 
     def alarms() -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {}
