@@ -54,11 +54,13 @@ class Mark(NamedTuple):
 
 class Tick(NamedTuple):
     x: str
+    anchor: str
     value: float
 
 
 class TimeTick(NamedTuple):
     x: str
+    anchor: str
     at: datetime
 
 
@@ -159,7 +161,7 @@ def _seconds_from(impact: int, last: int, rate: float) -> list[Tick]:
         place = impact + count * step * rate
         if place > last:
             break
-        ticks.append(Tick(_percent(place / last), round(count * step, 3)))
+        ticks.append(Tick(_percent(place / last), _anchor(place / last), round(count * step, 3)))
     return ticks
 
 
@@ -236,7 +238,7 @@ def draw_day(
         if begin < end:
             mark = _mark(along(begin), along(end))
             middle = (along(begin) + along(end)) / 2
-            anchor = "start" if middle < 0.15 else "end" if middle > 0.85 else "middle"
+            anchor = _anchor(middle, 1 / 3)
             label = along(begin) if anchor == "start" else along(end) if anchor == "end" else middle
             marked = Silence(mark.x, mark.width, (silence[1] - silence[0]).total_seconds(), _percent(label), anchor)
     return DayDrawing(
@@ -300,9 +302,8 @@ def _clock_ticks(since: datetime, until: datetime, zone: ZoneInfo, along: Along)
     """Every fourth hour of the home's own clock."""
     whole = since.replace(minute=0, second=0, microsecond=0)
     hours = [whole + timedelta(hours=count) for count in range(1, DAY_HOURS + 1)]
-    return [
-        TimeTick(_percent(along(at)), at) for at in hours if at <= until and at.astimezone(zone).hour % 4 == 0
-    ]  # fmt: skip
+    told = [at for at in hours if at <= until and at.astimezone(zone).hour % 4 == 0]
+    return [TimeTick(_percent(along(at)), _anchor(along(at)), at) for at in told]
 
 
 def _curve(
@@ -451,6 +452,15 @@ def usual_limits(usual: Usual | None) -> dict[str, float]:
 
 def _mark(begin: float, end: float) -> Mark:
     return Mark(_percent(begin), _percent(max(0.0, end - begin)))
+
+
+TICK_SHARE = 0.08
+"""Of a telephone's page, 360 px wide: half of what `04:00` takes, and a little more."""
+
+
+def _anchor(share: float, half: float = TICK_SHARE) -> str:
+    """How a text at `share` of the width stays on the page, where half of it is as wide as `half`."""
+    return "start" if share < half else "end" if share > 1 - half else "middle"
 
 
 def _percent(share: float) -> str:

@@ -227,6 +227,16 @@ def test_the_silence_is_marked_where_it_was_and_grows_to_its_length() -> None:
     assert {tick.at.astimezone(ZONE).hour % 4 for tick in one.ticks} == {0}
 
 
+@pytest.mark.parametrize("minute", range(0, 24 * 60, 10))
+def test_what_stands_at_the_edge_of_the_day_stays_on_a_telephones_page_at_any_time(minute: int) -> None:
+    page, hour = 300, 40  # px
+    until = NOW + timedelta(minutes=minute)
+    for tick in day_of((), until=until).ticks:
+        x = float(tick.x[:-1]) / 100 * page
+        left = {"start": x, "middle": x - hour / 2, "end": x - hour}[tick.anchor]
+        assert 0 <= left <= page - hour
+
+
 def test_a_silence_that_began_before_the_day_begins_high() -> None:
     """The curve at the page's left edge knows of what was before it."""
     moved = tuple(Movement(at, at, at, "d", None, "motion", 1) for at in (NOW - 30 * HOUR, NOW - HOUR))
