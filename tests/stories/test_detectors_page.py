@@ -21,6 +21,7 @@ async def test_a_supervisor_compares_and_decides(
 ) -> None:
     seat = await sit("boss", language=language, viewport=NARROW)
     await seat.open("/suggestions")
+    await seat.live()  # until then bands may come and go above what is pressed
     await seat.page.locator("main a[href='/detectors']").click()
     await expect(seat.page.locator("h1")).to_have_text(title)
     row = seat.page.locator("#versions tr", has_text=VERSION)
