@@ -104,9 +104,16 @@ from sends where id = %(send)s
 on conflict do nothing
 
 -- name: unknown
--- Of these ids of the provider, in their order, those that belong to no send that we know of.
+-- Of these ids of the provider, in their order, those that belong to no send that we know of. None where the same number
+-- was being told news at that time, and what became of that is not known either: it may be that call, and whoever is
+-- asked to come is rather asked twice. 20 s: an attempt may be placed 12 s after its record, and a lookup looks 5 s back.
 select given.id from unnest(%(ids)s::text[]) with ordinality given(id, number)
-where not exists (select from sends where provider_id = given.id) order by given.number
+where not exists (select from sends where provider_id = given.id)
+  and not exists (
+      select from sends news join sends asked using (channel, address)
+      where asked.id = %(send)s and news.purpose <> 'help' and news.provider_id is null
+        and news.state in ('dialling', 'unclear') and news.dialled_at > asked.dialled_at - interval '20 seconds')
+order by given.number
 
 -- name: soonest
 select min(due_at) as at from sends where state = 'waiting'

@@ -81,7 +81,8 @@ class Case(Protocol):
         ...
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
-        """Of these ids of the provider, the first that belongs to no send that we know of."""
+        """Of these ids of the provider, the first that belongs to no send that we know of, and cannot be the one of
+        news to the same number of which we do not know either."""
         ...
 
     async def repeat(self, now: datetime) -> None:
@@ -203,7 +204,7 @@ class _Held:
         self.danger, self.asking = danger, asking
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
-        row = await (await self._connection.execute(sql.unknown, {"ids": list(ids)})).fetchone()
+        row = await (await self._connection.execute(sql.unknown, {"ids": list(ids), "send": self._send})).fetchone()
         return row["id"] if row else None
 
     async def repeat(self, now: datetime) -> None:

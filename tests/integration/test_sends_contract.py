@@ -332,6 +332,28 @@ async def test_an_unclear_attempt_is_concluded_by_one_and_repeated_as_declared(k
         assert case is None, "that was another attempt"
 
 
+@pytest.mark.parametrize(
+    ("news_ended", "found"),
+    [(None, None), ("unclear", None), ("sent", "CA9"), ("failed", "CA9"), ("waiting", "CA9")],
+)
+async def test_a_call_that_may_be_the_news_to_that_number_is_not_taken_for_the_call_for_help(
+    kept: Kept, news_ended: str | None, found: str | None
+) -> None:
+    news = ROW._replace(purpose=CHANGE, step=2)
+    await kept.add(1, [ROW, news, news._replace(recipient="C2", address=WANG)])
+    await claimed(kept)
+    if news_ended:
+        provider_id = "CA8" if news_ended == "sent" else None
+        await kept.sends.settle(2, Outcome(news_ended, provider_id=provider_id))
+    async with kept.sends.conclude(1, at(0)) as case:
+        assert case is not None
+        assert await case.unknown(["CA8", "CA9"][news_ended != "sent" :]) == found
+    await kept.sends.settle(2, Outcome("failed"))
+    async with kept.sends.conclude(1, at(0)) as case:
+        assert case is not None
+        assert await case.unknown(["CA9"]) == ("CA9" if news_ended != "unclear" else None), "news to another number"
+
+
 async def test_a_conclusion_that_fails_leaves_everything_as_it_was(kept: Kept) -> None:
     await kept.add(1, [ROW])
     await claimed(kept)

@@ -179,8 +179,19 @@ class Table:
         found.sort(key=lambda row: (not self._danger(row), row["id"]))
         return [dict(row) for row in found[:20]]
 
-    def unknown(self, ids: Sequence[str]) -> str | None:
+    def unknown(self, send: int, ids: Sequence[str]) -> str | None:
+        asked = self.rows[send]
+        if any(self._may_be_its_call(news, asked) for news in self.rows.values()):
+            return None
         return next((one for one in ids if one not in self._by_provider), None)
+
+    @staticmethod
+    def _may_be_its_call(news: dict[str, Any], asked: dict[str, Any]) -> bool:
+        if (news["channel"], news["address"]) != (asked["channel"], asked["address"]) or news["purpose"] == HELP:
+            return False
+        if news["provider_id"] is not None or news["state"] not in ("dialling", "unclear"):
+            return False
+        return bool(news["dialled_at"] > asked["dialled_at"] - timedelta(seconds=20))
 
     def repeat(self, send: int, now: datetime) -> None:
         row = self.rows[send]
@@ -255,7 +266,7 @@ class _Held:
         self.todo: list[Callable[[], object]] = []
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
-        return self._table.unknown(ids)
+        return self._table.unknown(self._send, ids)
 
     async def repeat(self, now: datetime) -> None:
         self.todo.append(lambda: self._table.repeat(self._send, now))
