@@ -114,7 +114,7 @@ class Web:
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
         try:
-            await asyncio.to_thread(self.process.wait, 10)
+            await asyncio.to_thread(self.process.wait, 60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
