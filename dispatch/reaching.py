@@ -4,6 +4,7 @@
 2. Whoever's turn it is gets a call that asks for a key; nobody twice within thirty days.
 3. Where no key was pressed, a text message follows that asks for a word.
 4. Who answered neither, or does not know us, is a task for a person. They are called for help all the same.
+5. So is a home whose way in was never proven, or long ago (`ways_in.py`).
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from dispatch import errands, tasks, weekly
+from dispatch import errands, tasks, ways_in, weekly
 from dispatch.following import TEST, Row
 from dispatch.reachable import (
     AGAIN_DAYS,
@@ -131,7 +132,7 @@ async def begin(database: Database, now: datetime, zone: ZoneInfo) -> int:
 
 
 async def judge(database: Database, now: datetime, zone: ZoneInfo) -> None:
-    """Make tasks of who cannot be reached, and end those of who can."""
+    """Make tasks of who cannot be reached and of whom nobody could get in to; end those that are over."""
     async with database.transaction() as connection:
         await connection.execute(sql.end_tasks, {"now": now, "by": tasks.SYSTEM})
         known = await people(connection, now, zone, amiss=True)
@@ -144,6 +145,7 @@ async def judge(database: Database, now: datetime, zone: ZoneInfo) -> None:
                 assert one.tested_at is not None
                 found = {"phone": one.phone, "tested_at": one.tested_at.isoformat()}
                 await tasks.open(connection, "unreachable", one.id, found, now, FOUND_BY)
+        await ways_in.judge(connection, now, zone)
 
 
 async def keep_reaching(database: Database, clock: Clock, bell: Bell, zone: ZoneInfo, *, tests: bool = True) -> None:

@@ -40,7 +40,7 @@ async def done(
 
 
 async def open_ones(connection: Connection, area: str | None = None) -> list[Row]:
-    """What is to be done, the oldest first, each with whom it is about."""
+    """What is to be done, each with whom it is about: telephones first, the oldest first."""
     return await (await connection.execute(sql.open_ones, {"area": area, "limit": OPEN_MAX})).fetchall()
 
 

@@ -12,10 +12,10 @@ where done_at is null and id in (
 )
 
 -- name: open_ones
--- The oldest first: what was left longest is seen first.
+-- What keeps somebody from being called goes before what is tried at the next visit; then what was left longest.
 select * from desk_tasks_seen
 where done_at is null and (%(area)s::text is null or area is null or starts_with(area, %(area)s))
-order by opened_at, id limit %(limit)s
+order by kind = 'no_way_in_proven', opened_at, id limit %(limit)s
 
 -- name: done_ones
 select * from desk_tasks_seen

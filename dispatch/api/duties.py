@@ -36,7 +36,7 @@ def router(database: Database, clock: Clock, zone: ZoneInfo, principal: Callable
 
     @routes.get("/tasks")
     async def open_ones(who: Asker) -> list[dict[str, Any]]:
-        """What waits for a person, the oldest first."""
+        """What waits for a person: telephones first, the oldest first."""
         async with database.connection() as connection:
             return await tasks.open_ones(connection, who.area)
 
