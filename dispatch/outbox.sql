@@ -104,15 +104,18 @@ from sends where id = %(send)s
 on conflict do nothing
 
 -- name: unknown
--- Of these ids of the provider, in their order, those that belong to no send that we know of. None where the same number
--- was being told news at that time, and what became of that is not known either: it may be that call, and whoever is
--- asked to come is rather asked twice. 20 s: an attempt may be placed 12 s after its record, and a lookup looks 5 s back.
+-- Of these ids of the provider, in their order, those that belong to no send that we know of. None where another send to
+-- the same number has no id either, and is under way or was given up lately: it may be that call, which a provider that
+-- hangs places late, and whoever is asked to come is rather asked twice. A send and its declared repeat are one.
 select given.id from unnest(%(ids)s::text[]) with ordinality given(id, number)
 where not exists (select from sends where provider_id = given.id)
   and not exists (
-      select from sends news join sends asked using (channel, address)
-      where asked.id = %(send)s and news.purpose <> 'help' and news.provider_id is null
-        and news.state in ('dialling', 'unclear') and news.dialled_at > asked.dialled_at - interval '20 seconds')
+      select from sends other join sends asked using (channel, address)
+      where asked.id = %(send)s and other.provider_id is null
+        and (other.incident, other.purpose, other.step, other.recipient)
+            is distinct from (asked.incident, asked.purpose, asked.step, asked.recipient)
+        and (other.state = 'dialling'
+             or other.state = 'unclear' and other.finished_at > asked.dialled_at - %(lately)s * interval '1 second'))
 order by given.number
 
 -- name: soonest

@@ -52,6 +52,10 @@ STALE_SECONDS = 2.0
 """No claim waits for longer than this for another's."""
 
 
+LATELY_SECONDS = 60
+"""A provider that hangs may place a call so long after its request was given up."""
+
+
 class Turns:
     """How many may go now, where so many a second may."""
 
@@ -81,8 +85,8 @@ class Case(Protocol):
         ...
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
-        """Of these ids of the provider, the first that belongs to no send that we know of, and cannot be the one of
-        news to the same number of which we do not know either."""
+        """Of these ids of the provider, the first that belongs to no send that we know of, and can be none of another
+        one to the same number of which we do not know either."""
         ...
 
     async def repeat(self, now: datetime) -> None:
@@ -204,7 +208,8 @@ class _Held:
         self.danger, self.asking = danger, asking
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
-        row = await (await self._connection.execute(sql.unknown, {"ids": list(ids), "send": self._send})).fetchone()
+        values = {"ids": list(ids), "send": self._send, "lately": LATELY_SECONDS}
+        row = await (await self._connection.execute(sql.unknown, values)).fetchone()
         return row["id"] if row else None
 
     async def repeat(self, now: datetime) -> None:

@@ -332,26 +332,48 @@ async def test_an_unclear_attempt_is_concluded_by_one_and_repeated_as_declared(k
         assert case is None, "that was another attempt"
 
 
+NEWS, STEP, PERSON = {"purpose": CHANGE, "step": 2}, {"step": 2}, {"recipient": "C9"}
+
+
+# Two calls for help to one number are never under way at once.
 @pytest.mark.parametrize(
-    ("news_ended", "found"),
-    [(None, None), ("unclear", None), ("sent", "CA9"), ("failed", "CA9"), ("waiting", "CA9")],
+    ("other", "ended", "finished", "found"),
+    [
+        (NEWS, "dialling", 0, None),
+        *(
+            (other, *outcome)
+            for other in (NEWS, STEP, PERSON)
+            for outcome in (("unclear", 25, None), ("unclear", -41, "CA9"), ("sent", 1, "CA9"), ("failed", 1, "CA9"))
+        ),
+    ],
 )
-async def test_a_call_that_may_be_the_news_to_that_number_is_not_taken_for_the_call_for_help(
-    kept: Kept, news_ended: str | None, found: str | None
+async def test_a_call_that_may_be_another_is_not_taken_for_this_one(
+    kept: Kept, other: dict[str, Any], ended: str, finished: float, found: str | None
 ) -> None:
-    news = ROW._replace(purpose=CHANGE, step=2)
-    await kept.add(1, [ROW, news, news._replace(recipient="C2", address=WANG)])
+    await kept.add(1, [ROW._replace(**other), ROW._replace(recipient="C2", address=WANG)])
     await claimed(kept)
-    if news_ended:
-        provider_id = "CA8" if news_ended == "sent" else None
-        await kept.sends.settle(2, Outcome(news_ended, provider_id=provider_id))
+    provider_id = "CA8" if ended == "sent" else None
+    if ended != "dialling":
+        await kept.sends.settle(1, Outcome(ended, provider_id=provider_id, finished_at=at(finished)))
+    await kept.sends.settle(2, Outcome("unclear", finished_at=at(25)))
+    await kept.add(1, [ROW])
+    assert await claimed(kept, 20) == [3]
+    async with kept.sends.conclude(3, at(20)) as case:
+        assert case is not None
+        assert await case.unknown(["CA8", "CA9"][ended != "sent" :]) == found
+
+
+async def test_its_own_repeat_may_take_its_call(kept: Kept) -> None:
+    await kept.add(1, [ROW])
+    await claimed(kept)
     async with kept.sends.conclude(1, at(0)) as case:
         assert case is not None
-        assert await case.unknown(["CA8", "CA9"][news_ended != "sent" :]) == found
-    await kept.sends.settle(2, Outcome("failed"))
-    async with kept.sends.conclude(1, at(0)) as case:
+        await case.repeat(at(6))
+        await case.settle(Outcome("unclear", "unknown_repeated", finished_at=at(6)))
+    assert await claimed(kept, 6) == [2]
+    async with kept.sends.conclude(2, at(6)) as case:
         assert case is not None
-        assert await case.unknown(["CA9"]) == ("CA9" if news_ended != "unclear" else None), "news to another number"
+        assert await case.unknown(["CA9"]) == "CA9", "it asks the same person the same"
 
 
 async def test_a_conclusion_that_fails_leaves_everything_as_it_was(kept: Kept) -> None:

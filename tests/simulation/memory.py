@@ -18,7 +18,7 @@ from dispatch.book import Book, Situation, choose
 from dispatch.following import HELP, Row, rank
 from dispatch.incident import Decision, Event, Incident, Press, Raised, State
 from dispatch.policy import Person, is_danger
-from dispatch.sends import FINAL, Outcome, Turns, Wrong
+from dispatch.sends import FINAL, LATELY_SECONDS, Outcome, Turns, Wrong
 from pingan.clock import Clock
 
 
@@ -39,7 +39,10 @@ class OpenGate:
 
 
 class Table:
-    """The rows of the outbox."""
+    """The rows of the outbox.
+
+    Who finds nothing to do there passes no gate: looking in vain changes nothing, and is most of what a process does.
+    """
 
     def __init__(self, incidents: Mapping[int, Incident]) -> None:
         self.incidents = incidents
@@ -51,6 +54,8 @@ class Table:
         """Called for each row that is about to be sent."""
         self.wrong: dict[tuple[str, str], Wrong] = {}
         """What a person has to put right, one of a kind and subject."""
+        self.more = False
+        """Something waits that did not before: whoever looks next tells everybody."""
         self._keys: set[tuple[Any, ...]] = set()
         self._by_provider: dict[str, int] = {}
 
@@ -68,6 +73,7 @@ class Table:
             "provider_id": None, "result": None, "worker": None, "tries": 0,
         }  # fmt: skip
         self.rows[row["id"]] = self.begun[row["id"]] = row
+        self.more = True
         return True
 
     def withdraw(self, incident: int, now: datetime) -> tuple[str, ...]:
@@ -79,6 +85,20 @@ class Table:
         for row in over:
             self._set(row, "withdrawn", finished_at=now)
         return tuple(row["channel"] for row in over)
+
+    def rings(self) -> tuple[str, ...]:
+        """Whom a commit tells, as the database's trigger does: nobody, unless something waits now."""
+        more, self.more = self.more, False
+        return ("outbox",) if more else ()
+
+    def due(self, channel: str, now: datetime) -> bool:
+        return any(
+            row["state"] == "waiting" and row["due_at"] <= now and row["channel"] == channel
+            for row in self.begun.values()
+        )
+
+    def dialling(self) -> bool:
+        return any(row["state"] == "dialling" for row in self.begun.values())
 
     def claim(
         self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
@@ -163,6 +183,7 @@ class Table:
         row.update(state=state, **more)
         if state in ("waiting", "dialling"):
             self.begun[row["id"]] = row
+            self.more = self.more or state == "waiting"
         else:
             self.begun.pop(row["id"], None)
 
@@ -181,17 +202,20 @@ class Table:
 
     def unknown(self, send: int, ids: Sequence[str]) -> str | None:
         asked = self.rows[send]
-        if any(self._may_be_its_call(news, asked) for news in self.rows.values()):
+        if any(self._may_be_its_call(other, asked) for other in self.rows.values()):
             return None
         return next((one for one in ids if one not in self._by_provider), None)
 
     @staticmethod
-    def _may_be_its_call(news: dict[str, Any], asked: dict[str, Any]) -> bool:
-        if (news["channel"], news["address"]) != (asked["channel"], asked["address"]) or news["purpose"] == HELP:
+    def _may_be_its_call(other: dict[str, Any], asked: dict[str, Any]) -> bool:
+        one = ("incident", "purpose", "step", "recipient")
+        if (other["channel"], other["address"]) != (asked["channel"], asked["address"]) or other["provider_id"]:
             return False
-        if news["provider_id"] is not None or news["state"] not in ("dialling", "unclear"):
+        if all(other[name] == asked[name] for name in one):
             return False
-        return bool(news["dialled_at"] > asked["dialled_at"] - timedelta(seconds=20))
+        given_up = other["state"] == "unclear" and other["finished_at"]
+        lately = asked["dialled_at"] - timedelta(seconds=LATELY_SECONDS)
+        return bool(other["state"] == "dialling" or (given_up and other["finished_at"] > lately))
 
     def repeat(self, send: int, now: datetime) -> None:
         row = self.rows[send]
@@ -218,6 +242,8 @@ class MemorySends:
     async def claim(
         self, channel: str, now: datetime, worker: str, limit: int, rate: float | None = None
     ) -> list[dict[str, Any]]:
+        if not self._table.due(channel, now):
+            return []
         await self._gate.enter()
         rows = self._table.claim(channel, now, worker, limit, rate)
         if rows:
@@ -227,18 +253,20 @@ class MemorySends:
     async def settle(self, send: int, outcome: Outcome) -> bool:
         await self._gate.enter()
         settled = self._table.settle(send, outcome)
-        await self._gate.leave("outbox")
+        await self._gate.leave(*self._table.rings())
         return settled
 
     async def again(self, send: int, why: str, at: datetime, now: datetime) -> str | None:
         await self._gate.enter()
         state = self._table.again(send, why, at, now)
-        await self._gate.leave("outbox")
+        await self._gate.leave(*self._table.rings())
         return state
 
     async def unclear(
         self, before: datetime, long_before: datetime, ahead: datetime, name: str, worker: str
     ) -> list[dict[str, Any]]:
+        if not self._table.dialling():
+            return []
         await self._gate.enter()
         return self._table.unclear(before, long_before, ahead, name, worker)
 
@@ -250,7 +278,7 @@ class MemorySends:
         yield case
         for do in case.todo if case else ():  # on an error nothing of it is done
             do()
-        await self._gate.leave("outbox")
+        await self._gate.leave(*self._table.rings())
 
     async def progress(self, send: int, outcome: Outcome) -> bool:
         await self._gate.enter()
@@ -321,7 +349,6 @@ class MemoryDesk:
 
     def __init__(self, kept: Kept, table: Table, clock: Clock, gate: Gate, witness: Witness) -> None:
         self._kept, self._table, self._clock, self._gate, self._witness = kept, table, clock, gate, witness
-        self._rows = 0
 
     async def act(
         self, incident_id: int, event: Event, *, once: str | None = None, send: Sequence[Row] = ()
@@ -333,7 +360,7 @@ class MemoryDesk:
         if once is not None:
             self._kept.heard.add(once)
         act = self._act(incident_id, event)
-        await self._gate.leave("incident", *self._sending())
+        await self._gate.leave("incident", *self._table.rings())
         return act.decision
 
     async def identify(self, incident_id: int, home: str, operator: str, name: str) -> Decision:
@@ -347,10 +374,12 @@ class MemoryDesk:
         policy = choose(self._kept.book, Situation(incident.cause, self._clock.now(), home=home))
         event = core.Identify(operator, name, home, home, policy, elsewhere=others[0] if others else None)
         act = self._act(incident_id, event)
-        await self._gate.leave("incident", *self._sending())
+        await self._gate.leave("incident", *self._table.rings())
         return act.decision
 
     async def take_alarms(self, beside: Collection[Any] = (), served: Collection[str] = ()) -> list[str]:
+        if all(alarm.incident is not None for alarm in self._kept.alarms.values()):
+            return []
         await self._gate.enter()
         waiting = [alarm for alarm in self._kept.alarms.values() if alarm.incident is None]
         waiting.sort(key=lambda alarm: alarm.raised_at)
@@ -360,27 +389,23 @@ class MemoryDesk:
             for alarm in waiting:
                 if (alarm.home or alarm.device) == home and alarm.incident is None:
                     self._take(alarm)
-            await self._gate.leave("incident", *self._sending())
+            await self._gate.leave("incident", *self._table.rings())
         return homes
 
     async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
+        find = self._put_back if put_back else self._due
+        if find(self._clock.now()) is None:
+            return False
         await self._gate.enter()
-        now = self._clock.now()
-        found = self._put_back(now) if put_back else self._due(now)
+        found = find(self._clock.now())
         if found is None:
             return False
         self._act(found, core.Due())
-        await self._gate.leave("incident", *self._sending())
+        await self._gate.leave("incident", *self._table.rings())
         return True
 
     async def soonest(self, beside: Collection[int] = ()) -> datetime | None:
-        await self._gate.enter()
         return self.next_due()
-
-    def _sending(self) -> tuple[str, ...]:
-        """The outbox is told when there is more in it."""
-        more, self._rows = len(self._table.rows) > self._rows, len(self._table.rows)
-        return ("outbox",) if more else ()
 
     def next_due(self) -> datetime | None:
         return min((one.wake_at for one in self._kept.incidents.values() if one.wake_at), default=None)
