@@ -5,8 +5,10 @@ those who do not, and whoever goes elsewhere already last. Each place has its re
 asked at all: the operator sees both, and may send anybody.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,6 +27,8 @@ AREA_METRES = {12: 1_000, 9: 4_000, 6: 15_000, 4: 60_000}
 """How far somebody may be of whom only the area is known, by the digits of the area that both are in (chosen)."""
 FAR_METRES = 200_000
 EARTH_METRES = 6_371_000
+LEVELS_KEPT = 4_096
+"""Pairs of areas of which it is known what they share: of a home's responders most stand in a few areas."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -70,15 +74,24 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Reach(NamedTuple):
-    """How far it is: `metres` as far as is known, `shown` if they are measured and no guess by the area."""
+    """How far it is: `metres` as far as is known, `measured` if they are no guess by the area.
+
+    `level`: the digits of the smallest area within which both lie.
+    """
 
     metres: int
     measured: bool
+    level: int
 
 
 def people(rows: Iterable[Mapping[str, Any]], now: datetime, zone: ZoneInfo) -> tuple[Person, ...]:
-    """Those of `-- name: people`, in their order. `zone` is the centre's."""
-    return ranked([{**row, **_clock(row, now, zone)} for row in rows])
+    """Those of `-- name: people`, in their order. `zone` is the centre's.
+
+    All are asked for one home: its clock is read once.
+    """
+    found = list(rows)
+    clock = _clock(found[0], now, zone) if found else {}
+    return ranked([{**row, **clock} for row in found])
 
 
 def _clock(row: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> dict[str, Any]:
@@ -94,15 +107,16 @@ def _clock(row: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> dict[str, A
 
 def ranked(rows: Iterable[Mapping[str, Any]]) -> tuple[Person, ...]:
     """Everybody who may be asked, contacts before responders; then whoever is passed over: `passed` says why."""
-    found = [msgspec.convert(dict(row), Candidate) for row in rows]
+    found = [msgspec.convert(row, Candidate) for row in rows]
     contacts = sorted((one for one in found if one.group == "contacts"), key=lambda one: (one.rank, one.id))
     responders = [one for one in found if one.group != "contacts"]
     by_id = {one.id: one for one in responders}
     reasons = {one.id: passed_over(one, by_id) for one in responders}
-    order = sorted(responders, key=lambda one: (bool(reasons[one.id]), *_place(one)))
+    near = {one.id: reach(one) for one in responders}
+    order = sorted(responders, key=lambda one: (bool(reasons[one.id]), *_place(one, near[one.id])))
     return (
         *(_contact(one) for one in contacts),
-        *(_responder(one, rank, reasons[one.id], by_id) for rank, one in enumerate(order, 1)),
+        *(_responder(one, rank, reasons[one.id], near[one.id], by_id) for rank, one in enumerate(order, 1)),
     )
 
 
@@ -135,11 +149,18 @@ def on_rota(one: Candidate) -> bool:
 
 def reach(one: Candidate) -> Reach:
     """How far somebody is from the home: measured where both places are known in the same system of coordinates."""
-    known = (one.latitude, one.longitude, one.home_latitude, one.home_longitude)
-    if one.coordinates is not None and one.coordinates == one.home_coordinates and None not in known:
-        return Reach(round(metres(*(float(value) for value in known if value is not None))), measured=True)
-    shared = _common(one.area or "", one.home_area)
-    return Reach(AREA_METRES.get(_level(shared), FAR_METRES), measured=False)
+    level = _level(one.area or "", one.home_area)
+    if (
+        one.coordinates is not None
+        and one.coordinates == one.home_coordinates
+        and one.latitude is not None
+        and one.longitude is not None
+        and one.home_latitude is not None
+        and one.home_longitude is not None
+    ):
+        far = metres(one.latitude, one.longitude, one.home_latitude, one.home_longitude)
+        return Reach(round(far), measured=True, level=level)
+    return Reach(AREA_METRES.get(level, FAR_METRES), measured=False, level=level)
 
 
 def metres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -159,10 +180,8 @@ def _contact(one: Candidate) -> Person:
     )  # fmt: skip
 
 
-def _responder(one: Candidate, rank: int, passed: str, others: Mapping[str, Candidate]) -> Person:
-    near = reach(one)
-    level = _level(_common(one.area or "", one.home_area))
-    why = [f"metres:{near.metres}" if near.measured else f"area:{level}"]
+def _responder(one: Candidate, rank: int, passed: str, near: Reach, others: Mapping[str, Candidate]) -> Person:
+    why = [f"metres:{near.metres}" if near.measured else f"area:{near.level}"]
     if one.attended:
         why.append("attended_before")
     if one.has_key:
@@ -178,9 +197,8 @@ def _responder(one: Candidate, rank: int, passed: str, others: Mapping[str, Cand
     )  # fmt: skip
 
 
-def _place(one: Candidate) -> tuple[bool, int, bool, int, int, str]:
-    near = reach(one)
-    band = next((place for place, most in enumerate(BANDS_METRES) if near.metres <= most), len(BANDS_METRES))
+def _place(one: Candidate, near: Reach) -> tuple[bool, int, bool, int, int, str]:
+    band = bisect_left(BANDS_METRES, near.metres)
     known = one.attended or one.has_key
     return (one.going_to >= LOAD_MAX, band, not known, one.going_to, near.metres, one.id)
 
@@ -192,11 +210,9 @@ def _quiet(one: Candidate) -> bool:
         return False
 
 
-def _common(first: str, other: str) -> str:
-    length = next((place for place, (a, b) in enumerate(zip(first, other, strict=False)) if a != b), None)
-    return first[: min(len(first), len(other)) if length is None else length]
-
-
-def _level(shared: str) -> int:
+@lru_cache(LEVELS_KEPT)
+def _level(first: str, other: str) -> int:
     """The digits of the smallest area within which both lie."""
-    return max((digits for digits in AREA_METRES if digits <= len(shared)), default=0)
+    apart = (place for place, (one, two) in enumerate(zip(first, other, strict=False)) if one != two)
+    shared = next(apart, min(len(first), len(other)))
+    return max((digits for digits in AREA_METRES if digits <= shared), default=0)

@@ -66,24 +66,38 @@ where id = %(incident)s
 
 -- name: people
 -- Whom this home can ask, with all that says in which order: `dispatch/choosing.py` orders them. A responder's area holds
--- the home, or they stand in for somebody whose does.
+-- the home, or they stand in for somebody whose does. There may be a thousand of them: what can be is looked up once and
+-- for all, and past visits only of this home (for each of many, PostgreSQL would rather read every incident there was).
 with place as (
     select homes.id, homes.area, homes.latitude, homes.longitude, homes.coordinates, homes.timezone,
            (select jsonb_object_agg(day, counts_as) from holidays
             where day between %(now)s::timestamptz::date - 2 and %(now)s::timestamptz::date + 2) as holidays
     from homes where homes.id = %(home)s
-), near as (
-    select responders.* from responders, place where starts_with(place.area, responders.area)
+), within as (
+    select left(place.area, digits) as area from place, generate_series(0, length(place.area)) as digits
 ), away as (
     select responder, stand_in from responder_absences
     where absent_from <= %(now)s and (absent_until is null or absent_until > %(now)s)
+), near as (
+    select id from responders where area = any(array(select area from within))
+), stands_in as (
+    select stand_in as id, array_agg(responder order by responder) as stands_in, bool_or(near.id is not null) as asked
+    from away left join near on near.id = responder where stand_in is not null group by stand_in
 ), asked as (
-    select * from near
-    union select responders.* from responders join away on away.stand_in = responders.id join near on near.id = away.responder
+    select responders.* from responders
+    where area = any(array(select area from within)) or id = any(array(select id from stands_in where asked))
+), strangers as (
+    select subject from desk_tasks where kind = 'wrong_number' and done_at is null
+), attended as materialized (
+    select distinct body->'helper'->>'id' as id from incidents
+    where wake_at is null and body->>'helper' is not null and home = %(home)s
+      and body->'helper'->>'id' = any(array(select id from asked))
+), known as (
+    select phone, bool_or(has_key) as has_key from contacts where home = %(home)s group by phone
 )
 select contacts.id, name, 'contacts' as "group", rank, role, phone, language, notify,
        coalesce(told, role = 'family') as told, quiet, has_key,
-       exists (select from desk_tasks where kind = 'wrong_number' and subject = contacts.id and done_at is null) as stranger,
+       contacts.id in (select subject from strangers) as stranger,
        null as area, null::float8 as latitude, null::float8 as longitude, null as coordinates, true as on_duty,
        null::date as consented_on, null::date as trained_on, null as hours, place.timezone,
        place.holidays, false as absent, array[]::text[] as stands_in, 0 as going_to,
@@ -91,24 +105,20 @@ select contacts.id, name, 'contacts' as "group", rank, role, phone, language, no
        place.coordinates as home_coordinates
 from contacts, place where contacts.home = place.id
 union all
-select asked.id, name, 'responders', 0, role, phone, language, notify, false, null,
+select asked.id, name, 'responders', 0, role, asked.phone, language, notify, false, null,
        coalesce(known.has_key, false),
-       exists (select from desk_tasks where kind = 'wrong_number' and subject = asked.id and done_at is null), asked.area, asked.latitude, asked.longitude, asked.coordinates, on_duty,
+       asked.id in (select subject from strangers), asked.area, asked.latitude, asked.longitude, asked.coordinates, on_duty,
        consented_on, trained_on, hours, place.timezone, place.holidays,
-       exists (select from away where away.responder = asked.id),
-       array(select away.responder from away where away.stand_in = asked.id),
+       asked.id in (select responder from away),
+       coalesce(stands_in.stands_in, '{}'),
        (select count(*)::integer from incidents
         where wake_at is not null and body->>'helper' is not null and going_to(body) @> array[asked.id]
           and home is distinct from place.id),
-       known.has_key is not null or exists (
-           select from incidents where wake_at is null and body->>'helper' is not null and incidents.home = place.id
-             and body->'helper'->>'id' = asked.id),
+       known.has_key is not null or asked.id in (select id from attended),
        place.area, place.latitude, place.longitude, place.coordinates
 from place cross join asked
-left join lateral (
-    select bool_or(contacts.has_key) as has_key from contacts
-    where contacts.home = place.id and contacts.phone = asked.phone having count(*) > 0
-) known on true
+left join stands_in on stands_in.id = asked.id
+left join known on known.phone = asked.phone
 order by "group", rank, id
 
 -- name: home
