@@ -126,6 +126,8 @@ class Judge:
     def _late(self, due: float, since: float) -> float:
         """How late it is by nobody's fault. A deadline may lie in the past when it is set: then it is due at once."""
         begin = max(due, since)
+        if begin > self.time():
+            return 0.0
         return self.time() - begin - self.trouble.between(begin, self.time()) - self.trouble.jumped(since)
 
     def _is_asked(self, incident: int, act: Act, added: tuple[int, int], now: datetime) -> None:
@@ -200,10 +202,11 @@ class Judge:
 
     def look(self) -> None:
         for alarm in self.kept.alarms.values():
-            waits = self.time() - alarm.at - self.trouble.between(alarm.at, self.time())
-            if alarm.incident is None and waits > WAITS_SECONDS:
-                self.fail("an alarm finds its incident", f"{alarm.id} waits since {waits:.1f} s")
-            if alarm.incident is not None and self._rung.get(alarm.id) != alarm.incident:
+            if alarm.incident is None:
+                waits = self.time() - alarm.at - self.trouble.between(alarm.at, self.time())
+                if waits > WAITS_SECONDS:
+                    self.fail("an alarm finds its incident", f"{alarm.id} waits since {waits:.1f} s")
+            elif self._rung.get(alarm.id) != alarm.incident:
                 self.fail("an alarm finds its incident", f"{alarm.id} did not ring incident {alarm.incident}")
         for incident, (_, due, since) in self._due.items():
             late = self._late(due, since)
@@ -212,7 +215,6 @@ class Judge:
 
     def calm(self, calm_at: float, bound: float) -> bool:
         """Whether everything has come to its end; it must have within the bound."""
-        self.look()
         left = [n for n, one in self.kept.incidents.items() if one.state is not State.CLOSED]
         waiting = [alarm.id for alarm in self.kept.alarms.values() if alarm.incident is None]
         if self.time() > calm_at + bound and (left or waiting):

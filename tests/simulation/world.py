@@ -96,7 +96,7 @@ class Life:
         )
         bells = self.bells = {
             "alarm": IdleBell(self, self._alarms), "incident": IdleBell(self, self._deadlines),
-            "outbox": IdleBell(self, self._sends), "dialling": IdleBell(self, self._unclear),
+            "outbox": IdleBell(self, self._sends), "dialling": IdleBell(self, self._unclear, NAP_SECONDS),
         }  # fmt: skip
         desk = cast(Desk, self.desk)
         self._task(intake(desk, self.clock, cast(Bell, bells["alarm"])))
@@ -179,10 +179,15 @@ class Life:
         )
 
     def _unclear(self) -> float | None:
-        soonest = min(
-            (r["dialled_at"] for r in self.world.table.begun.values() if r["state"] == "dialling"), default=None
-        )
-        return self._until(soonest + timedelta(seconds=UNCLEAR_SECONDS) if soonest else None)
+        begun: list[datetime] = [
+            row["dialled_at"] for row in self.world.table.begun.values() if row["state"] == "dialling"
+        ]
+        if not begun:
+            return None
+        now = self.clock.now()
+        if max(begun) > now:  # the clock was put back
+            return 0.0
+        return (min(begun) - now).total_seconds() + UNCLEAR_SECONDS
 
     def _until(self, at: datetime | None) -> float | None:
         return (at - self.clock.now()).total_seconds() if at else None
@@ -211,36 +216,53 @@ class _Seen:
 
 
 class IdleBell:
-    """A bell that rings as the real one does, and naps no oftener than there may be something to do."""
+    """A bell that wakes whoever waits as the real one does, but only when there may be something to do.
 
-    def __init__(self, life: Life, next_one: Callable[[], float | None]) -> None:
+    What a loop finds that is woken for nothing changes nothing, and was half of what the worlds did.
+    """
+
+    def __init__(self, life: Life, next_one: Callable[[], float | None], least_seconds: float = 0.0) -> None:
+        """`next_one`: in how many seconds there is something to do. `least_seconds`: a ring wakes nobody sooner."""
         self.world: World | None = life.world
-        self._next, self._rung = next_one, False
+        self._next, self._least, self._rung = next_one, least_seconds, False
         self._waiting: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def ring(self, _payload: str | None = None) -> None:
-        self._rung = True
+        if self._waiting is None:
+            self._rung = True
+        else:
+            self._set(self._least)
+
+    def _set(self, least: float) -> None:
+        until = self._next()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if until is None or self.world is None:
+            return
+        if max(until, least) > 0:
+            self._timer = self.world.loop.call_later(max(until, least), self._wake)
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     async def wait(self, seconds: float) -> None:
-        if self._rung or self.world is None:
-            self._rung = False
+        if self.world is None:
             return await asyncio.sleep(0)
-        loop = self.world.loop
-        self._waiting = loop.create_future()
-        handle = None
-        if seconds >= NAP_SECONDS:
-            until = self._next()
-            seconds = -1.0 if until is None else max(seconds, until)
-        if seconds >= 0:
-            handle = loop.call_later(seconds, self.ring)
+        self._waiting = self.world.loop.create_future()
+        self._set(self._least if self._rung else min(seconds, NAP_SECONDS))
+        self._rung = False
         try:
             await self._waiting
         finally:
-            self._waiting, self._rung = None, False
-            if handle is not None:
-                handle.cancel()
+            self._waiting = None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
         return None
 
 
@@ -323,6 +345,7 @@ class World:
         self.table = self.parts.table(self.kept.incidents)
         self.trouble = Trouble()
         self.judge = Judge(self.kept, self.table, self.loop.time, self.trouble)
+        self.loop.unheard = lambda what: self.judge.fail("no error is logged", what)
         self.table.claimed = self.judge.claimed
         self.lives: list[Life] = []
         self.web = Life(self, "web")
@@ -367,7 +390,7 @@ class World:
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()
-        self.loop.set_exception_handler(lambda _loop, _context: None)
+        self.loop.unheard = lambda _what: None
         if left:
             self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self.loop.close()
@@ -389,9 +412,9 @@ class World:
         # Whatever breaks is seen at the next look; a world that is broken does not go on.
         while self.judge.broken is None:
             await asyncio.sleep(LOOK_SECONDS)
+            self.judge.look()
             if self.calm and self.judge.calm(self.plan.calm_at, BOUND_SECONDS) and not self._begun():
                 break
-            self.judge.look()
         self.judge.end()
 
     def _begun(self) -> bool:
