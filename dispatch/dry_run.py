@@ -81,12 +81,12 @@ def timeline(policy: Policy, people: tuple[Person, ...], kind: str, now: datetim
 def never(policy: Policy, people: Sequence[Person], tiers: Sequence[Tier]) -> list[Passed]:
     """Everybody whom no step reaches, with the reason."""
     reached = {one.person.id for tier in tiers for one in tier.asked if one.channels}
-    asked_at_all = {one.person.id for tier in tiers for one in tier.asked}
+    unaddressed = {one.person.id for tier in tiers for one in tier.passed if one.why == NO_ADDRESS}
     found = []
     for person in people:
         if person.id in reached:
             continue
-        why = person.passed or (NO_ADDRESS if person.id in asked_at_all else "")
+        why = person.passed or (NO_ADDRESS if person.id in unaddressed else "")
         if not why:
             why = QUIET if policy.heeds_quiet and person.quiet else NO_STEP
         found.append(Passed(person, why))
@@ -116,17 +116,22 @@ def _passed_by(policy: Policy, people: tuple[Person, ...], first: int, until: in
 
 
 def _not_asked(policy: Policy, number: int, people: tuple[Person, ...]) -> tuple[Passed, ...]:
-    """Of those whom this step is for: who is passed over, or has a quiet hour that it heeds."""
+    """Of those whom this step is for: who is passed over, has a quiet hour that it heeds, or is reached by none of its
+    channels.
+    """
     step = policy.step(number)
     if step.who == "desk":
         return ()
-    taken = {person.id for person in asked(policy, number, people)}
+    taken = {person.id for person in asked(policy, number, people, danger=False).persons}
     low, high = step.ranks
-    return tuple(
-        Passed(person, person.passed or QUIET)
-        for person in people
-        if person.id not in taken
-        and (step.who == "everyone" or person.group == step.who)
-        and (not step.roles or person.role in step.roles)
-        and (person.passed or (policy.heeds_quiet and person.quiet and low <= person.rank <= high))
-    )
+    found = []
+    for person in people:
+        theirs = (step.who == "everyone" or person.group == step.who) and (not step.roles or person.role in step.roles)
+        if person.id in taken or not theirs:
+            continue
+        why = person.passed
+        if not why and low <= person.rank <= high:
+            why = QUIET if policy.heeds_quiet and person.quiet else NO_ADDRESS
+        if why:
+            found.append(Passed(person, why))
+    return tuple(found)

@@ -24,6 +24,7 @@ STAGES = {
     "resigned_next_goes": "accepted",
     "resigned": "resigned",
     "moving": "moving",
+    "minutes": "moving",
     "on_scene": "on_scene",
     "safe": "safe",
     "closed": "closed",

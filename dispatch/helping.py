@@ -59,8 +59,8 @@ PLAIN = ("note",)
 SHORT = frozenset(
     {
         "opened", "opened_desk_empty", "rang_again", "answered", "contact_made", "no_contact", "no_contact_escalates",
-        "accepted", "accepted_second", "moving", "on_scene", "there_too", "arrival_proven", "resigned",
-        "resigned_second", "resigned_next_goes", "more_help", "changed", "safe", "closed",
+        "accepted", "accepted_second", "moving", "minutes", "minutes_second", "on_scene", "there_too",
+        "arrival_proven", "resigned", "resigned_second", "resigned_next_goes", "more_help", "changed", "safe", "closed",
     }
 )  # fmt: skip
 """Decisions that are told to whoever goes; the desk's own business is not."""
@@ -126,12 +126,11 @@ class Helping:
         on_the_way = Helper(visit.me.id, visit.me.name, visit.me.role, eta)
         decision = await self._desk.act(visit.incident_id, core.Accept(on_the_way))
         incident = decision.incident
-        first = incident.helper is not None and incident.helper.id == visit.me.id
-        if not first or incident.state not in (State.ACCEPTED, State.MOVING):
+        mine = next((one for one in following.going(incident) if one.id == visit.me.id), None)
+        if mine is None or incident.state in (State.SAFE, State.CLOSED) or (decision.refused and _promised(mine, eta)):
             return decision.name
-        if decision.refused and _promised(incident.helper, eta):
-            return decision.name
-        return (await self._desk.act(visit.incident_id, core.Moving(on_the_way))).name
+        told = (await self._desk.act(visit.incident_id, core.Moving(on_the_way))).name
+        return decision.name if decision.name == "accepted_second" else told
 
     async def there(self, visit: Visit) -> str:
         """They say that they are there; a fix of theirs that is fresh shows it."""
@@ -155,8 +154,11 @@ class Helping:
             return "not_there"
         if raised != visit.incident.raised:
             return "rang_again"
+        decision = await self._desk.act(visit.incident_id, core.Safe(visit.me.name, visit.me.id, raised))
+        if decision.refused:
+            return "rang_again" if decision.name == "pressed_again" else decision.name
         await self.forget(visit)
-        return (await self._desk.act(visit.incident_id, core.Safe(visit.me.name))).name
+        return decision.name
 
     async def more_help(self, visit: Visit, text: str) -> str:
         return (await self._desk.act(visit.incident_id, core.MoreHelp(visit.me.name, text))).name

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from dispatch.policy import Person, Policy, Step, asked
+from dispatch.policy import Person, Policy, Step, Tier, asked
 
 ANSWER_LATE_SECONDS = 180
 """An answer later than this needs a written reason (UK TSA: 99 % within 180 s)."""
@@ -74,6 +74,8 @@ class Helper(msgspec.Struct, frozen=True):
     name: str
     role: str
     eta: datetime | None = None
+    there: bool = False
+    """They have said, or shown, that they are there, since it was last called safe."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -135,6 +137,8 @@ class Incident(msgspec.Struct, frozen=True):
     """Whom the running step has asked: of one that asks in turn, others are left."""
     raised: int = 1
     raised_version: int = 1
+    unheard: bool = False
+    """It has rung again, and nobody has answered that yet."""
     presses: tuple[Press, ...] = ()
     operator: str | None = None
     operator_name: str | None = None
@@ -340,7 +344,12 @@ class Confirmed(msgspec.Struct, frozen=True, tag="confirmed"):
 
 
 class Safe(msgspec.Struct, frozen=True, tag="safe"):
+    """All is well, says an operator; or a helper (`person`), who must be there, and have seen every alarm so far."""
+
     by: str
+    person: str | None = None
+    raised: int | None = None
+    """How often it had rung when they looked; None: nobody knows."""
 
 
 class Close(msgspec.Struct, frozen=True, tag="close"):
@@ -423,7 +432,7 @@ assign             assign       assign       assign       assign       assign   
 accept             accept       accept       relieve      relieve      second       relieve      too_late
 decline            decline      decline      decline      decline      decline      decline      record
 unreached          record       record       record       record       record       record       record
-moving             move         move         move         move         too_late     too_late     too_late
+moving             move         move         move         move         follow       too_late     too_late
 on_scene           arrive       arrive       arrive       arrive       there_too    too_late     too_late
 proven             prove        prove        prove        prove        prove        record       record
 resigned           leave        leave        resign       resign       resign       record       record
@@ -547,15 +556,22 @@ def _table() -> dict[tuple[str, State], str]:
 def _run(name: str, incident: Incident, number: int, people: tuple[Person, ...], now: datetime) -> Decision:
     """Run step `number`; steps that have nobody to ask are passed over, except the last, which waits."""
     policy = incident.policy
-    while number < len(policy.steps) - 1 and policy.step(number).who != "desk" and not asked(policy, number, people):
+    tier = _tier(incident, number, people)
+    while number < len(policy.steps) - 1 and policy.step(number).who != "desk" and not tier.persons:
         number += 1
-    return _ask(name, _replace(incident, step=number, tried=()), asked(policy, number, people), now)
+        tier = _tier(incident, number, people)
+    return _ask(name, _replace(incident, step=number, tried=()), tier, now)
+
+
+def _tier(incident: Incident, number: int, people: tuple[Person, ...]) -> Tier:
+    return asked(incident.policy, number, people, danger=incident.danger and not incident.test)
 
 
 def _go_on(name: str, incident: Incident, people: tuple[Person, ...], now: datetime) -> Decision:
     """Ask the next of the running step, if it asks in turn and somebody is left; else run the next."""
-    left = tuple(one for one in asked(incident.policy, incident.step, people) if one.id not in incident.tried)
-    if incident.policy.step(incident.step).many and incident.tried and left:
+    tier = _tier(incident, incident.step, people)
+    left = tier._replace(persons=tuple(one for one in tier.persons if one.id not in incident.tried))
+    if incident.policy.step(incident.step).many and incident.tried and left.persons:
         return _ask(name, incident, left, now)
     begun = _run(name, incident, incident.step + 1, people, now)
     if begun.asks and begun.incident.step < len(incident.policy.steps):
@@ -564,10 +580,10 @@ def _go_on(name: str, incident: Incident, people: tuple[Person, ...], now: datet
     return _replace(begun, incident=_replace(begun.incident, ringing=True))
 
 
-def _ask(name: str, incident: Incident, persons: tuple[Person, ...], now: datetime) -> Decision:
+def _ask(name: str, incident: Incident, tier: Tier, now: datetime) -> Decision:
     """Ask as many of these as the step asks at a time."""
     step = incident.policy.step(incident.step)
-    persons = persons[: step.many or None]
+    persons = tier.persons[: step.many or None]
     deadline = now + timedelta(seconds=step.wait_seconds)
     running = _replace(
         incident,
@@ -577,7 +593,7 @@ def _ask(name: str, incident: Incident, persons: tuple[Person, ...], now: dateti
         calling=True,
         wake_at=_desk_wake(incident, step, now) if step.who == "desk" else deadline,
     )
-    asks = tuple(Ask(person, step.channels, running.step, deadline) for person in persons)
+    asks = tuple(Ask(person, tier.channels, running.step, deadline) for person in persons)
     return Decision(name, running, asks)
 
 
@@ -656,7 +672,7 @@ def _ring_again(incident: Incident, event: Event, people: tuple[Person, ...], no
         return Decision("arrival_proven", _replace(_arrival_shown(incident, "press"), presses=presses))
     incident, change = _changed(incident, "alarm", event.kind, SYSTEM, now, tell=event.kind != incident.cause)
     ringing = _replace(
-        incident, raised=incident.raised + 1, presses=presses, ringing=True,
+        incident, raised=incident.raised + 1, presses=presses, ringing=True, unheard=True,
         own=incident.own or event.own, withdrawn=None,
         # Whoever was well when we spoke may not be now: they must be spoken with again.
         contact=None if incident.contact == "made" else incident.contact,
@@ -703,8 +719,14 @@ def _goes(incident: Incident) -> bool:
 
 def _reopen(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     """It was called safe and is not: whoever is asked now may accept, go and arrive as at the beginning."""
-    decision = _ring_again(incident, event, people, now)
+    decision = _ring_again(_all_gone(incident), event, people, now)
     return _replace(decision, incident=_replace(decision.incident, state=State.WAITING))
+
+
+def _all_gone(incident: Incident) -> Incident:
+    """Whoever was there when it was called safe may have gone."""
+    helper = _replace(incident.helper, there=False) if incident.helper else None
+    return _replace(incident, helper=helper, seconds=tuple(_replace(one, there=False) for one in incident.seconds))
 
 
 def _wake(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -773,9 +795,14 @@ def _held(incident: Incident, operator: str, name: str, now: datetime) -> Incide
     """The operator has it: the desk falls silent, and the promise of this state begins to run."""
     state = State.ANSWERED if incident.state is State.WAITING else incident.state
     held = _replace(
-        incident, operator=operator, operator_name=name, ringing=False, calling=False, awaited=(), state=state
-    )
-    return _stamped(_promised(held, now), "t3", now)
+        incident, operator=operator, operator_name=name, ringing=False, calling=False, awaited=(), state=state,
+        unheard=False,
+    )  # fmt: skip
+    promised = _promised(held, now)
+    if state is not State.ANSWERED and not incident.calling and incident.wake_at and promised.wake_at:
+        # What a helper has promised is theirs to keep: that an operator looks gives them no more time.
+        promised = _replace(promised, wake_at=min(incident.wake_at, promised.wake_at))
+    return _stamped(promised, "t3", now)
 
 
 def _promised(incident: Incident, now: datetime) -> Incident:
@@ -845,8 +872,9 @@ def _accept(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     # Also where it was called safe and rings again: who was to come stands beside, and nobody stands there twice.
     beside = tuple(helper for helper in (*incident.seconds, incident.helper) if helper and helper.id != event.helper.id)
     accepted = _replace(
-        incident, state=State.ACCEPTED, helper=event.helper, seconds=beside, ringing=False, calling=False, awaited=()
-    )
+        incident, state=State.ACCEPTED, helper=event.helper, seconds=beside, ringing=False, calling=False, awaited=(),
+        unheard=False,
+    )  # fmt: skip
     return Decision(
         "accepted",
         _stamped(_promised(accepted, now), "t5", now),
@@ -897,20 +925,68 @@ def _decline(incident: Incident, event: Event, people: tuple[Person, ...], now: 
 
 def _move(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     assert isinstance(event, Moving)
-    helper, seconds = _counted_on(incident, event.helper)
+    told = event.helper
+    if told is not None and event.reported_by is None and _only_minutes(incident, told):
+        return _minutes(incident, told, now)
+    helper, seconds = _counted_on(incident, told)
     moving = _replace(
         incident, state=State.MOVING, helper=helper, seconds=seconds, ringing=False, calling=False, awaited=(),
-        reported=_reported(incident, "t6", event.reported_by),
+        unheard=False, reported=_reported(incident, "t6", event.reported_by),
     )  # fmt: skip
     stamped = _stamped(_stamped(_promised(moving, now), "t5", now), "t6", now)
     stage = Stage("on_the_way", helper.name if helper else None, helper.eta if helper else None)
     return Decision("moving", stamped, stage=stage, stop_calling=True)
 
 
+def _follow(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
+    """Somebody is there; who else goes says how long they need."""
+    assert isinstance(event, Moving)
+    told = event.helper
+    if told is None or all(one.id != told.id or one.there for one in incident.seconds):
+        return _too_late(incident, event, people, now)
+    return _minutes(incident, told, now)
+
+
+def _goes_already(incident: Incident, person: str) -> bool:
+    return any(one is not None and one.id == person for one in (incident.helper, *incident.seconds))
+
+
+def _only_minutes(incident: Incident, told: Helper) -> bool:
+    """Whether who says that they are on their way says only how long they need: it is no answer to a press that they
+    may not know of, and who comes later takes nobody's place.
+    """
+    if not _goes_already(incident, told.id):
+        return False
+    if incident.unheard:
+        return True
+    first = incident.helper
+    if incident.state is not State.MOVING or first is None or first.id == told.id or first.eta is None:
+        return False
+    return told.eta is None or told.eta >= first.eta
+
+
+def _minutes(incident: Incident, told: Helper, now: datetime) -> Decision:
+    """When somebody who goes will be there: whatever rings or is asked goes on."""
+    first = incident.helper
+    theirs = first is not None and first.id == told.id
+    kept = _replace(
+        incident,
+        helper=_merged(first, told) if theirs else first,
+        seconds=tuple(told if one.id == told.id else one for one in incident.seconds),
+    )
+    if not theirs:
+        return Decision("minutes_second", kept, who=told.name)
+    state = State.MOVING if incident.state is State.ACCEPTED else incident.state
+    going = _stamped(_replace(kept, state=state), "t6", now)
+    return Decision("minutes", going, stage=Stage("on_the_way", told.name, told.eta))
+
+
 def _merged(known: Helper | None, told: Helper | None) -> Helper | None:
     if told is None or known is None:
         return told or known
-    return told if told.eta or told.id != known.id else _replace(told, eta=known.eta)
+    if told.id != known.id:
+        return told
+    return _replace(told, eta=told.eta or known.eta, there=told.there or known.there)
 
 
 def _counted_on(incident: Incident, told: Helper | None) -> tuple[Helper | None, tuple[Helper, ...]]:
@@ -932,9 +1008,9 @@ def _arrive(incident: Incident, event: Event, people: tuple[Person, ...], now: d
 
 
 def _arrived(incident: Incident, helper: Helper | None, reported_by: str | None, now: datetime) -> Decision:
-    first, seconds = _counted_on(incident, helper)
+    first, seconds = _counted_on(incident, helper and _replace(helper, there=True))
     arrived = _replace(
-        incident, state=State.ON_SCENE, helper=first, seconds=seconds, ringing=False, calling=False,
+        incident, state=State.ON_SCENE, helper=first, seconds=seconds, ringing=False, calling=False, unheard=False,
         awaited=(), reported=_reported(incident, "t7", reported_by), there_at=now if reported_by else None,
     )  # fmt: skip
     return Decision("on_scene", _stamped(_promised(arrived, now), "t7", now), stop_calling=True)
@@ -950,7 +1026,7 @@ def _there_too(incident: Incident, event: Event, people: tuple[Person, ...], now
         return Decision("there_again", _replace(incident, there_at=now))
     beside = tuple(one for one in incident.seconds if one.id != event.helper.id)
     there_at = now if "t7" in incident.reported else None
-    there = _replace(incident, seconds=(*beside, event.helper), there_at=there_at, wanted=False)
+    there = _replace(incident, seconds=(*beside, _replace(event.helper, there=True)), there_at=there_at, wanted=False)
     return Decision("there_too", there)
 
 
@@ -959,9 +1035,19 @@ def _prove(incident: Incident, event: Event, people: tuple[Person, ...], now: da
     if incident.state is not State.ON_SCENE:
         decision = _arrived(incident, event.helper, None, now)
         return _replace(decision, incident=_replace(decision.incident, proof=event.how))
+    incident = _marked_there(incident, event.helper.id)
     if incident.proof is not None:
         return Decision("recorded", incident)
     return Decision("arrival_proven", _arrival_shown(incident, event.how))
+
+
+def _marked_there(incident: Incident, person: str) -> Incident:
+    if not _goes_already(incident, person) or _is_there(incident, person):
+        return incident
+    if incident.helper is not None and incident.helper.id == person:
+        return _replace(incident, helper=_replace(incident.helper, there=True))
+    seconds = tuple(_replace(one, there=True) if one.id == person else one for one in incident.seconds)
+    return _replace(incident, seconds=seconds)
 
 
 def _resign(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -979,14 +1065,16 @@ def _resign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     who = incident.helper.name
     incident = _replace(incident, there_at=None, proof=None)  # whatever was shown, was shown of them
     if beside:
-        state = State.ACCEPTED if beside[0].eta is None else State.MOVING
-        left = _promised(_replace(incident, helper=beside[0], seconds=beside[1:], state=state), now)
+        first = next((one for one in beside if one.there), beside[0])
+        state = State.ON_SCENE if first.there else State.ACCEPTED if first.eta is None else State.MOVING
+        others = tuple(one for one in beside if one is not first)
+        left = _promised(_replace(incident, helper=first, seconds=others, state=state), now)
         if incident.wanted and not incident.calling:
             begun = _run("resigned", _replace(left, ringing=True), incident.step + 1, people, now)
-            return _replace(begun, stage=Stage("accepted", beside[0].name), who=who)
+            return _replace(begun, stage=Stage("accepted", first.name), who=who)
         if incident.calling:  # others are being asked, too: that goes on as it was
             left = _replace(left, wake_at=incident.wake_at)
-        return Decision("resigned_next_goes", left, stage=Stage("accepted", beside[0].name), who=who)
+        return Decision("resigned_next_goes", left, stage=Stage("accepted", first.name), who=who)
     state = State.WAITING if incident.operator is None else State.ANSWERED
     alone = _replace(incident, helper=None, state=state, ringing=True)
     if incident.calling:
@@ -1039,8 +1127,17 @@ def _confirm(incident: Incident, event: Event, people: tuple[Person, ...], now: 
 
 
 def _safe(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
-    safe = _replace(incident, state=State.SAFE, ringing=False, calling=False, awaited=(), wanted=False)
+    assert isinstance(event, Safe)
+    if event.person is not None and not _is_there(incident, event.person):
+        return _refuse("not_there", incident)
+    if event.raised is not None and event.raised < incident.raised:
+        return _refuse("pressed_again", incident)
+    safe = _replace(incident, state=State.SAFE, ringing=False, calling=False, awaited=(), wanted=False, unheard=False)
     return Decision("safe", _stamped(_promised(safe, now), "t8", now), stop_calling=True)
+
+
+def _is_there(incident: Incident, person: str) -> bool:
+    return any(one is not None and one.id == person and one.there for one in (incident.helper, *incident.seconds))
 
 
 def _close(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
@@ -1148,6 +1245,7 @@ RULES: dict[str, Rule] = {
     "second": _second,
     "decline": _decline,
     "move": _move,
+    "follow": _follow,
     "arrive": _arrive,
     "there_too": _there_too,
     "prove": _prove,

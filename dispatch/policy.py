@@ -1,6 +1,6 @@
 """Who is asked, in which order, for how long. Policies are data; an incident carries the one it was opened under."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -74,21 +74,45 @@ class Policy(msgspec.Struct, frozen=True):
         return self.steps[min(number, len(self.steps) - 1)]
 
 
-def asked(policy: Policy, number: int, people: tuple[Person, ...]) -> tuple[Person, ...]:
-    """Whom step `number` asks, of the people of this home, in their order."""
+class Tier(NamedTuple):
+    """Whom a step asks, in their order, and through which channels."""
+
+    persons: tuple[Person, ...]
+    channels: tuple[str, ...]
+
+
+CALLS = ("twilio_voice", "twilio_sms", "apprise")
+"""Where a call for help is given to everybody, whatever reaches them."""
+
+
+def asked(policy: Policy, number: int, people: tuple[Person, ...], *, danger: bool) -> Tier:
+    """Whom step `number` asks, of the people of this home. Who is reached by none of its channels is not asked.
+
+    The last step of a danger repeats until somebody has come: where nobody fits it, it asks everybody.
+    """
     step = policy.step(number)
     if step.who == "desk":
-        return ()
+        return Tier((), step.channels)
+    fitting = Tier(tuple(one for one in people if _fits(one, step, policy)), step.channels)
+    if fitting.persons or not danger or number < len(policy.steps) - 1:
+        return fitting
+    return Tier(tuple(one for one in people if not one.passed and _reached(one, CALLS)), CALLS)
+
+
+def _fits(person: Person, step: Step, policy: Policy) -> bool:
     low, high = step.ranks
-    return tuple(
-        person
-        for person in people
-        if not person.passed
+    return (
+        not person.passed
         and (step.who == "everyone" or person.group == step.who)
         and low <= person.rank <= high
         and (not step.roles or person.role in step.roles)
         and not (policy.heeds_quiet and person.quiet)
+        and _reached(person, step.channels)
     )
+
+
+def _reached(person: Person, channels: tuple[str, ...]) -> bool:
+    return any(person.address(channel) for channel in channels)
 
 
 TECHNICAL = frozenset(

@@ -139,10 +139,11 @@ class Judge:
             self.fail("closed never stirs", f"incident {incident} sends {wanted}")
         if decision.name not in RUNS or not after.calling or after.step_at != now:
             return
-        people = asked(after.policy, after.step, self.kept.people[after.home])
-        if people and not decision.asks:
+        everybody = self.kept.people[after.home]
+        danger = after.danger and not after.test
+        if asked(after.policy, after.step, everybody, danger=danger).persons and not decision.asks:
             self.fail("a step asks whom it can", f"incident {incident}, step {after.step} asks nobody")
-        anyone = any(asked(after.policy, number, self.kept.people[after.home]) for number in range(20))
+        anyone = any(asked(after.policy, number, everybody, danger=danger).persons for number in range(20))
         empty = decision.name.startswith("opened") and after.danger and not self.kept.manned
         if empty and anyone and not decision.asks:
             self.fail("nobody waits for an empty desk", f"incident {incident} asks nobody")

@@ -696,6 +696,8 @@ class World:
         try:
             if self.kept.manned and await self._attend(incident):
                 self.loop.call_soon(self.people_see, incident)
+        except (*LOST, Dead):  # their page says that it was not heard: they try again
+            self.loop.call_later(5, self.people_see, incident)
         finally:
             self.looking.discard(incident)
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,10 @@ def opened(people: tuple[Person, ...] = PEOPLE, policy: str = "danger") -> Decis
         people=people,
         now=NOON,
     )
+
+
+def arrived(helper: Helper) -> Helper:
+    return msgspec.structs.replace(helper, there=True)
 
 
 class Timeline:

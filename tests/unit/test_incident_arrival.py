@@ -9,7 +9,7 @@ from dispatch import following
 from dispatch import incident as core
 from dispatch.incident import Helper, Press, State
 from dispatch.policy import Person, asked
-from tests.unit.test_incident import GOING, LI, NOON, PEOPLE, WANG, ZHAO, Timeline, opened
+from tests.unit.test_incident import GOING, LI, NOON, PEOPLE, WANG, ZHAO, Timeline, arrived, opened
 
 BESIDE = Helper("C2", "王强", "neighbour")
 
@@ -71,8 +71,8 @@ def test_a_code_shows_it_also_of_somebody_who_has_said_nothing() -> None:
 def test_another_who_arrives_stands_beside_the_first() -> None:
     t = there()
     assert t.at(150, core.OnScene(BESIDE, "王强")) == "there_too"
-    assert t.incident.helper == GOING
-    assert t.incident.seconds == (BESIDE,)
+    assert t.incident.helper == arrived(GOING)
+    assert t.incident.seconds == (arrived(BESIDE),)
     assert t.at(260, press()) == "arrival_proven"
 
 
@@ -85,9 +85,11 @@ def test_who_is_faster_than_the_first_takes_their_place_and_nobody_is_forgotten(
     t.at(31, core.Moving(GOING))
     assert t.at(32, core.Accept(BESIDE)) == "accepted_second"
     t.at(60, event)
-    assert (t.incident.helper, t.incident.seconds) == (BESIDE, (GOING,))
+    assert t.incident.helper is not None
+    assert (t.incident.helper.id, t.incident.seconds) == (BESIDE.id, (GOING,))
     assert t.at(61, core.OnScene(None, "陈")) in ("on_scene", "already_on_scene", "there_again")
-    assert (t.incident.helper, t.incident.seconds) == (BESIDE, (GOING,)), "and nobody is there twice"
+    assert t.incident.helper is not None
+    assert (t.incident.helper.id, t.incident.seconds) == (BESIDE.id, (GOING,)), "and nobody is there twice"
 
 
 def test_a_helper_who_cannot_come_after_all_is_replaced_at_once() -> None:
@@ -185,8 +187,35 @@ def test_who_is_asked_by_role_and_whose_quiet_hour_it_is() -> None:
     step = msgspec.structs.replace(policy.step(5), roles=("neighbour", "volunteer"))
     by_role = msgspec.structs.replace(policy, steps=(step,))
     asleep = msgspec.structs.replace(WANG, quiet=True)
-    assert asked(by_role, 0, (LI, asleep, ZHAO)) == (asleep, ZHAO), "a call for help wakes people"
-    assert asked(msgspec.structs.replace(by_role, heeds_quiet=True), 0, (LI, asleep, ZHAO)) == (ZHAO,)
+    everybody = (LI, asleep, ZHAO)
+    assert asked(by_role, 0, everybody, danger=True).persons == (asleep, ZHAO), "a call for help wakes people"
+    heeding = msgspec.structs.replace(by_role, heeds_quiet=True)
+    assert asked(heeding, 0, everybody, danger=False).persons == (ZHAO,)
+
+
+def test_who_is_reached_by_none_of_a_steps_channels_keeps_nobody_waiting() -> None:
+    policy = opened().incident.policy
+    step = msgspec.structs.replace(policy.step(5), channels=("apprise",))
+    notified = msgspec.structs.replace(policy, steps=(step, policy.step(5)))
+    reads = msgspec.structs.replace(WANG, notify="bark://127.0.0.1/x")
+    assert asked(notified, 0, (LI, WANG, ZHAO), danger=True).persons == ()
+    assert asked(notified, 0, (LI, reads, ZHAO), danger=True).persons == (reads,)
+    t = Timeline((LI, WANG, ZHAO))
+    stepped = msgspec.structs.replace(t.incident, policy=notified, step=0)
+    decision = core.decide(stepped, core.MoreHelp("李梅"), t.people, NOON)
+    assert (decision.incident.step, len(decision.asks)) == (1, 3)
+
+
+def test_a_last_step_that_fits_nobody_asks_everybody_of_a_danger() -> None:
+    policy = opened().incident.policy
+    narrow = msgspec.structs.replace(policy.step(5), who="responders", roles=("station",), channels=("apprise",))
+    book = msgspec.structs.replace(policy, steps=(narrow,))
+    passed = msgspec.structs.replace(ZHAO, passed="off_rota")
+    tier = asked(book, 7, (LI, WANG, passed), danger=True)
+    assert (tier.persons, set(tier.channels)) == ((LI, WANG), {"twilio_voice", "twilio_sms", "apprise"})
+    assert asked(book, 7, (LI, WANG), danger=False).persons == (), "a flat battery wakes nobody"
+    early = msgspec.structs.replace(policy, steps=(narrow, policy.step(5)))
+    assert asked(early, 0, (LI, WANG), danger=True).persons == (), "the next step asks"
 
 
 def test_a_stranger_with_somebodys_number_is_asked_and_told_of_nobody() -> None:

@@ -2,7 +2,7 @@
 
 from dispatch import incident as core
 from dispatch.incident import Helper, State
-from tests.unit.test_incident import GOING, LI, Timeline, close
+from tests.unit.test_incident import GOING, LI, Timeline, arrived, close
 
 BESIDE = Helper("C2", "王强", "neighbour")
 
@@ -60,7 +60,7 @@ def test_more_help_that_cannot_come_after_all_is_looked_for_at_once() -> None:
     t = on_scene(asking_for_more=True)
     assert t.at(90, core.Resigned("C2")) == "resigned"
     assert t.decision.who == "王强"
-    assert (t.incident.state, t.incident.helper, t.incident.seconds) == (State.ON_SCENE, GOING, ())
+    assert (t.incident.state, t.incident.helper, t.incident.seconds) == (State.ON_SCENE, arrived(GOING), ())
     assert t.asked, "the next, and not five minutes later"
     assert t.incident.ringing
 
