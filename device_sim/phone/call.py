@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from device_sim.phone import twiml
 from device_sim.phone.people import KEYS, Phone, behave
 from device_sim.phone.twiml import Room
-from device_sim.phone.webhook import Webhooks
+from device_sim.phone.webhook import Webhooks, bare
 
 SPEECH_CHARACTERS_PER_SECOND = {"zh": 4.5, "cmn": 4.5, "yue": 4.5}
 OTHER_SPEECH_CHARACTERS_PER_SECOND = 14.0
@@ -128,6 +128,8 @@ class Call:
         self._conversation: asyncio.Task[None] | None = None
         self._run: asyncio.Task[None] | None = None
         self._redirect: _Document | None = None
+        self._goodbye = False
+        """A document said to hang up, or there was none."""
 
     @property
     def is_answered(self) -> bool:
@@ -283,6 +285,7 @@ class Call:
                 return
             fetched = await self._fetch(following)
             if fetched is None:
+                self._goodbye = True
                 return
             following = await self._execute(fetched, following.url)
         self.record.errors.append(f"more than {MAX_DOCUMENTS} documents in one call")
@@ -327,7 +330,7 @@ class Call:
 
     async def _request(self, url: str, method: str, more: Sequence[tuple[str, str]]) -> str | None:
         answer = await self._webhooks.send(method, url, [*self._common(self.record.status), *more])
-        self.record.webhooks.append((_now(), url, answer.status))
+        self.record.webhooks.append((_now(), bare(url), answer.status))
         if not answer.ok:
             self.record.errors.append(f"11200 HTTP retrieval failure: {url} answered {answer.status}")
             return None
@@ -338,6 +341,7 @@ class Call:
         for verb in verbs:
             match verb:
                 case twiml.Hangup():
+                    self._goodbye = True
                     return None
                 case twiml.Redirect(url, method):
                     return _Document(urljoin(base_url or "", url), method)
@@ -390,7 +394,8 @@ class Call:
             return (("DialCallStatus", "failed"),)
         leg = self._connect(
             CallRequest(
-                dial.number, dial.caller_id or self.record.request.from_number, status_callback=dial.status_callback,
+                dial.number, dial.caller_id or self.record.request.from_number, url=dial.screen,
+                method=dial.screen_method, status_callback=dial.status_callback,
                 status_callback_events=dial.status_callback_events, timeout_seconds=dial.timeout_seconds,
                 direction="outbound-dial",
             ),
@@ -402,7 +407,7 @@ class Call:
             leg.end("completed")
         duration = leg.record.duration_seconds
         lasted = () if duration is None else (("DialCallDuration", str(duration)),)
-        bridged = ("DialBridged", "false" if duration is None else "true")
+        bridged = ("DialBridged", "true" if leg.bridged else "false")
         return ("DialCallSid", leg.record.sid), ("DialCallStatus", leg.record.status), bridged, *lasted
 
     async def _key(self) -> str:
@@ -504,13 +509,24 @@ class IncomingCall(Call):
 
 
 class Leg(Call):
-    """The other end of a `<Dial>`: whoever answers talks with the caller, until somebody hangs up."""
+    """The other end of a `<Dial>`: whoever answers talks with the caller, until somebody hangs up.
+
+    Where the `<Number>` has a `url`, whoever answers hears that first, and the caller goes on hearing it ring; the two
+    are connected when it ends without hanging up. A call that was answered and never connected is `completed` all the
+    same, so that whoever goes by `DialCallStatus` takes a voicemail for a person.
+    """
 
     def __init__(self, request: CallRequest, parent_sid: str, **network: Any) -> None:
         super().__init__(request, **network)
         self._parent_sid = parent_sid
+        self.bridged = False
 
     async def _converse(self, document: _Document) -> None:
+        if self.record.request.url is not None:
+            await super()._converse(document)
+            if self._goodbye:
+                return
+        self.bridged = True
         await asyncio.get_running_loop().create_future()
 
     def _common(self, call_status: str) -> list[tuple[str, str]]:

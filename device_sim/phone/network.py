@@ -99,6 +99,11 @@ class Network:
         """What the platform was told by webhooks: where, and the status of its answer."""
         return self._webhooks.told
 
+    @property
+    def tried(self) -> deque[tuple[str, int]]:
+        """Every attempt to tell it that."""
+        return self._webhooks.tried
+
     def add(self, phone: Phone) -> Phone:
         """Connects a phone; one that is there already stays as it is."""
         return self.phones.setdefault(phone.number, phone)

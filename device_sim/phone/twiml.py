@@ -71,6 +71,9 @@ class Dial:
     status_callback: str | None
     status_callback_events: tuple[str, ...]
     room: Room | None = None
+    screen: str | None = None
+    """What whoever answers hears and keys in, before the two are connected."""
+    screen_method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,8 @@ def _dial(element: ElementTree.Element) -> Dial:
         status_callback=None if noun is None else noun.get("statusCallback"),
         status_callback_events=() if noun is None else tuple(noun.get("statusCallbackEvent", "completed").split()),
         room=None if conference is None else _room(conference),
+        screen=None if noun is None else noun.get("url"),
+        screen_method="POST" if noun is None else noun.get("method", "POST").upper(),
     )
 
 

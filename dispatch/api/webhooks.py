@@ -81,13 +81,15 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
 
     @routes.post("/voice/{send_id}/keys")
     async def keys(request: Request, send_id: int) -> Response:
-        send, form = await heard(request, send_id, "twilio_voice")
-        return Response(await voice.keys(send, form), media_type="text/xml")
+        async with _patient():
+            send, form = await heard(request, send_id, "twilio_voice")
+            return Response(await voice.keys(send, form), media_type="text/xml")
 
     @routes.post("/voice/{send_id}/minutes")
     async def minutes(request: Request, send_id: int) -> Response:
-        send, form = await heard(request, send_id, "twilio_voice")
-        return Response(await voice.minutes(send, form), media_type="text/xml")
+        async with _patient():
+            send, form = await heard(request, send_id, "twilio_voice")
+            return Response(await voice.minutes(send, form), media_type="text/xml")
 
     @routes.post("/voice/{send_id}/status", status_code=204)
     async def call_status(request: Request, send_id: int) -> None:
@@ -99,15 +101,23 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
         send, form = await heard(request, send_id, "twilio_voice")
         await voice.machine(send, form)
 
-    @routes.post("/voice/{send_id}/desk/answered", status_code=204)
-    async def desk_answered(request: Request, send_id: int) -> None:
-        send, form = await heard(request, send_id, "twilio_voice")
-        await voice.desk_answered(send, form)
+    @routes.post("/voice/{send_id}/desk/asked")
+    async def desk_asked(request: Request, send_id: int) -> Response:
+        async with _patient():
+            send, _ = await heard(request, send_id, "twilio_voice")
+            return Response(voice.desk_asked(send), media_type="text/xml")
+
+    @routes.post("/voice/{send_id}/desk/key")
+    async def desk_key(request: Request, send_id: int) -> Response:
+        async with _patient():
+            send, form = await heard(request, send_id, "twilio_voice")
+            return Response(await voice.desk_key(send, form), media_type="text/xml")
 
     @routes.post("/voice/{send_id}/desk/dialled")
     async def desk_dialled(request: Request, send_id: int, number: TelephoneNumber = 0) -> Response:
-        send, form = await heard(request, send_id, "twilio_voice")
-        return Response(await voice.desk_dialled(send, number, form), media_type="text/xml")
+        async with _patient():
+            send, form = await heard(request, send_id, "twilio_voice")
+            return Response(await voice.desk_dialled(send, number, form), media_type="text/xml")
 
     @routes.post("/conference/{incident_id}", status_code=204)
     async def conference(request: Request, incident_id: int) -> None:
@@ -122,15 +132,21 @@ def router(database: Database, clock: Clock, desk: Desk, settings: TwilioSetting
 
     @routes.post("/in/voice")
     async def call_in(request: Request) -> Response:
-        said = _understood("telephone", await signed(request))
+        form = await signed(request)
+        said = _understood("telephone", form)
         async with _patient():
-            return Response(await calls_in.call(said), media_type="text/xml")
+            return Response(await calls_in.call(said, form), media_type="text/xml")
 
-    @routes.post("/in/voice/{alarm}/answered", status_code=204)
-    async def call_in_answered(request: Request, alarm: UUID) -> None:
+    @routes.post("/in/voice/{alarm}/asked")
+    async def call_in_asked(request: Request, alarm: UUID) -> Response:
+        await signed(request)
+        return Response(calls_in.asked(alarm), media_type="text/xml")
+
+    @routes.post("/in/voice/{alarm}/key")
+    async def call_in_key(request: Request, alarm: UUID) -> Response:
         form = await signed(request)
         async with _patient():
-            await calls_in.answered(alarm, form)
+            return Response(await calls_in.key(alarm, form), media_type="text/xml")
 
     @routes.post("/in/voice/{alarm}/dialled")
     async def call_in_dialled(request: Request, alarm: UUID, number: TelephoneNumber = 0) -> Response:

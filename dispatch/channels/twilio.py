@@ -38,6 +38,13 @@ BACK_OFF_SECONDS, BACK_OFF_MOST_SECONDS = 1.0, 8.0
 FIRST, SECOND = "twilio", "twilio2"
 """The providers' names."""
 
+AGAIN = "#ct=2000&rt=7000&rc=5&rp=all"
+"""Behind each address that we are told things at, for the provider alone, which neither sends nor signs it: so long it
+waits for a connection and for an answer, in ms, and so often it asks again, whatever came of it. All attempts together
+may take 15 s. Without it only what found no connection is asked again, once: a key that somebody presses while our web
+process ends, or while whoever stands before it says 502, would be lost. Whatever is told twice counts once.
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides"""
+
 FAILURES = 3
 """So many requests in a row that a provider did not answer, or was too busy for, and it counts as down."""
 
@@ -94,7 +101,7 @@ class Line:
     """One provider, and whether it answers. Every request ends within `REQUEST_SECONDS` or so."""
 
     def __init__(self, name: str, account_sid: str, auth_token: str, number: str, base_url: str) -> None:
-        self.name, self.number = name, number
+        self.name, self.account_sid, self.number = name, account_sid, number
         self.failures = 0
         self.down: str | None = None
         """Why nobody is called through it; None: it answers, as far as is known."""
@@ -204,7 +211,12 @@ class Twilio:
         return await last.ask(lambda client, _number: request(client))
 
     def webhook(self, path: str) -> str:
-        return self.settings.public_url.rstrip("/") + path
+        """Where the provider is to tell us something, and how often it is to try."""
+        return self.settings.public_url.rstrip("/") + path + AGAIN
+
+    def number(self, account: str | None) -> str:
+        """Our own number at whoever has the account, which is in all that they tell us: another's may not be shown."""
+        return next((line.number for line in self.lines if line.account_sid == account), self.lines[0].number)
 
 
 def _in_our_words(error: TwilioRestException) -> Refused | TryAgain | Unclear:

@@ -199,6 +199,7 @@ async def test_the_caller_is_put_through_to_the_desk_and_neither_way_ends_it(
             assert desk.call.record.request.from_number == OURS, "one who shows no number is passed on under ours"
             opened: Any = await until(this.the_incident)
             desk.call.answer()
+            assert await desk.call.press("1")
         else:
             opened = await until(this.the_incident)
 

@@ -103,6 +103,7 @@ async def test_three_speaks_with_the_desk_and_may_still_say_yes(shared: Room, un
         if taken:
             await until(lambda: desk.state == "ringing")
             desk.call.answer()
+            assert await desk.call.press("1")
             assert (await home.told("recorded", "connected"))["actor"] == "林小梅"
             desk.call.hang_up()
         else:

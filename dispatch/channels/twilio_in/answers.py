@@ -7,8 +7,9 @@ from uuid import UUID
 from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import VoiceResponse
 
+from dispatch import heard as provider
 from dispatch import shifts
-from dispatch.channels.desk_line import missed, ring
+from dispatch.channels import desk_line
 from dispatch.channels.twilio import VOICES, Twilio
 from dispatch.channels.twilio_in.heard import Heard
 from dispatch.channels.words import LANGUAGES, words
@@ -35,14 +36,14 @@ class CallsIn:
         self._database, self._clock, self._desk, self._twilio = database, clock, desk, twilio
         metrics.show(metrics.ALARMS)
 
-    async def call(self, heard: Heard) -> str:
+    async def call(self, heard: Heard, form: Mapping[str, str]) -> str:
         """A call has come in; the TwiML that says so and rings the desk's telephone."""
         known = await self._hear(heard)
         phones = await self._phones(known)
         response = VoiceResponse()
         _say(response, known.languages, "connecting" if phones else "heard")
         if phones:
-            self._ring(response, heard, phones, 0)
+            self._ring(response, heard, phones, 0, form)
         else:
             response.hangup()
         return str(response)
@@ -55,16 +56,27 @@ class CallsIn:
         response.message("\n".join((*lines, more) if more else lines))
         return str(response)
 
-    async def answered(self, alarm: UUID, form: Mapping[str, str]) -> None:
-        """Somebody has taken the desk's telephone. The screen rings on until somebody says there that they have it."""
-        incident = await self._desk.incident_of(alarm)
-        if incident is not None and form.get("CallStatus") == "in-progress":
-            once = f"in/{alarm}/{form.get('CallSid', '')}"
+    def asked(self, alarm: UUID) -> str:
+        """The desk's telephone was lifted: by whom, a key says."""
+        return desk_line.asked(self._twilio, _path(alarm))
+
+    async def key(self, alarm: UUID, form: Mapping[str, str]) -> str:
+        """Somebody is at the desk's telephone: they are connected. The screen rings on until somebody says there that
+        they have it.
+        """
+        if form.get("Digits") != desk_line.TAKES:
+            return self.asked(alarm)
+        once = desk_line.key(form)
+        if (incident := await self._desk.incident_of(alarm)) is not None:
             await self._desk.act(incident, Connected(form.get("To", "")), once=once)
+        else:  # nobody has taken the alarm to the desk yet: there is no journal to write it into
+            async with self._database.transaction() as connection:
+                await provider.first(connection, once, self._clock.now())
+        return desk_line.connected()
 
     async def dialled(self, alarm: UUID, heard: Heard, number: int, form: Mapping[str, str]) -> str:
         """The desk's telephone was hung up, or nobody took it; the TwiML that goes on. Neither ends the incident."""
-        response, why = VoiceResponse(), missed(form)
+        response, why = VoiceResponse(), await desk_line.missed(self._database, form)
         if why is not None:
             incident = await self._desk.incident_of(alarm)
             if incident is not None:
@@ -72,7 +84,7 @@ class CallsIn:
             known = await self._known(heard.number)
             phones = await self._phones(known)
             if number + 1 < len(phones):
-                self._ring(response, heard, phones, number + 1)
+                self._ring(response, heard, phones, number + 1, form)
                 return str(response)
             _say(response, known.languages, "desk_missed")
         response.hangup()
@@ -84,10 +96,12 @@ class CallsIn:
         async with self._database.connection() as connection:
             return await shifts.phones(connection, now, operator=None, home=known.home, default=default)
 
-    def _ring(self, response: VoiceResponse, heard: Heard, phones: tuple[str, ...], number: int) -> None:
-        # A call may be passed on under its caller's number; under none only as ours.
-        shown = None if heard.number else self._twilio.settings.twilio_from
-        ring(response, self._twilio, phones, number, f"/webhooks/twilio/in/voice/{heard.alarm}", shown)
+    def _ring(
+        self, response: VoiceResponse, heard: Heard, phones: tuple[str, ...], number: int, form: Mapping[str, str]
+    ) -> None:
+        # A call may be passed on under its caller's number; under none only as ours, at whoever has the call.
+        shown = None if heard.number else self._twilio.number(form.get("AccountSid"))
+        desk_line.ring(response, self._twilio, phones, number, _path(heard.alarm), shown)
 
     async def _hear(self, heard: Heard) -> Known:
         """When this returns, it is durable, and the desk takes it."""
@@ -111,6 +125,10 @@ class CallsIn:
             _only(nearest, "role"),
             (language,) if language else LANGUAGES,
         )
+
+
+def _path(alarm: UUID) -> str:
+    return f"/webhooks/twilio/in/voice/{alarm}"
 
 
 def _only(rows: list[dict[str, Any]], field: str) -> str | None:

@@ -10,9 +10,8 @@ from typing import Any
 
 from dispatch import measuring
 from dispatch.bridging import Bridging
-from dispatch.channels import Refused, TryAgain, Unclear
+from dispatch.channels import Refused, TryAgain, Unclear, desk_line
 from dispatch.channels.deeds import MINUTES_MAX, Deeds, goes
-from dispatch.channels.desk_line import missed
 from dispatch.channels.twilio import Twilio
 from dispatch.channels.twilio_codes import bad_number
 from dispatch.channels.twilio_voice.spoken import Spoken
@@ -78,22 +77,27 @@ class Answers:
             # It has hung up already, or it records the question to its end, and then nobody has pressed a key.
             log.warning("send %s: the machine that answered could not be told: %s", send["id"], error)
 
-    async def desk_answered(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
-        """Somebody at the desk has taken the telephone."""
-        if form.get("CallStatus") == "in-progress":
-            once = _once(send, form, "answered")
-            await self._desk.act(send["incident"], Connected(send["name"]), once=once)
+    def desk_asked(self, send: dict[str, Any]) -> str:
+        """The desk's telephone was lifted: by whom, a key says."""
+        return desk_line.asked(self._twilio, f"/webhooks/twilio/voice/{send['id']}/desk")
+
+    async def desk_key(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
+        """Somebody is at the desk's telephone: they are connected."""
+        if form.get("Digits") != desk_line.TAKES:
+            return self.desk_asked(send)
+        await self._desk.act(send["incident"], Connected(send["name"]), once=desk_line.key(form))
+        return desk_line.connected()
 
     async def desk_dialled(self, send: dict[str, Any], number: int, form: Mapping[str, str]) -> str:
         """The desk's telephone was hung up, or nobody took it: the next one rings, or the question goes on."""
-        spoken, why = self._spoken(send), missed(form)
+        spoken, why = self._spoken(send), await desk_line.missed(self._database, form)
         if why is None:
             return spoken.choose(send, "desk_over")
         once = _once(send, form, f"desk{number}")
         await self._desk.act(send["incident"], Unreached(DESK, f"twilio_voice: {why}"), once=once)
         phones = await self._bridging.phones(send["incident"])
         if number + 1 < len(phones):
-            return spoken.desk(send, phones, number + 1, "desk_next")
+            return spoken.desk(send, phones, number + 1, "desk_next", self._shown(form))
         return spoken.choose(send, "desk_missed")
 
     async def status(self, send: dict[str, Any], form: Mapping[str, str]) -> None:
@@ -170,7 +174,7 @@ class Answers:
             await self._progress(send, "sent", "key_desk", form)
         phones = await self._bridging.phones(send["incident"])
         if phones:
-            return spoken.desk(send, phones, 0, "desk_connecting")
+            return spoken.desk(send, phones, 0, "desk_connecting", self._shown(form))
         once = _once(send, form, "3")
         await self._desk.act(send["incident"], Unreached(DESK, "twilio_voice: no_desk_phone"), once=once)
         return spoken.choose(send, "desk_missed")
@@ -189,6 +193,10 @@ class Answers:
         if recorded and state in FINAL:
             measuring.ended(send["channel"], state)
         return recorded
+
+    def _shown(self, form: Mapping[str, str]) -> str:
+        """Our number at whoever has this call: they pass on no other of ours."""
+        return self._twilio.number(form.get("AccountSid"))
 
     def _spoken(self, send: dict[str, Any]) -> Spoken:
         return Spoken(self._twilio, send["language"])

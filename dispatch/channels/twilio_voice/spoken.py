@@ -77,12 +77,12 @@ class Spoken:
         response.hangup()
         return str(response)
 
-    def desk(self, send: dict[str, Any], phones: Sequence[str], number: int, before: str) -> str:
-        """Put through to the desk."""
+    def desk(self, send: dict[str, Any], phones: Sequence[str], number: int, before: str, shown: str) -> str:
+        """Put through to the desk, which sees the number `shown`."""
         response = VoiceResponse()
         response.say(self._said(before), language=self._voice)
         path = f"/webhooks/twilio/voice/{send['id']}/desk"
-        ring(response, self._twilio, phones, number, path, self._twilio.settings.twilio_from)
+        ring(response, self._twilio, phones, number, path, shown)
         return str(response)
 
     def conference(self, send: dict[str, Any], before: str) -> str:
