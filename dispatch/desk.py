@@ -550,6 +550,8 @@ class Desk:
             act._replace(withdrawn=await self._follow(connection, incident_id, act.decision, now, people))
             for act in acts
         ]
+        for act in acts:
+            await self._take_back(connection, incident_id, act, now)
         if before.test and before.state is not State.CLOSED and incident.state is State.CLOSED:
             await self_test.passed(connection, incident_id, now)
         return acts
@@ -573,6 +575,8 @@ class Desk:
         news = family.news(decision) is not None
         if home is None and (decision.asks or decision.tell or news):
             home = await self._home(connection, decision.incident.home)
+        if decision.tell:
+            people = await self._with_goers(connection, decision.incident, people)
         rows = following.follows(decision, home or {}, people, now)
         if rows:
             await sends.add(connection, incident_id, rows)
@@ -580,6 +584,17 @@ class Desk:
             place = {**home, "timezone": home["timezone"] or self.zone.key}
             await sends.tell(connection, incident_id, family.rows(decision, people, place, now), now)
         return withdrawn
+
+    async def _take_back(self, connection: Connection, incident_id: int, act: Act, now: datetime) -> None:
+        """Tell those who have heard of it that it was not their home's, when it is named another's."""
+        before, after = act.before.home, act.decision.incident
+        if before is None or before == after.home:
+            return
+        heard = await sends.heard_of(connection, incident_id, now, after.version)
+        home = await self._home(connection, before)
+        if heard and home is not None:
+            people = await self._people(connection, before)
+            await sends.add(connection, incident_id, family.mistaken(after, heard, people, home, now))
 
     async def _write(self, connection: Connection, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
         """Add entries to the incident's journal, each hash covering the one before it."""
@@ -607,6 +622,16 @@ class Desk:
         now = self._clock.now()
         rows = await (await connection.execute(sql.people, {"home": home, "now": now})).fetchall()
         return choosing.people(rows, now, self.zone)
+
+    async def _with_goers(
+        self, connection: Connection, incident: Incident, people: Sequence[Person]
+    ) -> Sequence[Person]:
+        """These, and whoever goes though this home could not ask them now: they were asked when it could."""
+        missing = {helper.id for helper in following.going(incident)} - {person.id for person in people}
+        if not missing:
+            return people
+        rows = await (await connection.execute(sql.goers, {"ids": list(missing)})).fetchall()
+        return [*people, *(Person(**row, group="responders", rank=0) for row in rows)]
 
     async def _choose(
         self, connection: Connection, kind: str, home: dict[str, Any] | None, *, test: bool = False

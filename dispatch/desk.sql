@@ -121,6 +121,12 @@ left join stands_in on stands_in.id = asked.id
 left join known on known.phone = asked.phone
 order by "group", rank, id
 
+-- name: goers
+-- Who goes, and is on no list of this home any more: their shift is over, their area or whom they stood in for is another.
+select id, name, role, phone, language, coalesce(notify, '') as notify,
+       exists (select from desk_tasks where kind = 'wrong_number' and subject = responders.id and done_at is null) as stranger
+from responders where id = any(%(ids)s)
+
 -- name: home
 -- What goes with the first message: who, where, and the way in.
 select homes.id, homes.area, homes.address, homes.phone, homes.way_in, homes.way_in_proven_on, homes.policy, homes.timezone,

@@ -5,7 +5,7 @@ and a name; what is wrong, where and why, the message's link shows to whom it ma
 told that they called and who goes, and that it is over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,6 +42,9 @@ UNSAID = ("conditions", "way_in", "way_in_proven_on")
 
 SHARED = ("cause", "address", "phone")
 """And these only where the person has agreed to it."""
+
+NOT_THEIRS = "not_theirs"
+"""It was another home's, as the operator has found out."""
 
 SAID_BY_A_PERSON = frozenset({"found_deceased"})
 """Nobody learns this from a text message."""
@@ -82,6 +85,24 @@ def rows(decision: Decision, people: Sequence[Person], home: Mapping[str, Any], 
         for person in people
         if person.told and person.group == "contacts" and person.id not in asked
         and not (helper is not None and helper.id == person.id)
+        for channel in CHANNELS
+        if (address := person.address(channel))
+    ]  # fmt: skip
+
+
+def mistaken(
+    incident: Incident, heard: Collection[str], people: Sequence[Person], home: Mapping[str, Any], now: datetime
+) -> list[Row]:
+    """To whoever of a home has heard (`heard`: by id) that it called for help, when it turns out not to have been it."""
+    told = {"person": home.get("person"), "news": NOT_THEIRS, "by": None, "eta": None, "outcome": None}
+    until = now + timedelta(seconds=STAGE_SECONDS)
+    return [
+        Row(
+            incident.version, FAMILY, channel, person.id, person.name, address, person.language,
+            {**told, "shared": bool(home.get("shared")), "role": person.role}, now, until,
+        )
+        for person in people
+        if person.id in heard and not person.stranger
         for channel in CHANNELS
         if (address := person.address(channel))
     ]  # fmt: skip

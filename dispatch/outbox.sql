@@ -17,6 +17,12 @@ select distinct on (recipient, channel) recipient, channel, body from sends
 where incident = %(incident)s and purpose = 'family' and state not in ('withdrawn', 'abandoned')
 order by recipient, channel, step desc, repeat desc
 
+-- name: heard_of
+-- Whoever has heard, or may have, that a home calls for help.
+select distinct recipient from sends
+where incident = %(incident)s and purpose in ('help', 'family')
+  and state not in ('waiting', 'withdrawn', 'abandoned', 'failed')
+
 -- name: overtaken
 -- News that still waits when there is newer: whoever hears it late hears only how it is.
 update sends set state = 'withdrawn', finished_at = %(now)s

@@ -247,6 +247,13 @@ async def withdraw(connection: Connection, incident_id: int, now: datetime) -> t
     return tuple([row["channel"] async for row in over])
 
 
+async def heard_of(connection: Connection, incident_id: int, now: datetime, version: int) -> set[str]:
+    """Who has heard of an incident that is another home's from `version` on; what still waits to tell it is withdrawn."""
+    values = {"incident": incident_id, "version": version, "now": now, "kept": []}
+    await connection.execute(sql.overtaken, values)
+    return {row["recipient"] async for row in await connection.execute(sql.heard_of, values)}
+
+
 async def tell(connection: Connection, incident_id: int, rows: Sequence[Row], now: datetime) -> None:
     """Family are told of a stage: what still waits of an earlier one is withdrawn, and nobody hears the same again."""
     if not rows:

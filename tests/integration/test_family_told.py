@@ -1,14 +1,16 @@
 """What family is told, through the desk and the outbox to their telephones; and an empty desk, where nobody waits."""
 
+import asyncio
 from typing import Any
 
+from device_sim.phone.people import Phone
 from dispatch import incident as core
 from dispatch import views
 from dispatch.incident import Helper
 from pingan.clock import DrivenClock
 from pingan.database import Database
 from tests.conftest import Until
-from tests.integration.dispatch_support import LI, WANG, Room, room
+from tests.integration.dispatch_support import LI, OURS, WANG, Room, room
 
 CONSENT = "insert into consents values ('P001', 'share_with_family', '2026-01-01', null)"
 VOLUNTEER = Helper("R1", "赵志愿", "volunteer")
@@ -114,3 +116,38 @@ async def test_whoever_has_the_number_now_is_told_of_nobody(
         assert not await told(this, "李梅")
         shown = (await this.incident(opened["id"]))["people"]
         assert "wrong_number" in next(one for one in shown if one["id"] == "C1")["why"]
+
+
+async def test_a_home_s_family_hear_that_it_was_not_theirs_after_all(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        phone = this.neighbourhood.network.add(Phone(LI))
+        call = this.neighbourhood.network.incoming(phone, OURS)
+        async with asyncio.timeout(60):
+            await call.settled()
+        opened: Any = await until(this.the_incident)
+        assert opened["home"] == "H001", "by her number"
+        await until(lambda: len(this.phone(LI).inbox) == 1)
+        assert (await this.desk.identify(opened["id"], "H002", "op", "陈班长")).name == "identified"
+        await until(lambda: len(this.phone(LI).inbox) == 2)
+        assert "更正" in this.phone(LI).inbox[-1].body
+        assert "陈秀英" in this.phone(LI).inbox[-1].body
+        assert await told(this, "王强") == [], "who has heard nothing is told nothing"
+
+
+async def test_who_goes_hears_of_changes_though_their_shift_is_over(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        (volunteer,) = await this.rows("select id, name from responders order by id limit 1")
+        await this.desk.act(opened["id"], core.Accept(Helper(volunteer["id"], volunteer["name"], "volunteer")))
+        await this.rows("with a as (insert into areas (code, name) values ('11', '北京市')) select 1 as one")
+        await this.rows("update responders set area = '11' returning id")
+        await this.desk.act(opened["id"], core.Changed("陈", "门从里面锁上了"))
+        rows = await this.rows("select channel, body->>'text' as text from sends where purpose = 'change' order by 1")
+        assert [(row["channel"], row["text"]) for row in rows] == [
+            ("twilio_sms", "门从里面锁上了"), ("twilio_voice", "门从里面锁上了"),
+        ]  # fmt: skip

@@ -43,7 +43,8 @@ def test_minutes_are_no_answer_to_a_press_that_came_since() -> None:
     assert t.incident.awaited == before.awaited != ()
     assert not t.decision.stop_calling
     assert t.incident.helper == due(GOING, 15)
-    assert t.decision.stage is not None and t.decision.stage.eta == at(15)
+    assert t.decision.stage is not None
+    assert t.decision.stage.eta == at(15)
 
 
 @pytest.mark.parametrize(
