@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOPBACK = "127.0.0.1"
@@ -67,7 +68,7 @@ def bare_app(name: str = LOOPBACK) -> FastAPI:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, port: int, transports: Transports, host: str = LOOPBACK) -> AsyncIterator[None]:
+async def serving(app: ASGIApp, port: int, transports: Transports, host: str = LOOPBACK) -> AsyncIterator[None]:
     """Serves `app` on `host`:`port`. ServerError when the port is taken."""
     config = uvicorn.Config(
         app,

@@ -5,11 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from psycopg.types.json import Jsonb
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope
+from starlette.types import Send as Sending
 
 from device_sim.access import Access, Mqtt, PhoneEntry, TwilioAccount
 from device_sim.neighbourhood import Neighbourhood, neighbourhood
@@ -68,6 +71,31 @@ class Lamp:
         return ()
 
 
+class Front:
+    """What stands before the web process. `befalls`: what becomes of the next requests, one after the other: `cut` (it
+    is heard, and the process dies before it has answered), or the answer of whoever finds nobody behind him.
+    """
+
+    def __init__(self, app: ASGIApp, transports: Transports) -> None:
+        self._app, self._transports = app, transports
+        self.befalls: list[Literal["cut", 502, 503]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Sending) -> None:
+        if not self.befalls:
+            return await self._app(scope, receive, send)
+        befallen = self.befalls.pop(0)
+        if befallen != "cut":
+            return await PlainTextResponse("nobody is behind", befallen)(scope, receive, send)
+
+        async def unheard(message: Message) -> None:
+            """What is answered reaches nobody."""
+
+        await self._app(scope, receive, unheard)
+        assert self._transports.drop(Request(scope))
+        await asyncio.sleep(0)  # the connection is lost before this is over
+        return None
+
+
 @dataclass
 class Room:
     database: Database
@@ -79,6 +107,7 @@ class Room:
     channels: dict[str, Channel]
     bells: tuple[Bell, ...]
     tasks: dict[str, asyncio.Task[None]]
+    front: Front
 
     def phone(self, number: str) -> Any:
         return self.neighbourhood.network.phones[number]
@@ -172,7 +201,9 @@ async def room(database: Database, clock: DrivenClock, desk_phone: str | None = 
     listener = Listener(database)
     bells = (listener.bell("alarm"), listener.bell("incident"), listener.bell("outbox"), listener.bell("alarm"))
     listening = asyncio.create_task(listener.run())
-    async with serving(app, webhook_port, Transports()), neighbourhood(access, pace=0.02) as running:
+    transports = Transports()
+    front = Front(app, transports)
+    async with serving(front, webhook_port, transports), neighbourhood(access, pace=0.02) as running:
         channels: dict[str, Channel] = {
             "device": lamp,
             "twilio_voice": TwilioVoice(settings),
@@ -180,7 +211,7 @@ async def room(database: Database, clock: DrivenClock, desk_phone: str | None = 
         }
         running.network.voice_webhook = f"{settings.public_url}/webhooks/twilio/in/voice"
         running.network.sms_webhook = f"{settings.public_url}/webhooks/twilio/in/sms"
-        this = Room(database, clock, desk, running, settings, lamp, channels, bells, {})
+        this = Room(database, clock, desk, running, settings, lamp, channels, bells, {}, front)
         this.start()
         try:
             yield this

@@ -116,6 +116,7 @@ class Taken(Deeds):
 
         async def press() -> None:
             await self._lift()
+            await self.story.until(lambda: self.call.listening.is_set() or self._over())  # what is asked was fetched
             before = len(self.call.record.webhooks)
             for key in keys:
                 assert await self.call.press(key), f"{self._what}: the call ended before {key} could be pressed"
@@ -623,6 +624,8 @@ class Story:
 
     async def _leave(self) -> None:
         """Nothing of it goes on beside the next story."""
+        async with self.this.database.transaction() as connection:
+            await shifts.end(connection, "operator-all", self.this.clock.now())
         for call in self.calls():
             call.hang_up()
         for number in self.incidents:

@@ -150,7 +150,7 @@ async def test_reeves_the_way_in_is_in_the_first_word_and_no_home_waits_for_anot
         await story.passes(10)
         line = await first.daughter.expect_call(*way_in).press("3")
         await first.daughter.expect_sms(*way_in)
-        desk = await story.desk.expect_call().takes_it()
+        desk = await story.desk.expect_call().press("1")
 
         # She speaks with the desk, which is engaged by that, when two more homes call: her aunt's, and a stranger's.
         call = third.elder.calls_us()

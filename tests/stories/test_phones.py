@@ -3,6 +3,7 @@
 import logging
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from device_sim.phone.people import Habit
 from dispatch.api import webhooks
 from dispatch.channels.twilio_voice.send import CALLBACKS, CONFERENCE_EVENTS
 from tests.conftest import Until
-from tests.stories.phones import OPENED, Telephones
+from tests.integration.phone_support import heard
+from tests.stories.phones import DESK, OPENED, Telephones
 
 
 async def test_a_press_rings_the_desk_then_the_daughter_who_goes_by_key_and_says_so_on_her_page(
@@ -60,6 +62,57 @@ async def test_voicemail_never_counts_and_who_cannot_is_no_end(telephones: Telep
         await home.doctor.expect_sms("求助")
         await home.daughter.expect_sms("周医生", "答应")
         await home.daughter.expect_sms("周医生", "路上")
+
+
+@pytest.mark.parametrize("befalls", [["cut", 502, 503], ["cut"] * 3, [503] * 5])
+async def test_a_key_that_is_pressed_while_the_web_process_is_replaced_counts_and_counts_once(
+    telephones: Telephones, until: Until, befalls: list[Any]
+) -> None:
+    async with telephones.story(until) as story:
+        home = await story.home()
+        await home.presses()
+        await home.daughter.expect_sms(OPENED)
+        await story.passes(10)
+        asked = await home.daughter.expect_call("求助").takes_it()
+        tried, told = len(story.this.neighbourhood.network.tried), len(story.told())
+        story.this.front.befalls[:] = befalls
+        await asked.press("1").hears("请按键输入大约几分钟能到")
+        assert not story.this.front.befalls
+        assert len(story.told()) - told == 1, "one key"
+        attempts = [status for _, status in story.this.neighbourhood.network.tried][tried:]
+        assert attempts == [*(0 if one == "cut" else one for one in befalls), 200]
+        story.this.front.befalls[:] = befalls
+        await asked.press("9#").hears("大约9分钟").hangs_up()
+        assert [one["decision"] for one in await home.journal("accept")] == ["accepted"]
+        assert len(await home.journal("moving")) == 1
+        await home.daughter.expect_sms("求助")
+
+
+async def test_a_voicemail_at_the_desk_is_not_the_desk(telephones: Telephones, until: Until) -> None:
+    """For whoever calls us, and for whoever was called and presses 3: the next telephone rings."""
+    async with telephones.story(until) as story:
+        home = await story.home()
+        mobile = story.person("+8613900000077", "值班手机")
+        await story.on_shift(mobile)
+        call = await home.elder.calls_us()
+        await mobile.expect_call().is_a_machine()
+        await story.desk.expect_call("接听请按1", "Press 1").press("1")
+        await home.taken()
+        assert [one["actor"] for one in await home.journal("connected")] == [DESK]
+        await call.hangs_up()
+        await home.daughter.expect_sms(OPENED)
+        await story.passes(10)
+        asks = await home.daughter.expect_call("求助").press("3")
+        await mobile.expect_call().is_a_machine()
+        await story.desk.expect_call().is_a_machine()
+        await asks.hears("值班台的电话没有接通").hangs_up()
+        await home.daughter.expect_sms("求助")
+        assert len(await home.journal("connected")) == 1, "no machine is the desk"
+        assert [one["detail"]["why"] for one in await home.journal("unreached")] == [
+            "twilio_in: no_key", "twilio_voice: no_key", "twilio_voice: no_key",
+        ]  # fmt: skip
+        said = heard(story.calls()[1])
+        assert not [secret for secret in (home.elder.name, "幸福路", "求助") if secret in said]
 
 
 async def test_whoever_accepts_second_is_told_who_was_first(telephones: Telephones, until: Until) -> None:
@@ -141,7 +194,7 @@ async def test_every_kind_of_word_that_production_asks_the_provider_for_is_told_
         await home.taken()
         await home.daughter.expect_sms(OPENED)
         again = await home.elder.calls_us()
-        await story.desk.expect_call().takes_it().hangs_up()
+        await story.desk.expect_call().press("1").hangs_up()
         await again.listens_to_the_end()
         await home.taken()
         home.neighbour.phone.habit = Habit("failed")  # out of service: it is no mobile, and takes no message either
@@ -152,7 +205,7 @@ async def test_every_kind_of_word_that_production_asks_the_provider_for_is_told_
         await home.neighbour.expect_missed()
         await home.nobody_is_heard_from()
         asks = await home.doctor.expect_call("求助").press("3")
-        await story.desk.expect_call().takes_it().hangs_up()
+        await story.desk.expect_call().press("1").hangs_up()
         await asks.press("1").press("7#").listens_to_the_end()
         await home.doctor.expect_sms("求助")
         for words in ("答应", "路上"):
