@@ -93,7 +93,7 @@ def rows(decision: Decision, people: Sequence[Person], home: Mapping[str, Any], 
 def mistaken(
     incident: Incident, heard: Collection[str], people: Sequence[Person], home: Mapping[str, Any], now: datetime
 ) -> list[Row]:
-    """To whoever of a home has heard (`heard`: by id) that it called for help, when it turns out not to have been it."""
+    """To whoever of a home has heard (`heard`: by id) that it called for help, when it was another that did."""
     told = {"person": home.get("person"), "news": NOT_THEIRS, "by": None, "eta": None, "outcome": None}
     until = now + timedelta(seconds=STAGE_SECONDS)
     return [

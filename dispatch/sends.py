@@ -248,7 +248,7 @@ async def withdraw(connection: Connection, incident_id: int, now: datetime) -> t
 
 
 async def heard_of(connection: Connection, incident_id: int, now: datetime, version: int) -> set[str]:
-    """Who has heard of an incident that is another home's from `version` on; what still waits to tell it is withdrawn."""
+    """Who has heard of an incident that is another home's from `version` on; what waits to tell it is withdrawn."""
     values = {"incident": incident_id, "version": version, "now": now, "kept": []}
     await connection.execute(sql.overtaken, values)
     return {row["recipient"] async for row in await connection.execute(sql.heard_of, values)}

@@ -144,7 +144,7 @@ async def test_who_goes_hears_of_changes_though_their_shift_is_over(
         opened: Any = await until(this.the_incident)
         (volunteer,) = await this.rows("select id, name from responders order by id limit 1")
         await this.desk.act(opened["id"], core.Accept(Helper(volunteer["id"], volunteer["name"], "volunteer")))
-        await this.rows("with a as (insert into areas (code, name) values ('11', '北京市')) select 1 as one")
+        await this.rows("insert into areas values ('11', '北京市', 'city', null) returning code")
         await this.rows("update responders set area = '11' returning id")
         await this.desk.act(opened["id"], core.Changed("陈", "门从里面锁上了"))
         rows = await this.rows("select channel, body->>'text' as text from sends where purpose = 'change' order by 1")
