@@ -12,7 +12,7 @@ Where others live in the same home, only what is the person's alone is deleted; 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,11 @@ TECHNICAL = ("source", "rule", "attempt", "family", "restores", "missing", "unit
 
 OF_NOBODY = ("cause", "danger", "role", "stage", "at")
 """What a message's body may keep."""
+
+DESK = "desk"
+"""Whom a call of the desk's own telephone is for."""
+HANDED = "handed"
+"""The event of a hand-over packet that was given out or opened: to whom, somebody wrote down as they liked."""
 
 KEPT = ("incidents", "journal", "home", "devices", "responders", "staff")
 KEPT_SHARED = ("incidents", "journal", "household")
@@ -134,6 +139,7 @@ async def _short(
     )
     counts: Counter[str] = Counter()
     await _mask_what_happened(connection, subject, begun["id"], now, counts)
+    await _mask_policies(connection, subject, begun["id"], counts)
 
     async def delete(what: str, query: str, **values: Any) -> None:
         counts[what] += (await connection.execute(query, values)).rowcount
@@ -144,6 +150,7 @@ async def _short(
         await delete("contacts", sql.delete_contacts, home=home)
         await delete("away", sql.delete_away, home=home)
         await delete("home_code", sql.delete_home_code, home=home)
+        await delete("tasks", sql.delete_tasks, home=home)
         await delete("limits", sql.delete_limits, home=home)
         await delete("devices_behind_gateways", sql.delete_devices_behind, home=home)
         await delete("devices_unbound", sql.unbind_devices, home=home)
@@ -163,9 +170,11 @@ async def _short(
 async def _mask_what_happened(
     connection: Connection, subject: Subject, erasure: int, now: datetime, counts: Counter[str]
 ) -> None:
-    whole, mask = not subject.shared, _mask(subject)
+    whole = not subject.shared
     incidents = await person_data.incidents_of(connection, subject)
     names = {**subject.names, "incidents": [one["id"] for one in incidents]}
+    called = await rows(connection, sql.called, **names, mark=MARK) if whole else []
+    mask = _mask(subject, called)
     journal = await rows(connection, sql.journal, **names)
     # Where others live, a row is still about them: counted is in how many the person was found.
     done = "" if whole else "_masked"
@@ -179,6 +188,12 @@ async def _mask_what_happened(
     if whole:
         masked = await connection.execute(sql.mask_packets, {**names, "mark": MARK})
         counts["packets"] += masked.rowcount
+        counts["packets"] += (await connection.execute(sql.delete_packet_versions, names)).rowcount
+        counts["home_code"] += (await connection.execute(sql.delete_code_tries, names)).rowcount
+    else:
+        counts["tasks_masked"] += await _mask_tasks(connection, names, mask)
+    theirs = {**names, "numbers": _numbers(subject)} if whole else {**names, "incidents": []}
+    counts["words_pending"] += (await connection.execute(sql.delete_words_pending, theirs)).rowcount
     for alarm in await rows(connection, sql.alarms, **names):
         evidence = _evidence(alarm["evidence"], erasure) if whole else mask.value(alarm["evidence"], free=False)
         device = _device(mask, alarm["device"])
@@ -192,6 +207,38 @@ async def _mask_what_happened(
             body = Jsonb({**left["body"], ERASED: erasure})
             await connection.execute(sql.erase_send, {**left, "send": send["id"], "body": body, "forget": whole})
             counts[f"sends{done}"] += 1
+
+
+async def _mask_tasks(connection: Connection, names: Row, mask: Mask) -> int:
+    """Take a person out of what somebody has noted at a task about the household; in how many they were found."""
+    found = 0
+    for task in await rows(connection, sql.tasks, **names):
+        if task["note"] and (note := mask.text(task["note"])) != task["note"]:
+            await connection.execute(sql.mask_task, {"task": task["id"], "note": note})
+            found += 1
+    return found
+
+
+async def _mask_policies(connection: Connection, subject: Subject, erasure: int, counts: Counter[str]) -> None:
+    """Take a person out of every version of the policies, the one that holds among them.
+
+    A rule for them alone becomes a rule for nobody: without its people it would be one for all.
+    """
+    mask = _mask(subject)
+    for book in await rows(connection, sql.policy_books):
+        rules = [_of_nobody(rule, subject.id) for rule in book["body"].get("rules", [])]
+        why = mask.text(book["why"])
+        if (rules, why) == (book["body"].get("rules", []), book["why"]):
+            continue
+        body = Jsonb({**book["body"], "rules": rules, ERASED: erasure})
+        await connection.execute(sql.erase_policy_book, {"version": book["version"], "why": why, "body": body})
+        counts["policy_books"] += 1
+
+
+def _of_nobody(rule: Row, person: str) -> Row:
+    if person not in rule.get("people", []):
+        return rule
+    return {**rule, "people": [MARK if one == person else one for one in rule["people"]]}
 
 
 async def _mask_journal(
@@ -208,6 +255,8 @@ async def _mask_journal(
         if entry["event"] == ERASED:
             continue
         actor, detail = mask.text(entry["actor"]), mask.value(entry["detail"], free=whole)
+        if whole and entry["event"] == HANDED:
+            actor, detail = _handed(actor, detail)
         if (actor, detail) == (entry["actor"], entry["detail"]):
             continue
         left = {**entry, "actor": actor, "detail": {**detail, ERASED: erasure}}
@@ -259,14 +308,29 @@ async def _rollups_gone(connection: Connection, home: str) -> int:
     return sum([(await connection.execute(query, {"home": home})).rowcount for query in queries])
 
 
-def _mask(subject: Subject) -> Mask:
-    """Whom to find: the person; and with a home that is emptied, whoever was called for it, and where it was."""
+def _mask(subject: Subject, called: Sequence[Row] = ()) -> Mask:
+    """Whom to find: the person; and with a home that is emptied, where it was, and who is or was `called` for it."""
     named = [subject.person]
     texts: list[str | None] = []
     if not subject.shared:
-        named += [one for one in subject.everybody if one["what"] == "contact"]
+        named += [*_contacts(subject), *called]
         texts = [subject.home["address"], subject.home["way_in"]]
     return Mask([one["name"] for one in named], [*subject.numbers, *(one["phone"] for one in named)], texts)
+
+
+def _contacts(subject: Subject) -> list[Row]:
+    return [one for one in subject.everybody if one["what"] == "contact"]
+
+
+def _numbers(subject: Subject) -> list[str]:
+    return [*subject.numbers, *(one["phone"] for one in _contacts(subject))]
+
+
+def _handed(actor: str, detail: Row) -> tuple[str, Row]:
+    """An entry of the hand-over packet without whom it was given to: "her doctor" says whose doctor it is."""
+    if detail.get("what") == "opened":
+        return MARK, {**detail, "by": MARK}
+    return actor, {**detail, "to": MARK} if detail.get("to") else detail
 
 
 def _device(mask: Mask, device: str | None) -> str | None:
@@ -281,8 +345,9 @@ def _evidence(evidence: Row, erasure: int) -> Row:
 def _send(send: Row, mask: Mask, whole: bool) -> Row:
     """A message without what it said of the person; of a home that is emptied, without whom it was for either."""
     # What the outbox tells a button has the button's id; what it tells a person, theirs.
-    if whole and send["purpose"] == "help" and not send["to_responder"]:
-        to = {"recipient": f"{ERASED}-{send['id']}", "name": MARK, "address": MARK, "result": None}
+    if whole and send["channel"] != "device" and not send["to_responder"]:
+        recipient = DESK if send["recipient"] == DESK else f"{ERASED}-{send['id']}"
+        to = {"recipient": recipient, "name": MARK, "address": MARK, "result": None}
     else:
         to = {name: send[name] and mask.text(send[name]) for name in ("name", "address", "result")}
         to["recipient"] = send["recipient"]

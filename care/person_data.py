@@ -31,7 +31,8 @@ Row = dict[str, Any]
 FETCH_ROWS = 5_000
 TABLES = (
     "person", "home", "consents", "contacts", "away", "devices", "alarms", "askings", "visit_notes", "routines",
-    "shadow_alarms", "incidents", "journal", "sends", "packets", "activity", "vitals",
+    "shadow_alarms", "incidents", "journal", "sends", "packets", "packet_versions", "home_code", "home_code_tries",
+    "errands", "tasks", "words_pending", "policy_rules", "activity", "vitals",
 )  # fmt: skip
 
 
@@ -54,7 +55,9 @@ class Subject:
     @property
     def names(self) -> Row:
         """The parameters by which every query finds what is theirs."""
-        return {"person": self.id, "home": self.home["id"], "callers": list(self.callers)}
+        return {
+            "person": self.id, "home": self.home["id"], "callers": list(self.callers), "numbers": self.numbers,
+        }  # fmt: skip
 
     @property
     def numbers(self) -> list[str]:
@@ -118,7 +121,7 @@ async def _tables(connection: Connection, subject: Subject) -> dict[str, list[Ro
     masked = {name: [mask.value(_plain(row), free=False) for row in found[name]] for name in TABLES}
     # Themselves as they are: a contact of the same name does not take theirs away.
     masked["person"], masked["home"] = [_plain(subject.person)], [_plain(subject.home)]
-    for row in masked["sends"]:
+    for row in (*masked["sends"], *masked["errands"]):
         # A number that the register has since forgotten, or a name, is still somebody else's.
         row.update(dict.fromkeys(("name", "address"), MARK))
     return masked

@@ -50,6 +50,44 @@ select packets.id, incident, issued_at,
        (select max(number) from packet_openings where packet = packets.id) as version_opened
 from packets where incident = any(%(incidents)s::bigint[]) order by packets.id
 
+-- name: packet_versions
+-- Which parts of it were new, and when; of what it said only fingerprints are kept.
+select incident, number, made_at, changed from packet_versions
+where incident = any(%(incidents)s::bigint[]) order by incident, number
+
+-- name: home_code
+-- What is printed and put up in the home.
+select code, made_at, made_by from home_codes where home = %(home)s
+
+-- name: home_code_tries
+select incident, at from home_code_tries where incident = any(%(incidents)s::bigint[]) order by id
+
+-- name: errands
+-- What was sent for no incident: letters of the week about the home, and tests of whether those who are called for it can
+-- be reached; and tests of the person's own number, whoever's sake it is registered for.
+select id, errand, purpose, channel, recipient, name, address, language, body, due_at, state, dialled_at, finished_at,
+       result
+from sends
+where errand is not null and (body->>'home' = %(home)s or address = any(%(numbers)s::text[])
+    or recipient in (select id from contacts where home = %(home)s))
+order by id
+
+-- name: tasks
+-- What a person at the desk had to do about the home, or about those who are called for it.
+select id, kind, subject, detail - 'phone' as detail, opened_at, opened_by, done_at, done_by, note from desk_tasks
+where subject = %(home)s or subject in (select id from contacts where home = %(home)s) order by id
+
+-- name: words_pending
+-- A word that came by text message and that we have asked back about.
+select text, at from words_pending
+where number = any(%(numbers)s::text[]) or incidents && %(incidents)s::bigint[] order by at
+
+-- name: policy_rules
+-- Rules of each version of the policies that name the person, or the home.
+select version, saved_at, rule - 'people' - 'homes' as rule
+from policy_books, jsonb_array_elements(coalesce(body->'rules', '[]')) as rule
+where rule->'people' ? %(person)s or rule->'homes' ? %(home)s order by version
+
 -- name: routines
 -- What was learned of how they live, as detection keeps it.
 select detector, label, state, written_at from routines where home = %(home)s order by detector, label
@@ -143,6 +181,36 @@ delete from home_codes where home = %(home)s
 -- name: mask_packets
 -- Who was given it may have been written down as theirs: "her doctor".
 update packets set name = %(mark)s, phone = null where incident = any(%(incidents)s::bigint[]) and name <> %(mark)s
+
+-- name: delete_packet_versions
+-- Keyed fingerprints of what is gone: whoever has the key could try whether a guess was right.
+delete from packet_versions where incident = any(%(incidents)s::bigint[])
+
+-- name: delete_code_tries
+delete from home_code_tries where incident = any(%(incidents)s::bigint[])
+
+-- name: delete_words_pending
+delete from words_pending where number = any(%(numbers)s::text[]) or incidents && %(incidents)s::bigint[]
+
+-- name: delete_tasks
+delete from desk_tasks where subject = %(home)s
+
+-- name: mask_task
+update desk_tasks set note = %(note)s where id = %(task)s
+
+-- name: called
+-- Whoever was called or told for these incidents and is no volunteer: the register may have forgotten them since. An
+-- address of Apprise is no number.
+select distinct name, case when starts_with(address, '+') then address end as phone from sends
+where incident = any(%(incidents)s::bigint[]) and purpose in ('help', 'family', 'change') and channel <> 'device'
+  and name <> %(mark)s and not exists (select from responders where responders.id = sends.recipient)
+order by 1, 2
+
+-- name: policy_books
+select version, why, body from policy_books order by version
+
+-- name: erase_policy_book
+select erase_policy_book(%(version)s, %(why)s, %(body)s)
 
 -- name: delete_away
 delete from away where home = %(home)s

@@ -67,11 +67,29 @@ insert into detection_homes values ('H1', 1, 1, convert_to('H1-bed', 'UTF8'));
 insert into routines values ('H1', 'inactivity', 'x', 1, convert_to('QOTHERQ', 'UTF8'), '2026-01-01Z');
 insert into shadow_alarms (id, home, detector, label, kind, rule, at, raised_at, evidence)
     values (gen_random_uuid(), 'H1', 'x', 'x', 'x', 'x', '2026-01-01Z', '2026-01-01Z', '{"where": "QOTHERQ"}');
+insert into sends (errand, step, purpose, channel, recipient, name, address, language, body, due_at, deadline_at) values
+    ('week/2026-W02', 0, 'week', 'twilio_sms', 'C1', '欧阳小雨', '+8613800007201', 'zh',
+     '{"home": "H1", "person": "欧阳兰芝", "calls": 3}', '2026-01-11Z', '2026-01-12Z'),
+    ('week/2026-W02', 0, 'week', 'twilio_sms', 'C2', '诸葛大海', '+8613800007202', 'zh',
+     '{"home": "H2", "person": "司徒明月", "calls": 0}', '2026-01-11Z', '2026-01-12Z'),
+    ('reach/2026-01-11', 0, 'test', 'twilio_voice', 'C1', '欧阳小雨', '+8613800007201', 'zh', '{}', '2026-01-11Z',
+     '2026-01-12Z');
+insert into desk_tasks (kind, subject, detail, opened_at, opened_by, done_at, done_by, note) values
+    ('no_way_in_proven', 'H1', '{}', '2026-01-01Z', 'x', '2026-01-02Z', '王芳', 'QTASKQ'),
+    ('bad_number', 'C1', '{"phone": "+8613800007299"}', '2026-01-01Z', 'x', null, null, null),
+    ('no_way_in_proven', 'H2', '{}', '2026-01-01Z', 'x', '2026-01-02Z', '王芳', '司徒明月 opened, and Margaret');
+insert into words_pending values
+    ('+8613800007101', 'QWORDQ', '{}', '2026-01-01Z'), ('+8613800007202', 'QKEEPQ', '{}', '2026-01-01Z');
+insert into policy_books (version, saved_at, saved_by, why, body) values
+    (1, '2026-01-01Z', 'boss', '为欧阳兰芝', '{"policies": {"own": {}}, "rules": [{"policy": "own", "people": ["P1"]}]}'),
+    (2, '2026-01-02Z', 'boss', 'another',
+     '{"policies": {"own": {}}, "rules": [{"policy": "own", "people": ["P2", "P1"], "homes": ["H2"]}]}'),
+    (3, '2026-01-03Z', 'boss', 'more', '{"policies": {"own": {}}, "rules": [{"policy": "own", "homes": ["H2"]}]}');
 """
 CANARIES = (
     "欧阳兰芝", "欧阳 兰芝", "13800007101", "138 0000 7101", "13800007001", "黄鹂巷77号", "QKEYQ", "QILLQ", "QHOSPQ",
     "QNAMEQ", "QOTHERQ", "QPARKQ", "QDETAILQ", "QPAYQ", "QTEXTQ", "QWHYQ", "QSMSQ", "22.61", "欧阳小雨", "13800007201",
-    "QCADEQ", "13800007777",
+    "QCADEQ", "13800007777", "QTASKQ", "QWORDQ", "宇文忘", "13800007888", "13800007299", "QPRINTQ", "张医生",
 )  # fmt: skip
 """All that tells of P1 and their home: none of it may be left anywhere."""
 SHARED = ("司徒明月", "13800007102")
@@ -126,6 +144,7 @@ class Life:
         """Every row of every table as text, and bytes as the text that stands in them."""
         tables = await self.rows(
             "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+            " and relname <> 'migrations'"  # ours, with hashes and times in which any figure may stand
             " and not relispartition order by 1"
         )
         found = {}
@@ -164,6 +183,29 @@ async def life(database: Database) -> Life:
             "insert into packets (incident, issued_at, issued_by, name, phone, language)"
             " values (%s, '2026-01-01', '王芳', '欧阳兰芝的医生', '+8613800007777', 'zh')", (first,)
         )  # fmt: skip
+        print_of = Jsonb({"way_in": "QPRINTQ"})
+        await connection.execute(
+            "insert into packet_versions values (%s, 1, '2026-01-01', %s, '{}')", (first, print_of)
+        )
+        # Whoever was called then, and is in nobody's register by now.
+        for purpose, to, name in (
+            ("family", "C0", "宇文忘"),
+            ("packet", "packet:1", "张医生"),
+            ("bridge", "home", "宇文忘"),
+        ):
+            await connection.execute(
+                "insert into sends (incident, step, purpose, channel, recipient, name, address, language, body, due_at,"
+                " deadline_at) values (%(incident)s, 9, %(purpose)s, 'twilio_voice', %(to)s, %(name)s,"
+                " '+8613800007888', 'zh', %(body)s, '2026-01-01', '2026-01-01')",
+                {"incident": first, "purpose": purpose, "to": to, "name": name,
+                 "body": Jsonb({"phones": ["+8613800007888"], "cause": "sos"})},
+            )  # fmt: skip
+    for event in (
+        core.Handed("issued", "王芳", "张医生"),
+        core.Handed("opened", "张医生"),
+        core.Note("宇文忘", "QTEXTQ"),
+    ):
+        assert not (await one.desk.act(first, event)).refused
     caller = {"source": "sms", "number": "+8613800007101", "name": "欧阳兰芝", "text": "QSMSQ"}
     unnamed = await one.alarm(None, "tel:+8613800007101", caller=caller)
     await one.through(unnamed, "QTEXTQ", core.Helper("", "赵志愿", "volunteer"), "")
@@ -273,6 +315,23 @@ async def test_where_others_live_only_what_is_the_persons_alone_goes(life: Life)
     await life.journal_is_whole()
 
 
+async def test_a_rule_for_somebody_who_was_erased_is_one_for_nobody(life: Life) -> None:
+    """And nothing else of a version of the policies changes, then or later."""
+    await erase(life, "P1")
+    kept = await life.rows("select saved_by, why, body from policy_books order by version")
+    assert [one["body"]["rules"] for one in kept] == [
+        [{"policy": "own", "people": [MARK]}],
+        [{"policy": "own", "people": ["P2", MARK], "homes": ["H2"]}],
+        [{"policy": "own", "homes": ["H2"]}],
+    ]
+    assert [("erased" in one["body"], one["saved_by"], one["why"]) for one in kept] == [
+        (True, "boss", f"为{MARK}"), (True, "boss", "another"), (False, "boss", "more")
+    ]  # fmt: skip
+    for change in ("update policy_books set why = 'x'", "delete from policy_books"):
+        with pytest.raises(Exception, match="never changed"):  # the erasure has ended
+            await life.rows(change)
+
+
 async def test_an_open_incident_forbids_it(life: Life) -> None:
     incident = await life.alarm("H1", "H1-button")
     before = await life.everything()
@@ -355,9 +414,16 @@ async def test_an_export_holds_all_of_one_person_and_nobody_elses_name(life: Lif
     assert manifest["files"]["readings.csv"]["rows"] == 20
     assert len(list(csv.reader(files["readings.csv"].decode().splitlines()))) == 21
     everything = b"".join(files.values()).decode()
+    (weekly, test), (code,), (word,) = rows["errands"], rows["home_code"], rows["words_pending"]
+    assert (weekly["purpose"], weekly["body"]) == ("week", {"home": "H1", "person": "欧阳兰芝", "calls": 3})
+    assert (test["purpose"], test["name"], test["address"]) == ("test", MARK, MARK)
+    assert (code["code"], word["text"]) == ("QCADEQ", "QWORDQ")
+    assert [one["note"] for one in rows["tasks"]] == ["QTASKQ", None]
+    rule = {"policy": "own"}
+    assert [(one["version"], one["rule"]) for one in rows["policy_rules"]] == [(1, rule), (2, rule)]
     for theirs in ("QTEXTQ", "QSMSQ", "QILLQ", "QHOSPQ"):
         assert theirs in everything, theirs
-    for others in ("欧阳小雨", "13800007201", "赵志愿", "司徒明月", "H2", "布谷街", "password"):
+    for others in ("欧阳小雨", "13800007201", "13800007299", "赵志愿", "司徒明月", "H2", "布谷街", "password"):
         assert others not in everything, others
     with pytest.raises(Refusal, match="already_there"):
         await person_data.export(life.database, "P1", folder, life.clock.now())
