@@ -14,7 +14,8 @@ SENDING_SECONDS = 0.2
 DELIVERY_SECONDS = 0.5
 SEGMENT_CHARACTERS = 70
 """A segment of a message with any character beyond GSM-7, which every message in Chinese is."""
-UNREACHABLE = 30003
+UNREACHABLE = 30003, "Unreachable destination handset"
+UNKNOWN = 30005, "Unknown destination handset"
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class MessageRecord:
 
 
 class Message:
-    """A message from the API to a phone: queued, sent, delivered or (no such phone) undelivered."""
+    """A message from the API to a phone: queued, sent, delivered or (no such phone, or one that is off) undelivered."""
 
     def __init__(
         self, request: MessageRequest, *, account_sid: str, phone: Phone | None, webhooks: Webhooks, pace: float
@@ -74,7 +75,7 @@ class Message:
         await self._become("sent")
         await asyncio.sleep(DELIVERY_SECONDS * self._pace)
         if self._phone is None or self._phone.habit.kind == "failed":
-            self.record.error_code, self.record.error_message = UNREACHABLE, "Unreachable destination handset"
+            self.record.error_code, self.record.error_message = UNKNOWN if self._phone is None else UNREACHABLE
             await self._become("undelivered")
             return
         request = self.record.request

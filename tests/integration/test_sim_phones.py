@@ -246,7 +246,7 @@ async def test_text_messages_and_an_answer() -> None:
         lost = await w.sdk(w.twilio.messages.create, to="+8613899999999", from_=OURS, body="x")
         await w.network.messages[lost.sid].settled()
         fetched = await w.sdk(w.twilio.messages(lost.sid).fetch)
-        assert (fetched.status, fetched.error_code) == ("undelivered", 30003)
+        assert (fetched.status, fetched.error_code) == ("undelivered", 30005)
 
 
 @pytest.mark.parametrize(

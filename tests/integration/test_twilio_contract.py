@@ -7,6 +7,7 @@ the documented fields; and every callback that production subscribes to was sent
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from dispatch.channels.twilio_sms.answers import STATES
 from dispatch.channels.twilio_sms.send import TwilioSms
 from dispatch.channels.twilio_voice.answers import ENDED, ORDER
 from dispatch.channels.twilio_voice.send import CALLBACKS, CONFERENCE_EVENTS, TwilioVoice
+from dispatch.following import TEST, Row
+from dispatch.sends import add
 from tests.conftest import Until
 from tests.integration.dispatch_support import OURS, Room
 from tests.integration.phone_support import Home, post, rooms
@@ -140,3 +143,43 @@ async def test_every_state_that_is_published_is_one_of_ours(shared: Room, until:
         assert (await home.send_ended("help", home.people[home.li], "twilio_sms"))["state"] == "delivered"
         whys = [one["detail"]["why"] for one in await home.journal("unreached")]
         assert not [why for why in whys if why.startswith("twilio_sms")], "late words change nothing"
+
+
+async def test_a_telephone_that_is_off_was_not_reached_and_is_no_wrong_number(shared: Room, until: Until) -> None:
+    async with Home(shared, until) as home:
+        home.phone(home.li).habit = Habit("failed")
+        await home.press()
+        shared.pass_seconds(10)
+        text = await home.send_ended("help", home.people[home.li], "twilio_sms")
+        assert (text["state"], text["result"]) == ("failed", "undelivered 30003")
+        now, codes = shared.clock.now(), ("30003", "30008", "", "30006", "30005", "30007")
+        rows = [
+            Row(1, TEST, "twilio_sms", f"{home.id}-{code}", "-", home.wang, "zh", {}, now, now + timedelta(hours=1))
+            for code in codes
+        ]
+        async with shared.database.transaction() as connection:
+            await add(connection, home.incident, rows)
+
+        async def gone() -> Any:
+            query = "select id, recipient from sends where recipient = any(%s) and state = 'delivered' order by id"
+            found = await shared.rows(query, [row.recipient for row in rows])
+            return found if len(found) == len(rows) else None
+
+        # Whatever it has said before: of one that is not over yet.
+        sends: Any = await until(gone)
+        under_way = [one["id"] for one in sends]
+        await shared.rows("update sends set state = 'sent' where id = any(%s) returning id", under_way)
+        for one in sends:
+            code = one["recipient"].rpartition("-")[2]
+            form = {"MessageSid": "SM" + "2" * 32, "MessageStatus": "undelivered", "ErrorCode": code}
+            assert (await post(shared, f"/webhooks/twilio/sms/{one['id']}/status", form)).status_code == 204
+        tasks = await shared.rows(
+            "select kind, subject, detail->>'code' as code from desk_tasks where detail->>'channel' = 'twilio_sms'"
+            " and (subject like %s or kind = 'provider_account') order by kind", f"{home.id}%",
+        )  # fmt: skip
+        assert tasks == [
+            {"kind": "bad_number", "subject": f"{home.id}-30005", "code": "30005"},
+            {"kind": "provider_account", "subject": "twilio", "code": "30007"},
+        ]
+        whys = [one["detail"]["why"] for one in await home.journal("unreached")]
+        assert "twilio_sms: undelivered 30003" in whys, "the operator reads it"

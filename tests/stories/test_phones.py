@@ -74,6 +74,7 @@ async def test_a_key_that_is_pressed_while_the_web_process_is_replaced_counts_an
         await home.daughter.expect_sms(OPENED)
         await story.passes(10)
         asked = await home.daughter.expect_call("求助").takes_it()
+        await until(lambda: asked.call.record.callbacks[-1:] and asked.call.record.callbacks[-1][1] == "detection")
         tried, told = len(story.this.neighbourhood.network.tried), len(story.told())
         story.this.front.befalls[:] = befalls
         await asked.press("1").hears("请按键输入大约几分钟能到")
