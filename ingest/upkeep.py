@@ -22,6 +22,12 @@ SETTLES = timedelta(minutes=65)
 HOURS_AT_ONCE = 25
 """Of homes, in one transaction: some 0.1 s at 1,800 readings each, for which a late reading of theirs may wait."""
 SAMPLES_AT_ONCE = 5_000
+WEBHOOKS_KEPT = timedelta(days=400)
+"""How long it is known what a telephone provider has told (chosen). It tells a thing again for seconds (Twilio at most
+five times, within fifteen), and what queues between us for hours. But a signature bears no date: whoever kept such a
+request could send it at any time, and only this tells it from news. They are the provider's ids, and name nobody."""
+WORDS_KEPT = timedelta(days=1)
+"""A word that we have asked back about is worth a quarter of an hour; it has somebody's number and what they wrote."""
 
 
 class Upkeep:
@@ -56,9 +62,15 @@ class Upkeep:
             log.info("the readings of %s are no longer kept; their roll-ups are", dropped)
 
     async def forget(self) -> None:
-        """Delete what was refused or set aside and is old; how much there was stays known."""
-        before = self._clock.now() - timedelta(days=self._rejected_keep_days)
-        for query in (sql.forget_parked, sql.forget_rejected):
+        """Delete what is old: what was refused or set aside (how much stays known), and what was told by telephone."""
+        now = self._clock.now()
+        samples = now - timedelta(days=self._rejected_keep_days)
+        for query, before in (
+            (sql.forget_parked, samples),
+            (sql.forget_rejected, samples),
+            (sql.forget_webhooks, now - WEBHOOKS_KEPT),
+            (sql.forget_words, now - WORDS_KEPT),
+        ):
             while await self._changed(query, before=before, most=SAMPLES_AT_ONCE):
                 pass
 

@@ -19,3 +19,13 @@ on conflict (day, reason) do update set count = rejected_counts.count + excluded
 delete from rejected where id in (
     select id from rejected where received_at < %(before)s order by received_at limit %(most)s for update skip locked
 )
+
+-- name: forget_webhooks
+delete from webhooks_heard where key in (
+    select key from webhooks_heard where at < %(before)s order by at limit %(most)s for update skip locked
+)
+
+-- name: forget_words
+delete from words_pending where number in (
+    select number from words_pending where at < %(before)s order by at limit %(most)s for update skip locked
+)

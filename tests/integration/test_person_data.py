@@ -81,7 +81,8 @@ insert into desk_tasks (kind, subject, detail, opened_at, opened_by, done_at, do
 insert into words_pending values
     ('+8613800007101', 'QWORDQ', '{}', '2026-01-01Z'), ('+8613800007202', 'QKEEPQ', '{}', '2026-01-01Z');
 insert into policy_books (version, saved_at, saved_by, why, body) values
-    (1, '2026-01-01Z', 'boss', '为欧阳兰芝', '{"policies": {"own": {}}, "rules": [{"policy": "own", "people": ["P1"]}]}'),
+    (1, '2026-01-01Z', 'boss', '为欧阳兰芝',
+     '{"policies": {"own": {}}, "rules": [{"policy": "own", "people": ["P1"]}]}'),
     (2, '2026-01-02Z', 'boss', 'another',
      '{"policies": {"own": {}}, "rules": [{"policy": "own", "people": ["P2", "P1"], "homes": ["H2"]}]}'),
     (3, '2026-01-03Z', 'boss', 'more', '{"policies": {"own": {}}, "rules": [{"policy": "own", "homes": ["H2"]}]}');

@@ -197,6 +197,23 @@ async def test_what_is_refused_holds_up_nothing_else(postgres_url: str, database
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_what_a_provider_told_is_known_for_longer_than_it_is_told_again_and_not_for_ever(
+    postgres_url: str, database: Database
+) -> None:
+    upkeep = Upkeep(database, DrivenClock(to_ms(START + timedelta(days=401))), 730, 1)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        # 401 days old, an hour less than 400 days, and an hour.
+        told = (
+            "select n::text, %s::timestamptz + make_interval(hours => n){} from unnest('{{0, 25, 9623}}'::integer[]) n"
+        )
+        connection.execute("insert into webhooks_heard (key, at) " + told.format(""), (START,))
+        asked_back = "insert into words_pending (number, at, text, incidents) "
+        connection.execute(asked_back + told.format(", '1', '{7}'::bigint[]"), (START,))
+        await asyncio.gather(upkeep.forget(), upkeep.forget())
+        assert connection.execute("select key from webhooks_heard order by at").fetchall() == [("25",), ("9623",)]
+        assert connection.execute("select number from words_pending").fetchall() == [("9623",)]
+
+
 async def test_old_samples_go_and_their_counts_stay(postgres_url: str, database: Database) -> None:
     upkeep = Upkeep(database, DrivenClock(to_ms(START + timedelta(days=91))), 730, 90)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
