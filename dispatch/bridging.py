@@ -45,11 +45,14 @@ class Bridging:
             phones = await self._phones(connection, operator, row["home"] if row else None)
         incident = await self._desk.look(incident_id)
         assert row is not None, "nothing removes an incident"
-        refusal = _why_not(incident, row, phones)
-        if refusal is not None:
-            return Decision(refusal, incident, refused=True)
         helper = incident.helper if with_helper else None
         reached = next((one for one in row["people"] or () if helper and one["id"] == helper.id), None)
+        refusal = _why_not(incident, row, phones)
+        if refusal is None and with_helper and reached is None:
+            # Silently without them would be another call than the operator believes to have.
+            refusal = "no_helper_phone" if helper else "nobody_goes"
+        if refusal is not None:
+            return Decision(refusal, incident, refused=True, who=helper.name if helper else "")
         body = {
             "person": row["person"], "home": row["phone"], "operator": operator, "phones": list(phones), "number": 0,
             "helper": {"id": reached["id"], "name": reached["name"], "phone": reached["phone"]} if reached else None,

@@ -25,10 +25,12 @@ from dashboards.console.live import Live
 from dispatch.api import Stream
 from dispatch.api import router as incidents_api
 from dispatch.api.askings import router as askings_api
+from dispatch.api.calls import router as calls_api
 from dispatch.api.devices import router as devices_api
 from dispatch.api.duties import router as duties_api
 from dispatch.api.policies import router as policies_api
 from dispatch.api.suggestions import router as suggestions_api
+from dispatch.bridging import Bridging
 from dispatch.desk import Desk
 from dispatch.links import Links
 from dispatch.packet import Packets
@@ -60,7 +62,7 @@ class WebSettings(Common, frozen=True, kw_only=True):
     link_secret: Secret | None = None
     """What links to helpers' pages are signed with; they are served only where there is one, and a public_url."""
     desk_phone: Text | None = None
-    """What a helper's page offers to ring the desk by."""
+    """The desk's own: what a helper's page offers to ring it by where no shift has said another."""
 
     def zone(self) -> ZoneInfo:
         """SettingsError when there is no such zone."""
@@ -124,6 +126,8 @@ def build(settings: WebSettings, this: process.Process, live: Live, zone: ZoneIn
     app.include_router(health.router(database, clock, settings.data))
     app.include_router(scrape.router(this.exposition, settings.data, settings.public_url, allowed(*FIGURES)))
     app.include_router(incidents_api(database, clock, desk, Stream(database, this.listener), principal))
+    bridging = Bridging(database, clock, desk, settings.desk_phone)
+    app.include_router(calls_api(database, bridging, principal))
     app.include_router(register_api(database, clock, principal))
     app.include_router(configs_api(database, clock, principal))
     app.include_router(devices_api(database, clock, principal))

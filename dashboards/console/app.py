@@ -134,7 +134,9 @@ def _without_account(app: FastAPI, pages: Pages, parts: Parts, links: Links, pac
     door = helper.Doorkeeper(links, parts.clock)
     helpers = Helping(parts.database, parts.clock, parts.desk)
     app.include_router(
-        helper.router(pages, parts.clock, helpers, door, desk_phone=parts.desk_phone, secure=parts.secure)
+        helper.router(
+            pages, parts.database, parts.clock, helpers, door, desk_phone=parts.desk_phone, secure=parts.secure
+        )
     )
     app.include_router(home_code.router(pages, parts.database, parts.clock, links))
     app.include_router(packet.router(pages, packets, door, links, secure=parts.secure))

@@ -13,13 +13,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from dispatch import following, helping, places
+from dispatch import following, helping, places, shifts
 from dispatch.helping import MINUTES, Helping, Visit
 from dispatch.incident import Helper, State
 from dispatch.links import TOKEN_MAX, Kind, Links
 from dispatch.places import Place
 from pingan import metrics
 from pingan.clock import Clock
+from pingan.database import Database
 from pingan.hours import zone_of
 
 from .access import set_cookie
@@ -95,9 +96,18 @@ class Doorkeeper:
 
 
 def router(
-    pages: Pages, clock: Clock, helpers: Helping, door: Doorkeeper, *, desk_phone: str | None, secure: bool
-) -> APIRouter:
+    pages: Pages, database: Database, clock: Clock, helpers: Helping, door: Doorkeeper, *, desk_phone: str | None,
+    secure: bool,
+) -> APIRouter:  # fmt: skip
     routes = APIRouter(prefix="/h", include_in_schema=False)
+
+    async def rings_the_desk(visit: Visit) -> str | None:
+        """The telephone of whoever has the incident, or of a shift that sees the home; else the installation's own."""
+        async with database.connection() as connection:
+            phones = await shifts.phones(
+                connection, clock.now(), operator=visit.incident.operator, home=visit.home, default=desk_phone
+            )
+        return phones[0] if phones else None
 
     async def visited(request: Request, token: str) -> Visit | Response:
         """Who comes; or the page that says why nobody does."""
@@ -139,8 +149,9 @@ def router(
         times = pages.times(lang, zone=zone_of(zone, pages.zone))
         shown = _shown(visit, card, lang, times, clock.now())
         response = rendered(
-            pages, request, "helper.html", token=token, desk_phone=desk_phone, code=helping.as_printed(code),
-            said=f"helper.said.{said}" if known(lang, f"helper.said.{said}") else None, **shown,
+            pages, request, "helper.html", token=token, desk_phone=await rings_the_desk(visit),
+            code=helping.as_printed(code), said=f"helper.said.{said}" if known(lang, f"helper.said.{said}") else None,
+            **shown,
         )  # fmt: skip
         set_cookie(response, LINK_COOKIE, token, DAY_SECONDS, secure=secure)
         return response

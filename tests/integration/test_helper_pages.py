@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -12,8 +12,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from dashboards.console.helper import FORGED_A_MINUTE, OPENED_A_MINUTE
+from dispatch import shifts
 from dispatch.desk import Desk
 from dispatch.links import Links
+from dispatch.shifts import Shift
 from pingan import metrics
 from tests.integration.web_support import HOST, Site, site
 from tests.stories.support import LINK_SECRET
@@ -211,3 +213,27 @@ async def test_where_is_taken_from_who_goes_and_nonsense_from_nobody(door: Door)
         assert (await door.rows("select helper from helper_locations")) == [{"helper": "C1"}]
         await client.post(door.path, data={"act": "forget"})
         assert not await door.rows("select helper from helper_locations")
+
+
+async def test_the_desks_number_is_that_of_the_shift_that_is_on(door: Door) -> None:
+    now = door.web.process.clock.now()
+    await door.web.session("operator")
+    await door.web.session("operator", "440704")
+
+    async def shown() -> list[str]:
+        async with door.telephone() as client:
+            page = (await client.get(door.path)).text
+        return re.findall(r'href="tel:(\+86138000009\d\d)"', page)
+
+    async def on_shift(account: str, phone: str) -> None:
+        async with door.web.process.database.transaction() as connection:
+            await shifts.begin(connection, account, Shift(phone, None, now, now + timedelta(hours=8)))
+
+    assert await shown() == []
+    await on_shift("operator-440704", "+8613800000902")
+    assert await shown() == [], "who does not see the home is not rung for it"
+    await on_shift("operator-all", "+8613800000901")
+    assert await shown() == ["+8613800000901"]
+    async with door.web.process.database.transaction() as connection:
+        await shifts.end(connection, "operator-all", door.web.process.clock.now())
+    assert await shown() == [], "and the shift is over"

@@ -196,9 +196,14 @@ async def test_the_desk_and_the_helper_see_each_other(
     await expect(page.locator("#share")).to_contain_text("值班台能看到")
     second = await opened(message(house, await sent(house, pressed, "C2")))
     await expect(second.page.locator("#status")).to_have_text("李梅 is going.")
-    await second.tap("5 min")
+    await second.tap("30 min")  # whoever is there sooner stays the first
     await expect(page.locator(".goes")).to_contain_text("Mei Li")  # it follows by itself
     seat = await sit()
+    await expect(page.get_by_role("link", name="打电话给值班台")).to_have_count(0)
+    await seat.open("/shift")
+    await seat.page.fill("[name=phone]", "138 0000 0901")
+    await seat.page.get_by_role("button", name="开始本班").click()
+    await expect(page.locator('a[href="tel:+8613800000901"]')).to_be_visible()  # whoever is on shift now
     await seat.open(f"/incidents/{pressed}")
     await seat.live()
     goers = seat.page.locator(".goers li")
