@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from dashboards.console.live import DEAF_SECONDS
@@ -16,7 +17,10 @@ from device_sim.phone.network import Faults
 from device_sim.phone.people import Habit
 from device_sim.phone.signature import sign
 from dispatch.channels import Refused, Send, TryAgain, Unclear
-from dispatch.channels.twilio import TwilioSettings, genuine
+from dispatch.channels.twilio import Twilio, TwilioSettings, genuine
+from dispatch.channels.twilio_in.answers import CallsIn
+from dispatch.channels.twilio_in.heard import read
+from dispatch.channels.twilio_voice.answers import Answers
 from dispatch.channels.twilio_voice.send import TwilioVoice
 from dispatch.desk import Desk
 from dispatch.errands import send as add
@@ -26,6 +30,7 @@ from dispatch.providers import Providers
 from dispatch.sends import SendsTable
 from pingan.clock import DrivenClock
 from pingan.database import Bell, Database, Listener
+from pingan.settings import SettingsError, load
 from pingan.tasks import end
 from tests.conftest import Until
 from tests.integration.dispatch_support import LI, OURS, room
@@ -300,3 +305,38 @@ async def test_fifty_calls_go_one_a_second_from_two_processes_and_messages_at_on
             assert calls.sent == second + 1
     finally:
         await end(working)
+
+
+@pytest.mark.parametrize("missing", ["PINGAN_TWILIO2_FROM", "PINGAN_TWILIO2_AUTH_TOKEN"])
+def test_a_second_account_has_a_number_of_its_own(missing: str) -> None:
+    environ = {
+        "PINGAN_TWILIO_ACCOUNT_SID": FIRST[0], "PINGAN_TWILIO_AUTH_TOKEN": FIRST[1], "PINGAN_TWILIO_FROM": OURS,
+        "PINGAN_PUBLIC_URL": "http://127.0.0.1:9", "PINGAN_TWILIO2_ACCOUNT_SID": SECOND[0],
+        "PINGAN_TWILIO2_AUTH_TOKEN": SECOND[1], "PINGAN_TWILIO2_FROM": OURS_THERE,
+    }  # fmt: skip
+    assert load(TwilioSettings, environ).twilio2_from == OURS_THERE
+    del environ[missing]
+    with pytest.raises(SettingsError, match=missing):
+        load(TwilioSettings, environ)
+
+
+async def test_whoever_is_put_through_is_shown_as_the_number_of_the_account_that_has_the_call(
+    two: Two, database: Database, driven: DrivenClock, until: Until
+) -> None:
+    """A provider passes on no other number than its own: with the first one's it would ring nobody."""
+    async with room(database, driven) as this:
+        await this.press()
+        opened: Any = await until(this.the_incident)
+        send = {
+            "id": 1, "incident": opened["id"], "incident_state": "waiting", "purpose": "help", "result": None,
+            "language": "zh", "body": {}, "recipient": "C1", "name": "李梅", "channel": "twilio_voice",
+        }  # fmt: skip
+        twilio = Twilio(msgspec.structs.replace(two.settings, desk_phone="+867503000000"))
+        voice, calls_in = Answers(database, driven, this.desk, twilio), CallsIn(database, driven, this.desk, twilio)
+        withheld = read("telephone", {"CallSid": "CA" + "3" * 32})
+        for account, number in ((FIRST[0], OURS), (SECOND[0], OURS_THERE), ("", OURS)):
+            form = {"CallSid": "CA" + "1" * 32, "AccountSid": account, "Digits": "3"}
+            over = {**form, "DialCallStatus": "busy", "DialCallSid": "CA" + "2" * 32}
+            assert f'callerId="{number}"' in await voice.keys(send, form)
+            assert f'callerId="{number}"' in await calls_in.call(withheld, form)
+            assert "没有接通" in await voice.desk_dialled(send, 0, over)
