@@ -111,18 +111,21 @@ on conflict do nothing
 
 -- name: unknown
 -- Of these ids of the provider, in their order, those that belong to no send that we know of. None where another send to
--- the same number has no id either, and is under way or was given up lately: it may be that call, which a provider that
--- hangs places late, and whoever is asked to come is rather asked twice. A send and its declared repeat are one.
-select given.id from unnest(%(ids)s::text[]) with ordinality given(id, number)
-where not exists (select from sends where provider_id = given.id)
-  and not exists (
-      select from sends other join sends asked using (channel, address)
-      where asked.id = %(send)s and other.provider_id is null
-        and (other.incident, other.purpose, other.step, other.recipient)
-            is distinct from (asked.incident, asked.purpose, asked.step, asked.recipient)
-        and (other.state = 'dialling'
-             or other.state = 'unclear' and other.finished_at > asked.dialled_at - %(lately)s * interval '1 second'))
-order by given.number
+-- the same number has no id either, and is under way or was given up lately: each of these may be that one's, which a
+-- provider that hangs places late, and whoever is asked to come is rather asked twice. Where there are more such ids than
+-- such sends, one is ours. A send and its declared repeat are one.
+with unknown as (
+    select given.id, given.number from unnest(%(ids)s::text[]) with ordinality given(id, number)
+    where not exists (select from sends where provider_id = given.id)
+), others as (
+    select from sends other join sends asked using (channel, address)
+    where asked.id = %(send)s and other.provider_id is null
+      and (other.incident, other.purpose, other.step, other.recipient)
+          is distinct from (asked.incident, asked.purpose, asked.step, asked.recipient)
+      and (other.state = 'dialling'
+           or other.state = 'unclear' and other.finished_at > asked.dialled_at - %(lately)s * interval '1 second')
+)
+select id from unknown where (select count(*) from unknown) > (select count(*) from others) order by number
 
 -- name: soonest
 select min(due_at) as at from sends where state = 'waiting'

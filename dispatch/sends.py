@@ -85,8 +85,8 @@ class Case(Protocol):
         ...
 
     async def unknown(self, ids: Sequence[str]) -> str | None:
-        """Of these ids of the provider, the first that belongs to no send that we know of, and can be none of another
-        one to the same number of which we do not know either."""
+        """Of these ids of the provider, the first that belongs to no send that we know of, and is not another one's
+        to the same number of which we do not know either: as far as their number tells."""
         ...
 
     async def repeat(self, now: datetime) -> None:

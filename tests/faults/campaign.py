@@ -83,6 +83,10 @@ class Recovery:
     def _bound(self) -> float:
         return ALL_SECONDS if self.target == EVERYTHING or self.target.startswith(KAFKA) else ONE_SECONDS
 
+    def never(self) -> list[str]:
+        """What did not come at all, as long as we waited."""
+        return [self._sentence(name, value) for name, value in self._parts() if value is None]
+
     def _parts(self) -> list[tuple[str, float | None]]:
         return [("on an incident", self.on_an_incident), ("all well", self.all_well)]
 
@@ -108,8 +112,10 @@ class Report:
 
 
 class Campaign:
-    def __init__(self, house: RealHouse, *, rounds: int, presses: int, seed: int, only: str | None) -> None:
-        self._house, self._presses = house, presses
+    def __init__(
+        self, house: RealHouse, *, rounds: int, presses: int, seed: int, only: str | None, untimed: bool = False
+    ) -> None:
+        self._house, self._presses, self._untimed = house, presses, untimed
         self._random = random.Random(seed)
         self._strikes = schedule(self._random, rounds, only, len(house.kafka.brokers) if house.kafka else 0)
         self._seconds = max(20.0, SECONDS_A_STRIKE * len(self._strikes))
@@ -260,7 +266,9 @@ class Campaign:
             "I6 journals are whole": checkers.journals_are_whole(incidents, journal),
             "open ones wake": checkers.open_ones_wake(incidents),
             "no send is stuck": checkers.no_send_is_stuck(sends, now),
-            "recovery in time": [wrong for one in self.report.recoveries for wrong in one.wrong()],
+            "recovery" if self._untimed else "recovery in time": [
+                wrong for one in self.report.recoveries for wrong in (one.never() if self._untimed else one.wrong())
+            ],
             "every press is acknowledged in the end": self._unacknowledged(len(acknowledged)),
         }
         self.report.counts |= {
@@ -365,6 +373,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--brokers", type=int, default=0, help="the log is in Kafka, with so many brokers to strike")
     parser.add_argument("--only", help="strike only targets whose name has one of these words in it, parted by commas")
+    parser.add_argument("--untimed", action="store_true", help="everything must recover, and how soon is only said")
     parser.add_argument("--keep", action="store_true", help="keep the data folder even when all is well")
     parser.add_argument("--json", type=Path, help="also write the report there")
     given = parser.parse_args(argv)
@@ -380,7 +389,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             house.rise()
         _say(f"  {'fault':<9} {'target':<26} received incident  all well   (from the hit)")
-        campaign = Campaign(house, rounds=given.rounds, presses=given.presses, seed=given.seed, only=given.only)
+        campaign = Campaign(
+            house, rounds=given.rounds, presses=given.presses, seed=given.seed, only=given.only, untimed=given.untimed
+        )
         asyncio.run(campaign.run())
         keep = given.keep or not campaign.report.passed
     finally:

@@ -230,7 +230,10 @@ class _Timer:
                     self.due = soon if self.due is None else min(self.due, soon)
                     self._calling = True
             case "answered":
+                # Who has said that they come has their time already: that an operator looks gives them no more.
+                promised = self.due if self._accepted and not self._calling else None
                 self._promise(at, "move_seconds" if self._accepted else "contact_seconds")
+                self.due = min(filter(None, (promised, self.due)))
             case "accepted":
                 self._accepted = True
                 self._promise(at, "move_seconds")

@@ -180,8 +180,8 @@ MUTANTS = (
     Mutant(
         "another incident's call is taken for ours",
         "dispatch/outbox.sql",
-        "where not exists (select from sends where provider_id = given.id)\n  and not exists",
-        "where not exists",
+        "    where not exists (select from sends where provider_id = given.id)\n",
+        "",
         (f"{INTEGRATION}/test_dispatch.py::test_two_homes_share_a_helper_and_each_finds_its_own_call_again",),
     ),
     Mutant(

@@ -1,4 +1,8 @@
-"""The part of the kill campaign that every run of the tests makes: what Kafka adds, under 500 presses."""
+"""The part of the kill campaign that every run of the tests makes: what Kafka adds, under 500 presses.
+
+That everything recovers is tested here; how soon is promised for a machine that does nothing else, and `make faults`
+judges it.
+"""
 
 import json
 import subprocess
@@ -16,7 +20,8 @@ def test_a_broker_and_the_detection_are_killed_and_held_while_500_presses_are_ma
     held_against(f"the kill campaign: Apache Kafka {kafka.need()}")
     report = tmp_path / "report.json"
     told = subprocess.run(
-        [sys.executable, "-m", "tests.faults", "--brokers", "1", "--only", "kafka,alerting", "--json", str(report)],
+        [sys.executable, "-m", "tests.faults", "--brokers", "1", "--only", "kafka,alerting", "--untimed",
+         "--json", str(report)],
         capture_output=True, text=True, check=False, timeout=380,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]

@@ -202,9 +202,9 @@ class Table:
 
     def unknown(self, send: int, ids: Sequence[str]) -> str | None:
         asked = self.rows[send]
-        if any(self._may_be_its_call(other, asked) for other in self.rows.values()):
-            return None
-        return next((one for one in ids if one not in self._by_provider), None)
+        unknown = [one for one in ids if one not in self._by_provider]
+        others = sum(self._may_be_its_call(other, asked) for other in self.rows.values())
+        return unknown[0] if len(unknown) > others else None
 
     @staticmethod
     def _may_be_its_call(other: dict[str, Any], asked: dict[str, Any]) -> bool:
