@@ -8,7 +8,19 @@ from typing import Any
 
 from dispatch.desk import Desk
 from dispatch.following import going
-from dispatch.incident import Accept, Confirmed, Decision, Decline, Helper, Incident, Moving, OnScene, Resigned, Safe
+from dispatch.incident import (
+    Accept,
+    Confirmed,
+    Decision,
+    Decline,
+    Helper,
+    Incident,
+    Moving,
+    OnScene,
+    Resigned,
+    Safe,
+    State,
+)
 from pingan.clock import Clock
 
 MINUTES_MAX = 240
@@ -47,7 +59,19 @@ class Deeds:
         return await self._desk.act(send["incident"], OnScene(helper(send), reported_by=send["name"]), once=once)
 
     async def safe(self, send: dict[str, Any], once: str) -> Decision:
-        return await self._desk.act(send["incident"], Safe(send["name"]), once=once)
+        return await self._desk.act(send["incident"], Safe(send["name"], send["recipient"]), once=once)
+
+
+def no_longer(decision: Decision) -> str:
+    """Which words answer somebody who cannot come: what follows from it, and that may be nothing any more."""
+    incident = decision.incident
+    if incident.state is State.CLOSED:
+        return "over"
+    if incident.state is State.SAFE:
+        return "not_needed"
+    if decision.name.startswith("resigned"):
+        return "resigned"
+    return "cannot" if incident.calling or incident.helper is None else "covered"
 
 
 def helper(send: dict[str, Any]) -> Helper:

@@ -15,7 +15,7 @@ from dispatch.channels.twilio_sms.send import TwilioSms, text
 from dispatch.links import Links
 from tests.conftest import Until
 from tests.integration.dispatch_support import LI, LINK_SECRET, OURS, Room
-from tests.integration.phone_support import Home, post, rooms
+from tests.integration.phone_support import Home, heard, post, rooms
 
 DESK = "+867503000000"
 
@@ -79,6 +79,30 @@ async def test_who_cannot_and_who_cannot_after_all(shared: Room, until: Until) -
         assert "about 20 minutes" in await home.writes(home.wang, "Going in 20 minutes")
         assert "cannot come after all" in await home.writes(home.wang, "Can’t")
         assert (await home.told("resigned"))["detail"]["person"] == home.people[home.wang]
+
+
+async def test_who_cannot_is_told_what_still_follows_from_it_and_was_reached_by_their_message(
+    shared: Room, until: Until
+) -> None:
+    async with Home(shared, until) as home:
+        await home.press()
+        await asked(home, home.li)
+        ringing = await home.calls(home.wang)
+        ringing.answer()
+        assert "已记下：您去" in await home.writes(home.li, "我去")
+        assert "Somebody is going already" in await home.writes(home.wang, "2")
+        assert "求助按钮" in await home.writes(home.li, "到了")
+        assert "已记下：人安全" in await home.writes(home.li, "安全")
+        assert "need not come" in await home.writes(home.wang, "2")
+        assert "您不用去了" in await home.writes(home.li, "2")
+        assert await ringing.press("2")
+        await ringing.settled()
+        assert "The person is safe" in heard(ringing)
+        assert (await home.row())["state"] == "safe", "nobody is looked for any more"
+        texts = [one for one in await home.sends("help") if one["channel"] == "twilio_sms"]
+        assert {(one["state"], one["result"]) for one in texts} == {("answered", "key_word")}
+        voice = [one["result"] for one in await home.sends("help") if one["channel"] == "twilio_voice"]
+        assert "key_word" not in voice, "that a message was answered says nothing of a call"
 
 
 async def test_what_is_no_plain_answer_rings_with_its_words(shared: Room, until: Until) -> None:

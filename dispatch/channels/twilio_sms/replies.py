@@ -14,7 +14,7 @@ from twilio.twiml.messaging_response import MessagingResponse
 
 from dispatch import heard as provider
 from dispatch.bridging import Bridging
-from dispatch.channels.deeds import Deeds, goes
+from dispatch.channels.deeds import Deeds, goes, no_longer
 from dispatch.channels.twilio_in.heard import Heard
 from dispatch.channels.twilio_sms.said import Said, understood
 from dispatch.channels.words import words
@@ -31,6 +31,8 @@ OVER_SECONDS = 3_600
 WHICH_SECONDS = 900
 """So long a number alone answers our question which home is meant."""
 TEST_SECONDS = 3 * 86_400
+OF_A_TEXT = timedelta(seconds=TEST_SECONDS)
+"""So long after a message whatever its number writes says that somebody reads there."""
 TESTED = {"one": "reached", "yes": "reached", "heard": "reached"}
 STRANGER = 2
 """What a plain word, or a number, answers to a test. Only the number says that they do not know us: "不行" may well be
@@ -71,6 +73,7 @@ class Replies:
                 return None
             if not rows:
                 return await self._tested(connection, heard.number, said)
+            await connection.execute(sql.read, {"number": heard.number, "now": now, "lately": now - OF_A_TEXT})
             chosen = await self._chosen(connection, heard.number, rows, said)
             if chosen is None and said is not None and len(rows) > 1:
                 await provider.first(connection, once, now)
@@ -154,7 +157,7 @@ class Replies:
             return await self._heard(row, heard, once)
         if kind == "cannot":
             decision = await self._deeds.cannot(row, once)
-            key = "resigned" if decision.name.startswith("resigned") else "cannot"
+            key = no_longer(decision)
         elif kind == "desk":
             decision = await self._bridging.ask_back(row, once)
             key = "desk_none" if decision.name == "no_desk_phone" else "desk"
@@ -178,13 +181,14 @@ class Replies:
         say = words("twilio_sms", row["language"])
         decision = await self._deeds.go(row, once)
         if decision.name == "accepted_second":
+            if minutes is not None:
+                await self._deeds.minutes(row, minutes, once)
             return Reply(say("reply.second", who=decision.who or ""))
         if decision.name == HEARD_ALREADY:
             return Reply(say("reply.already"))
         if decision.refused and decision.name != "already_yours":
             return Reply(say("reply.over"))
-        first = decision.incident.helper
-        if minutes is None or first is None or first.id != row["recipient"]:
+        if minutes is None:
             return Reply(say("reply.going"))
         await self._deeds.minutes(row, minutes, once)
         return Reply(say("reply.minutes" if going else "reply.going_minutes", minutes=minutes))
@@ -198,7 +202,9 @@ async def _asked(connection: Connection, number: str, now: datetime) -> list[dic
 
 
 def _answered(decision: Decision, key: str) -> str:
-    """What is answered to an act: that it was done, was done before, or came too late."""
+    """What is answered to an act: that it was done, was done before, cannot be known yet, or came too late."""
     if decision.name == HEARD_ALREADY:
         return "already"
+    if decision.name == "not_there":  # another is
+        return "not_there"
     return "over" if decision.refused and decision.name in ("already_closed", "already_safe") else key

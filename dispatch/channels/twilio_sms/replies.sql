@@ -17,6 +17,14 @@ order by id desc limit 1
 -- That it was delivered is the provider's word, and this is a person's.
 update sends set state = 'answered', result = %(result)s, finished_at = %(now)s where id = %(send)s
 
+-- name: read
+-- Whoever writes back is reached there, whatever they say: the newest of our messages, which were delivered at most.
+update sends set state = 'answered', result = 'key_word', finished_at = %(now)s
+where id = (select id from sends
+            where address = %(number)s and channel = 'twilio_sms' and purpose <> 'test' and dialled_at > %(lately)s
+            order by id desc limit 1)
+  and state in ('sent', 'delivered')
+
 -- name: pending
 delete from words_pending where number = %(number)s returning text, incidents, at
 

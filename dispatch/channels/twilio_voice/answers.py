@@ -11,7 +11,7 @@ from typing import Any
 from dispatch import measuring
 from dispatch.bridging import Bridging
 from dispatch.channels import Refused, TryAgain, Unclear, desk_line
-from dispatch.channels.deeds import MINUTES_MAX, Deeds, goes
+from dispatch.channels.deeds import MINUTES_MAX, Deeds, goes, no_longer
 from dispatch.channels.twilio import Twilio
 from dispatch.channels.twilio_codes import bad_number
 from dispatch.channels.twilio_voice.spoken import Spoken
@@ -141,7 +141,7 @@ class Answers:
     async def _cannot(self, send: dict[str, Any], form: Mapping[str, str]) -> str:
         decision = await self._deeds.cannot(send, _once(send, form, "2"))
         await self._progress(send, "answered", "key_cannot_go", form)
-        return self._spoken(send).farewell("resigned" if decision.name.startswith("resigned") else "declined")
+        return self._spoken(send).farewell(no_longer(decision))
 
     async def _change(self, send: dict[str, Any], form: Mapping[str, str], digit: str) -> str | None:
         spoken = self._spoken(send)
