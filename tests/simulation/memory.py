@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from dispatch import acting, following
+from dispatch import acting, family, following
 from dispatch import incident as core
 from dispatch.acting import Act, Entry
 from dispatch.book import Book, Situation, choose
-from dispatch.following import HELP, Row, rank
+from dispatch.following import FAMILY, HELP, Row, rank
 from dispatch.incident import Decision, Event, Incident, Press, Raised, State
 from dispatch.policy import Person, is_danger
 from dispatch.sends import FINAL, LATELY_SECONDS, Outcome, Turns, Wrong
@@ -85,6 +85,31 @@ class Table:
         for row in over:
             self._set(row, "withdrawn", finished_at=now)
         return tuple(row["channel"] for row in over)
+
+    def tell(self, incident: int, rows: Sequence[Row], now: datetime) -> None:
+        """As `dispatch.sends.tell`: what still waits of an earlier stage is withdrawn, nobody hears the same again."""
+        if not rows:
+            return
+        (version,) = {row.step for row in rows}
+        told = [row for row in self.rows.values() if row["incident"] == incident and row["purpose"] == FAMILY]
+        told.sort(key=lambda row: (row["step"], row["repeat"]))
+        last = {
+            (row["recipient"], row["channel"]): row["body"]
+            for row in told
+            if row["state"] not in ("withdrawn", "abandoned")
+        }
+        again = {(row.recipient, row.channel) for row in rows if self._known(row, last)}
+        for row in told:
+            if row["step"] < version and (row["recipient"], row["channel"]) not in again:
+                self._overtake(row, now)
+        self.add(incident, [row for row in rows if (row.recipient, row.channel) not in again])
+
+    def _known(self, row: Row, last: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
+        return family.known(row, last)
+
+    def _overtake(self, row: dict[str, Any], now: datetime) -> None:
+        if row["state"] == "waiting":
+            self._set(row, "withdrawn", finished_at=now)
 
     def rings(self) -> tuple[str, ...]:
         """Whom a commit tells, as the database's trigger does: nobody, unless something waits now."""
@@ -482,5 +507,15 @@ class MemoryDesk:
         if decision.stop_calling:
             self._table.withdraw(incident_id, now)
         home = decision.incident.home
-        rows = following.follows(decision, self._kept.homes[home], self._kept.people[home], now)
-        return len(rows), self._table.add(incident_id, rows)
+        place, people = self._kept.homes[home], self._kept.people[home]
+        rows = self._rows(decision, place, people, now)
+        added = self._table.add(incident_id, rows)
+        if home is not None and family.news(decision) is not None:
+            self._table.tell(incident_id, self._news(decision, place, people, now), now)
+        return len(rows), added
+
+    def _news(self, decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
+        return family.rows(decision, people, home, now)
+
+    def _rows(self, decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
+        return following.follows(decision, home, people, now)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+import msgspec
+
 from dispatch.policy import Person
 
 T = TypeVar("T")
@@ -42,6 +44,8 @@ class Home:
     """When, in seconds, and of which kind."""
     speaks: bool
     """Whether somebody answers the desk's telephone there."""
+    shared: bool
+    """Whether family may be told how it is there."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def draw(seed: int) -> Plan:
     faults = tuple(
         sorted((_fault(chance, calm_at) for _ in range(chance.choice((0, 1, 2, 3, 4, 6)))), key=lambda one: one.at)
     )
-    strangers = (chance.uniform(0, calm_at * 0.8),) if chance.random() < 0.15 else ()
+    strangers = (chance.uniform(0, calm_at * 0.8),) if chance.random() < 0.25 else ()
     absent = []
     for _ in range(chance.choice((0, 0, 1, 2))):
         begin = chance.uniform(-60, calm_at)
@@ -120,14 +124,23 @@ def draw(seed: int) -> Plan:
 
 def _home(chance: random.Random, name: str, calm_at: float, shared: list[Person]) -> Home:
     contacts = [
-        Person(f"{name}-C{rank}", f"{name}-C{rank}", "contacts", rank, "family", f"+86138{name[1:]:0>4}{rank:04}", "zh")
+        Person(
+            f"{name}-C{rank}",
+            f"{name}-C{rank}",
+            "contacts",
+            rank,
+            "family",
+            f"+86138{name[1:]:0>4}{rank:04}",
+            "zh",
+            told=chance.random() < 0.7,
+        )
         for rank in range(1, 1 + chance.choice((0, 1, 2, 3)))
     ]
     if contacts and chance.random() < 0.2:  # a daughter who is in the register with her mother's own number
         contacts[-1] = _with_phone(contacts[-1], "+8613900000000")
     presses = [(chance.uniform(0, calm_at * 0.8), chance.choice(KINDS)) for _ in range(chance.choice((1, 1, 1, 2, 3)))]
     people = tuple((person, chance.choice(HABITS)) for person in (*contacts, *shared))
-    return Home(name, people, tuple(sorted(presses)), chance.random() < 0.5)
+    return Home(name, people, tuple(sorted(presses)), chance.random() < 0.5, chance.random() < 0.5)
 
 
 def _responder(number: int) -> Person:
@@ -136,7 +149,7 @@ def _responder(number: int) -> Person:
 
 
 def _with_phone(person: Person, phone: str) -> Person:
-    return Person(person.id, person.name, person.group, person.rank, person.role, phone, person.language)
+    return msgspec.structs.replace(person, phone=phone)
 
 
 def _fault(chance: random.Random, calm_at: float) -> Fault:

@@ -3,14 +3,15 @@
 python -m tests.simulation --planted NAME --seed N
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
 from dispatch.acting import Act, Entry
-from dispatch.incident import Accept, Event, Incident, Resigned, State
+from dispatch.following import CHANGE, Row, going
+from dispatch.incident import Accept, Confirmed, Decision, Event, Identify, Incident, Resigned, State, Withdrawn
 from dispatch.outbox import Outbox
 from dispatch.policy import Person
 from tests.simulation.memory import Alarm, MemoryDesk, Table
@@ -99,6 +100,20 @@ class TriedAfterTheAnswer(Table):
         return True
 
 
+class OvertakenIsTold(Table):
+    """What waits of an earlier stage is sent after the later one."""
+
+    def _overtake(self, row: dict[str, Any], now: datetime) -> None:
+        """It stays."""
+
+
+class ToldAgain(Table):
+    """Nobody looks what somebody has been told."""
+
+    def _known(self, row: Row, last: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
+        return False
+
+
 class NeverLooksUp(Outbox):
     async def recover(self) -> None:
         """What is unclear stays unclear."""
@@ -149,6 +164,59 @@ class ClosedIsWoken(_Deciding):
         return before
 
 
+class WrongHomeIsAsked(MemoryDesk):
+    """When it turns out to be another's home, the people of the first are asked to come."""
+
+    def _act(self, incident_id: int, event: Event, by: str | None = None) -> Act:
+        if isinstance(event, Identify) and (taken_for := self._kept.incidents[incident_id].home) is not None:
+            people = self._kept.people
+            self._kept.people = {**people, event.home: people[taken_for]}
+            act = super()._act(incident_id, event, by)
+            self._kept.people = people
+            return act
+        return super()._act(incident_id, event, by)
+
+
+class ConfirmedForAll(_Deciding):
+    """One has read it, and all who go are taken to have."""
+
+    def _decided(self, act: Act, event: Event) -> Act:
+        after = act.decision.incident
+        if not isinstance(event, Confirmed) or after is act.before:
+            return act
+        all_of_them = tuple(helper.id for helper in going(after))
+        changes = tuple(msgspec.structs.replace(change, confirmed=all_of_them) for change in after.changes)
+        after = msgspec.structs.replace(after, changes=changes)
+        return act._replace(decision=msgspec.structs.replace(act.decision, incident=after))
+
+
+class TakenBackCallsBack(_Deciding):
+    """Detection has taken back what it rang for, and the screens fall silent."""
+
+    def _decided(self, act: Act, event: Event) -> Act:
+        after = act.decision.incident
+        if not isinstance(event, Withdrawn) or after is act.before:
+            return act
+        silent = msgspec.structs.replace(after, ringing=False)
+        return act._replace(decision=msgspec.structs.replace(act.decision, incident=silent))
+
+
+class FirstIsTold(MemoryDesk):
+    """A change is told to the first who goes."""
+
+    def _rows(self, decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
+        first = decision.incident.helper
+        rows = super()._rows(decision, home, people, now)
+        return [row for row in rows if row.purpose != CHANGE or (first is not None and row.recipient == first.id)]
+
+
+class EndIsNoNews(MemoryDesk):
+    """Family are told who comes, and not that it is over."""
+
+    def _news(self, decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
+        return [] if decision.incident.state is State.CLOSED else super()._news(decision, home, people, now)
+
+
 class DeskAlwaysManned(MemoryDesk):
     def _manned(self, danger: bool) -> bool:
         return True
@@ -177,31 +245,45 @@ class Planted(NamedTuple):
 
 PLANTED = (
     Planted("timers are lost with their process", Parts(desk=TimersInMemory),
-            "the next is due in time", 10),
+            "the next is due in time", 16),
     Planted("presses of one minute are merged", Parts(desk=PressesMerged),
             "an alarm finds its incident", 1),
     Planted("an alarm is marked before it is taken", Parts(desk=TakenBeforeDone),
-            "an alarm finds its incident", 11),
+            "an alarm finds its incident", 35),
     Planted("calls are not withdrawn after an answer", Parts(table=WithdrawForgotten),
-            "nothing is sent after an answer", 66),
+            "nothing is sent after an answer", 26),
     Planted("what was busy is tried after an answer", Parts(table=TriedAfterTheAnswer),
-            "nothing is sent after an answer", 11),
+            "nothing is sent after an answer", 26),
     Planted("a repeat is not declared", Parts(table=RepeatUndeclared),
-            "nobody is called twice for one step", 375),
+            "nobody is called twice for one step", 59),
     Planted("the deadline is not looked at before the request", Parts(table=DeadlineIgnored),
             "nothing is sent after its deadline", 4),
     Planted("another's call is taken for ours", Parts(table=AnybodysCall),
-            "who is said to be called is called", 1080),
+            "who is said to be called is called", 397),
     Planted("what is unclear is never looked up", Parts(outbox=NeverLooksUp),
-            "what is sent comes to an end", 11),
+            "what is sent comes to an end", 8),
     Planted("no deadline after a helper has resigned", Parts(desk=NoDeadlineAfterResigning),
-            "open means a deadline", 0),
+            "open means a deadline", 6),
     Planted("the last step does not repeat", Parts(desk=LastStepOnce),
-            "a step asks whom it can", 0),
+            "a step asks whom it can", 1),
     Planted("a closed incident is woken", Parts(desk=ClosedIsWoken),
-            "closed never stirs", 18),
+            "closed never stirs", 3),
     Planted("an empty desk is waited for", Parts(desk=DeskAlwaysManned),
-            "nobody waits for an empty desk", 1),
+            "nobody waits for an empty desk", 7),
     Planted("the journal's chain begins anew", Parts(desk=JournalBegunAnew),
             "the journal is whole", 0),
+    Planted("family is not told that it is over", Parts(desk=EndIsNoNews),
+            "family hears how it ended", 0),
+    Planted("news that is overtaken is sent", Parts(table=OvertakenIsTold),
+            "news is told in its order", 4),
+    Planted("nobody looks what somebody has been told", Parts(table=ToldAgain),
+            "nobody hears the same again", 6),
+    Planted("who is asked are the people of another's home", Parts(desk=WrongHomeIsAsked),
+            "nobody hears of another's home", 668),
+    Planted("a change is told to the first who goes", Parts(desk=FirstIsTold),
+            "a change reaches everybody who goes", 13),
+    Planted("one has read it for all", Parts(desk=ConfirmedForAll),
+            "who has read a change says so themselves", 13),
+    Planted("what is taken back falls silent", Parts(desk=TakenBackCallsBack),
+            "what is taken back is shown, and calls nobody back", 48),
 )  # fmt: skip

@@ -21,7 +21,6 @@ from dispatch import incident as core
 from dispatch.acting import Act
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
-from dispatch.following import HELP
 from dispatch.incident import Decision, Event, Helper, Incident, State
 from dispatch.outbox import NAP_SECONDS, UNCLEAR_SECONDS, Outbox
 from dispatch.sends import Outcome
@@ -336,7 +335,14 @@ class World:
         self.kept = Kept(
             people={None: (), **{home.id: tuple(person for person, _ in home.people) for home in plan.homes}},
             homes={
-                home.id: {"person": home.id, "address": "幸福路1号", "phone": None, "way_in": None}
+                home.id: {
+                    "person": home.id,
+                    "address": "幸福路1号",
+                    "phone": None,
+                    "way_in": None,
+                    "timezone": "Asia/Shanghai",
+                    "shared": home.shared,
+                }
                 for home in plan.homes
             },
             book=SHIPPED,
@@ -420,7 +426,7 @@ class World:
     def _begun(self) -> bool:
         """Whether somebody is still being reached: that comes to its end by itself."""
         late = self.web.clock.now() - timedelta(seconds=UNREACHED_SECONDS)
-        return any(row["purpose"] == HELP and row["deadline_at"] > late for row in self.table.begun.values())
+        return any(row["deadline_at"] > late for row in self.table.begun.values())
 
     # Processes.
 
@@ -535,7 +541,7 @@ class World:
         """Detection has seen somebody get up."""
         incident = self.kept.alarms[event].incident
         if incident is not None:
-            await self.web.desk.act(incident, core.Withdrawn("fall", "got_up"))
+            await self._insists(incident, core.Withdrawn("fall", "got_up"))
 
     # The provider.
 
@@ -622,12 +628,14 @@ class World:
     async def _accepts(self, call: Call, send: Send, habit: Habit) -> None:
         incident, helper = cast(int, send.incident), Helper(send.recipient, send.name, "family")
         decision = await self.web.desk.act(incident, core.Accept(helper), once=f"{call.id}/1")
+        if not decision.refused:
+            self.judge.telling.comes(incident, send.body["person"], helper.id)
         if not decision.refused and (helper.id, incident) not in self.going:
             self.going.add((helper.id, incident))
             await self._goes(incident, helper, habit)
 
     async def _confirms(self, send: Send) -> None:
-        await self.web.desk.act(cast(int, send.incident), core.Confirmed(send.recipient, send.body["number"]))
+        await self._insists(cast(int, send.incident), core.Confirmed(send.recipient, send.body["number"]))
 
     async def _goes(self, incident: int, helper: Helper, habit: Habit) -> None:
         """What becomes of somebody who has said that they come."""
@@ -726,6 +734,10 @@ class World:
         if seen.home is None and chance.random() < 0.8:
             home = chance.choice(self.plan.homes).id
             if not (await self.web.desk.identify(number, home, "op", "陈")).refused:
+                return True
+        if seen.named_by and not seen.own and chance.random() < 0.5:  # it was taken for another's
+            home = chance.choice(self.plan.homes).id
+            if home != seen.home and not (await self.web.desk.identify(number, home, "op", "陈")).refused:
                 return True
         if seen.helper is None and not seen.calling and seen.danger:
             people = self.kept.people[seen.home]
