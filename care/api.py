@@ -168,7 +168,7 @@ def router(database: Database, clock: Clock, principal: Callable[..., Asker]) ->
     async def delete(entity: Entity, key: tuple[Any, ...], who: Asker, language: str) -> None:
         try:
             async with database.transaction() as connection:
-                if not await registrar.delete(connection, entity, key, who.area):
+                if not await registrar.delete(connection, entity, key, who.area, now=clock.now(), by=who.id):
                     raise _not_found(entity, key[0])
         except Refused as refused:
             raise _problem(refused, who, language) from refused

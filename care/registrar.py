@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from psycopg.errors import ForeignKeyViolation
 
-from care import register
+from care import register, rotas
 from care.changes import Plan, Refused, address_taken, decide, in_scope, one_row, raises, wanted
 from care.limits import parse
 from care.records import (
@@ -109,8 +109,14 @@ async def save(
     return Saved("unchanged", record)
 
 
-async def delete(connection: Connection, entity: Entity, key: Key, scope: str | None = None) -> bool:
-    """Remove one record. False: there is none in `scope`. Refused: something needs it (its devices, incidents)."""
+async def delete(
+    connection: Connection, entity: Entity, key: Key, scope: str | None = None, *, now: datetime | None = None,
+    by: str | None = None,
+) -> bool:  # fmt: skip
+    """Remove one record. False: there is none in `scope`. Refused: something needs it (its devices, incidents).
+
+    Of absences and holidays it is noted who removed them and when (`now`).
+    """
     async with connection.transaction():
         await connection.execute(register.sql.lock)
         present = await _present(connection, {entity.name: {key}}, ())
@@ -123,6 +129,8 @@ async def delete(connection: Connection, entity: Entity, key: Key, scope: str | 
         except ForeignKeyViolation as error:
             refusal = Refusal("in_use", by=error.diag.table_name)
             raise Refused([BadRow("", 0, entity.key[0], refusal)]) from error
+        if now is not None:
+            await rotas.note(connection, "removed", record, now, by)
         await _raise(connection, raises(record, None))
     return True
 
@@ -223,6 +231,11 @@ async def _write(
                 await cursor.executemany(getattr(register.sql, f"write_{name}"), [asdict(record) for record in records])
         if entity is HOMES and records:
             await _write_limits(connection, records, now, by)
+        if entity is ABSENCES or entity is HOLIDAYS:
+            for record in plan.added.get(name, ()):
+                await rotas.note(connection, "added", record, now, by)
+            for record in plan.changed.get(name, ()):
+                await rotas.note(connection, "changed", record, now, by)
     await _raise(connection, plan.raised)
 
 

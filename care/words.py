@@ -120,6 +120,18 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "unknown_devices": ("没有编号为 {id} 的设备", "there is no device {id}"),
     "unknown_responders": ("没有编号为 {id} 的救援人员", "there is no responder {id}"),
     "absent_until_before_from": ("缺勤结束不晚于开始", "the end of the absence is not after its beginning"),
+    "absence_over": ("这段缺勤已经结束；请写将来的时间，或留空", "this absence is over: give a time to come, or none"),
+    "no_such_responder": (
+        "没有叫“{text}”的救援人员；请从列表里选，或写编号",
+        "there is no responder “{text}”: choose one from the list, or write their id",
+    ),
+    "several_responders": (
+        "有几位救援人员叫“{text}”；请写编号：{ids}",
+        "several responders are called “{text}”: write one of their ids: {ids}",
+    ),
+    "day_over": ("这一天已经过去；请写今天或以后的日期", "this day is over: give today or a day to come"),
+    "last_before_first": ("最后一天早于第一天", "the last day is before the first"),
+    "days_too_many": ("一次最多登记 {limit} 天", "at most {limit} days are entered at once"),
     "stands_in_for_oneself": ("不能由本人代班", "nobody stands in for themselves"),
     "unknown_people": ("没有编号为 {id} 的服务对象", "there is no person {id}"),
     "outside_area": ("不在您的管辖区域 {scope} 内", "is outside your area {scope}"),

@@ -39,6 +39,7 @@ from . import (
     policies,
     reach,
     register_pages,
+    rotas,
     sign_in,
     suggestions,
     tasks,
@@ -118,6 +119,7 @@ def mount(app: FastAPI, parts: Parts) -> None:
     app.include_router(policies.router(pages, parts.database, parts.clock))
     app.include_router(tasks.router(pages, parts.database, parts.clock))
     app.include_router(reach.router(pages, parts.database, parts.clock))
+    app.include_router(rotas.router(pages, parts.database, parts.clock))
     app.include_router(caller.router(pages, parts.database, parts.desk))
     app.include_router(register_pages.router(pages, parts.database, parts.clock))
     app.include_router(devices.router(pages, parts.database, parts.clock))

@@ -63,3 +63,29 @@ return array(select jsonb_path_query(body, '$.helper.id') #>> '{}' union all sel
 create index incidents_going on incidents using gin (going_to(body)) with (fastupdate = off)
     where wake_at is not null and body->>'helper' is not null;
 create index incidents_attended on incidents (home, (body->'helper'->>'id')) where wake_at is null and body->>'helper' is not null;
+
+create table rota_changes (
+    id bigint generated always as identity primary key,
+    at timestamptz not null,
+    account text,
+    what text not null check (what in ('added', 'changed', 'removed')),
+    responder text,
+    absent_from timestamptz,
+    absent_until timestamptz,
+    stand_in text,
+    day date,
+    counts_as text,
+    check ((responder is null) = (absent_from is null) and (responder is null) <> (day is null))
+);
+create index rota_changes_by_absence on rota_changes (responder, absent_from, id) where responder is not null;
+comment on table rota_changes is 'Who entered, changed and took back absences and holidays: whoever is not asked in the night, somebody has taken off the list.';
+comment on column rota_changes.account is 'Whose account it was; null: files that were taken in at the machine itself.';
+
+-- What is told of a responder's absences ends with the register's own word of them.
+create function rota_forgotten() returns trigger language plpgsql as $$
+begin
+    delete from rota_changes where responder = old.id;
+    update rota_changes set stand_in = null where stand_in = old.id;
+    return null;
+end $$;
+create trigger rota_forgotten after delete on responders for each row execute function rota_forgotten();

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psycopg
 import pytest
 
-from care import register, registrar
+from care import register, registrar, rotas
 from care.changes import Refused
 from care.csv_files import read_files
 from care.records import (
@@ -407,6 +407,28 @@ async def test_absences_and_holidays_are_kept_refused_and_taken_back(connection:
     with pytest.raises(Refused):  # it holds everywhere
         await registrar.save(connection, replace(day, counts_as="tue"), NOW, "440703")
     assert await registrar.delete(connection, HOLIDAYS, (NOW.date(),))
+
+
+async def test_who_changed_a_rota_is_noted_and_forgotten_with_whom_it_is_about(connection: Connection) -> None:
+    absence = Absence(responder="V01", absent_from=NOW, stand_in="V02")
+    await registrar.save(connection, absence, NOW, by="boss")
+    await registrar.save(connection, absence, NOW, by="boss")  # nothing changes: nothing to note
+    await registrar.save(connection, replace(absence, absent_until=NOW + timedelta(days=1)), NOW, by="chief")
+    await registrar.save(connection, Holiday(day=NOW.date(), counts_as="sun"), NOW)
+    await registrar.delete(connection, HOLIDAYS, (NOW.date(),), now=NOW, by="boss")
+    day, latest = NOW.date(), (await rotas.changes(connection, None))[:4]
+    found = [(one["what"], one["by"], one["responder"], one["day"]) for one in latest]
+    assert found == [
+        ("removed", "boss", None, day), ("added", None, None, day), ("changed", "chief", "V01", None),
+        ("added", "boss", "V01", None),
+    ]  # fmt: skip
+    (one,) = [one for one in await rotas.absences(connection, NOW, None) if one["responder"] == "V01"]
+    assert (one["by"], one["stand_in"], one["holds"]) == ("chief", "V02", True)
+    later = await rotas.absences(connection, NOW + timedelta(days=1), None)
+    assert "V01" not in {one["responder"] for one in later}, "it is over"
+    assert await rotas.absences(connection, NOW, "440799") == [], "another area's"
+    assert await registrar.delete(connection, RESPONDERS, ("V01",))
+    assert "V01" not in {one["responder"] for one in await rotas.changes(connection, None)}
 
 
 @pytest.mark.parametrize(
