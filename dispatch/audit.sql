@@ -33,7 +33,7 @@ where anchor = %(anchor)s order by heads.incident
 -- name: incidents
 select id, home, device, cause, danger, test, state, opened_at, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, body,
        grouped_by is not null as grouped
-from incidents where opened_at >= %(since)s and opened_at < %(until)s and id > %(after)s order by id limit %(rows)s
+from incidents where opened_at >= %(since)s and opened_at < %(until)s order by id
 
 -- name: journals
 select incident, number, at, event, decision, actor, detail, hash from journal
@@ -43,30 +43,45 @@ where incident = any(%(incidents)s::bigint[]) order by incident, number
 select id, kind, device, at, raised_at, taken_at, incident, test, evidence from alarms
 where incident = any(%(incidents)s::bigint[]) order by raised_at, id
 
--- name: counts
--- What every press must have: its alarm. What every alarm must have: an incident, in its time.
-select (select count(*) from readings where kind like 'alarm:%%' and received_at >= %(since)s and received_at < %(until)s) as presses,
-       (select count(*) from alarms where raised_at >= %(since)s and raised_at < %(until)s) as alarms
-
--- name: presses_without_alarm
-select device, received_at, detail->>'id' as event from readings
-where kind like 'alarm:%%' and received_at >= %(since)s and received_at < %(until)s
-  and not exists (select from alarms where alarms.device = readings.device and evidence->>'event' = detail->>'id')
-order by received_at limit %(rows)s
-
--- name: alarms_without_press
--- Reported ones only: others have no press. A minute is given to the archive. Whoever was erased, their presses are gone.
-select id, device, raised_at, evidence->>'event' as event from alarms
-where evidence->>'source' = 'reported' and not evidence ? 'erased' and raised_at >= %(since)s and raised_at < %(until)s
-  and raised_at < %(archived)s
-  and not exists (select from readings where readings.device = alarms.device and kind like 'alarm:%%'
-                  and received_at between alarms.received_at - interval '1 day' and alarms.received_at + interval '1 day'
-                  and detail->>'id' = evidence->>'event')
-order by raised_at limit %(rows)s
+-- name: presses
+-- What every press must have: its alarm. What every alarm that a device reported must have: its press, which is in the
+-- archive some minutes later; whoever was erased, their presses are gone. The archive is looked through once for both, and
+-- only days in which such a press may stand: its own time lies within a week before its arrival, or an hour after it.
+with reported as materialized (
+    select id, device, received_at, raised_at, evidence->>'event' as event from alarms
+    where evidence->>'source' = 'reported' and not evidence ? 'erased'
+      and raised_at >= %(since)s and raised_at < %(until)s and raised_at < %(archived)s
+), bounds as materialized (
+    select least(%(since)s, min(received_at)) - interval '1 day' as since,
+           greatest(%(until)s, max(received_at)) + interval '1 day' as until
+    from reported
+), pressed as materialized (
+    select device, received_at, detail->>'id' as event from readings
+    where kind like 'alarm:%%'
+      and received_at >= (select since from bounds) and received_at < (select until from bounds)
+      and at >= (select since - interval '8 days' from bounds) and at < (select until + interval '1 day' from bounds)
+), rang as materialized (
+    select device, evidence->>'event' as event from alarms where raised_at >= %(since)s::timestamptz - interval '1 day'
+), amiss as (
+    select 'press_without_alarm' as what, null::uuid as alarm, device, event, received_at as at from pressed
+    where received_at >= %(since)s and received_at < %(until)s
+      and not exists (select from rang where rang.device = pressed.device and rang.event = pressed.event)
+    union all
+    select 'alarm_without_press', id, device, event, raised_at from reported
+    where not exists (
+        select from pressed where pressed.device = reported.device and pressed.event = reported.event
+          and pressed.received_at between reported.received_at - interval '1 day' and reported.received_at + interval '1 day')
+)
+select 'presses' as what, null::uuid as alarm, null as device, null as event, null::timestamptz as at, count(*) as count
+from pressed where received_at >= %(since)s and received_at < %(until)s
+union all
+select 'alarms', null, null, null, null, count(*) from alarms where raised_at >= %(since)s and raised_at < %(until)s
+union all
+(select what, alarm, device, event, at, null from amiss order by at)
 
 -- name: dangers_without_incident
 -- Of each the desk has taken, or not yet. What is quiet (a suspicion, what detection takes back, an answer) opens nothing.
 select id, kind, device, home, raised_at, taken_at from alarms
 where raised_at >= %(since)s and raised_at < %(until)s and raised_at < %(taken)s and incident is null
-  and kind <> all(%(quiet)s) and kind <> all(%(answers)s)
-order by raised_at limit %(rows)s
+  and kind <> all(%(quiet)s)
+order by raised_at

@@ -21,6 +21,10 @@ Row = dict[str, Any]
 HELD = {"answer", "contact", "no_contact", "assign"}
 """Events by which an operator has it."""
 HELD_BY = {"answered", "contact_made", "no_contact", "no_contact_escalates", "assigned", "test_passed"}
+TAKEN_BY = {"accepted", "moving", "on_scene", "safe"}
+"""Decisions by which whoever acts has it, whoever they are: they go, they are there, they say how it is."""
+NOBODY = {"", SYSTEM}
+"""Actors that are no person."""
 CLOSED_BY = {"closed", "test_passed", "restored_itself"}
 
 QUIET = frozenset({*SUSPICIONS, WITHDRAWN, *NOTES, *ANSWERS})
@@ -104,7 +108,7 @@ def findings(row: Row, entries: Sequence[Row], alarms: Sequence[Row]) -> list[Fi
     if closed != (row["state"] == "closed"):
         found.append(Finding("state_differs", where, f"the journal says {'closed' if closed else 'open'}"))
     if row["state"] == "closed" and row["danger"] and not row["test"]:
-        found += _by_a_person(known, where)
+        found += _by_a_person(known, entries, where)
     return found
 
 
@@ -138,9 +142,17 @@ def _alarms_differ(entries: Sequence[Row], alarms: Sequence[Row], where: str) ->
     yield from (Finding("alarm_of_another", where, one) for one in sorted(set(named) - mine.keys() - old))
 
 
-def _by_a_person(known: Incident, where: str) -> Iterable[Finding]:
+def _by_a_person(known: Incident, entries: Sequence[Row], where: str) -> Iterable[Finding]:
     closing = known.closing
     if closing is None or not closing.operator or closing.operator == SYSTEM:
         yield Finding("closed_by_nobody", where)
-    if "t3" not in known.stamps and "t5" not in known.stamps and not known.absent.get("t3"):
+    # By the journal, whatever the body has as a reason: whoever closes at once what rings has taken it themselves.
+    if not any(_took(entry) for entry in entries):
         yield Finding("accepted_by_nobody", where)
+
+
+def _took(entry: Row) -> bool:
+    """Whether it is a person's act by which they have it."""
+    event, decision = entry["event"], entry["decision"]
+    acts = (event in HELD and decision in HELD_BY) or decision in TAKEN_BY or (event, decision) == ("close", "closed")
+    return acts and entry["actor"] not in NOBODY

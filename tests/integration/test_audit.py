@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from dispatch import incident as core
 from dispatch.anchoring import anchor
-from dispatch.audit_command import audit
+from dispatch.audit_command import NAMED_MAX, audit
 from pingan.clock import DrivenClock
 from pingan.database import Database
 from tests.conftest import Until
@@ -132,6 +132,21 @@ async def test_a_call_that_an_operator_opens_and_one_whose_caller_was_erased_con
             f"update alarms set evidence = (evidence - 'event') || '{{\"erased\": 1}}' where incident = {night}",
         )  # fmt: skip
         assert await names(this) == []
+
+
+async def test_of_much_that_is_amiss_all_is_counted_and_some_is_named(database: Database, driven: DrivenClock) -> None:
+    now = driven.now()
+    async with database.connection() as connection:
+        await connection.execute("select readings_day(%s)", (now.date(),))
+        await connection.execute(
+            "insert into readings (at, received_at, device, home, boot, seq, kind, detail)"
+            " select %(now)s, %(now)s, 'd', 'H001', 'b', n, 'alarm:sos', jsonb_build_object('id', 'e' || n)"
+            " from generate_series(1, %(many)s) n",
+            {"now": now, "many": NAMED_MAX + 5},
+        )
+        told = await audit(connection, now - timedelta(days=1), now + timedelta(days=1), now + timedelta(days=1))
+    assert (told["found"], len(told["findings"])) == ({"press_without_alarm": NAMED_MAX + 5}, NAMED_MAX)
+    assert told["looked_at"]["presses"] == NAMED_MAX + 5
 
 
 def test_the_command_says_it_to_people_and_to_programs(postgres_url: str) -> None:

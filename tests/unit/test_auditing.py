@@ -90,6 +90,36 @@ def test_what_was_changed_shows(change: Any, name: str) -> None:
     assert name in [one.name for one in findings(row, entries, alarms)]
 
 
+def forged(entries: list[dict[str, Any]], **changes: Any) -> None:
+    """The last entry as somebody wrote it who may write everything: its hash is right."""
+    last = entries[-1]
+    last.update(changes)
+    before = entries[-2]["hash"]
+    fields = [last[name] for name in ("incident", "number", "at", "event", "decision", "actor", "detail")]
+    last["hash"] = entry_hash(before, *fields)
+
+
+@pytest.mark.parametrize(
+    ("history", "changes", "names"),
+    [
+        # It was never answered and nobody went; what closed it was no person, whatever the body says of it.
+        ([], {"actor": core.SYSTEM}, ["accepted_by_nobody"]),
+        ([], {"actor": ""}, ["accepted_by_nobody"]),
+        ([], {"event": "due", "decision": "restored_itself"}, ["accepted_by_nobody"]),
+        # Whoever closes at once what rings has taken it themselves.
+        ([], {}, []),
+        ([(core.Answer("op", "陈"), 20.0)], {"actor": core.SYSTEM}, []),
+        ([(core.Accept(core.Helper("C1", "李梅", "family")), 20.0)], {"actor": core.SYSTEM}, []),
+    ],
+)
+def test_a_danger_that_no_person_took_shows(
+    history: list[tuple[core.Event, float]], changes: dict[str, Any], names: list[str]
+) -> None:
+    row, entries, alarms = lived([*history, (close(as_of=9), 30.0)])
+    forged(entries, **changes)
+    assert [one.name for one in findings(row, entries, alarms)] == names
+
+
 def test_an_anchor_covers_the_one_before_it_and_every_head() -> None:
     one = anchor_hash(b"", [(1, 2, b"\1"), (2, 1, b"\2")])
     others = [
