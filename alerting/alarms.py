@@ -24,6 +24,9 @@ SOURCES = ("reported", "derived")
 KINDS = RINGING | ANSWERS | FOUND
 """What is counted by its own name. A device may invent any other, and it is an alarm all the same."""
 
+DEPTH_MAX = 32
+"""Levels of evidence. Ours has three; what a device nests into a location may have hundreds, and end the process."""
+
 
 async def insert(connection: Connection, alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
     """Raise `alarms` within the caller's transaction; those of them that are new. One of REFUSED if one cannot be held.
@@ -77,12 +80,15 @@ def when(at_ms: int | None) -> datetime | None:
         return None
 
 
-def clean(value: Any) -> Any:
-    """`value` without NUL characters, which PostgreSQL holds in no text: a press is not lost for one."""
+def clean(value: Any, depth: int = 0) -> Any:
+    """`value` without NUL characters, which PostgreSQL holds in no text, and without what is nested too deep for
+    anybody: a press is not lost for one, nor do those behind it wait."""
     if isinstance(value, str):
         return value.replace("\0", "")
+    if isinstance(value, dict | list | tuple) and depth == DEPTH_MAX:
+        return None
     if isinstance(value, dict):
-        return {clean(key): clean(inner) for key, inner in value.items()}
+        return {clean(key): clean(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(inner) for inner in value]
+        return [clean(inner, depth + 1) for inner in value]
     return value

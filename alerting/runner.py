@@ -23,8 +23,8 @@ from alerting.watch import ShadowAlarm
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database
-from pingan.log import PARTITIONS, Consumer, Entry, Fenced, Lease, Polled
-from pingan.messages import Alarm, decode
+from pingan.log import PARTITIONS, Consumer, Entry, Fenced, Lease, Polled, message_of
+from pingan.messages import Alarm
 from pingan.process import Process, State
 from pingan.settings import Common
 
@@ -88,7 +88,7 @@ class Runner:
             return
         for entry in entries:
             try:
-                slot.unwritten += slot.detection.feed(decode(entry.body))
+                slot.unwritten += slot.detection.feed(message_of(entry))
             except msgspec.DecodeError as error:
                 await self._park(partition, entry, f"not a message: {error}")
             except Exception as error:  # a detector's mistake costs one entry, not the partition

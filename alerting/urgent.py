@@ -18,8 +18,8 @@ from alerting.reported import alarm_of
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database
-from pingan.log import Batch, Consumer, Entry, Fenced, Log, Polled, Record
-from pingan.messages import Event, decode, partition_of
+from pingan.log import Batch, Consumer, Entry, Fenced, Log, Polled, Record, message_of
+from pingan.messages import Event, partition_of
 from pingan.process import Process, State
 from pingan.settings import Common
 
@@ -72,7 +72,7 @@ class Urgent:
         items = []
         for entry in batch.entries:
             try:
-                message = decode(entry.body)
+                message = message_of(entry)
             except msgspec.DecodeError as error:
                 await self._consumer.park(batch.partition, entry, f"not a message: {error}")
                 continue

@@ -26,8 +26,7 @@ from ingest.rows import TYPES, Row, row_of
 from ingest.upkeep import Upkeep
 from pingan import metrics, process
 from pingan.database import LOST, Connection, Database, Queries
-from pingan.log import GROUPS, Batch, Consumer, Entry, Fenced, Log
-from pingan.messages import decode
+from pingan.log import GROUPS, Batch, Consumer, Entry, Fenced, Log, message_of
 from pingan.settings import Common, SettingsError, load
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ REPEATED_READING = "repeated_reading"
 """The reason under which readings are counted whose device, boot and number were stored before: told again, by a retry
 or by somebody who replays what was said once. Detection has left them out, and they change nothing."""
 
-UNSTORABLE = (psycopg.DataError, ValueError, OverflowError, struct.error)
+UNSTORABLE = (psycopg.DataError, ValueError, OverflowError, RecursionError, struct.error)
 """What a row raises that PostgreSQL cannot hold, in psycopg or in the server."""
 
 
@@ -103,7 +102,7 @@ class Archive:
         part = Part(batch.entries[-1].position)
         for entry in batch.entries:
             try:
-                row = row_of(decode(entry.body))
+                row = row_of(message_of(entry))
             except (msgspec.DecodeError, OverflowError, UnicodeDecodeError) as error:
                 await self._consumer.park(batch.partition, entry, str(error))
             else:

@@ -54,10 +54,15 @@ async def _read(consumer: Consumer, entries: int, into: dict[int, dict[int, byte
     """Read so many entries; partition → the last position. TimeoutError when they do not come."""
     last: dict[int, int] = {}
     count = 0
+    read_to: dict[int, int] = {}
     async with asyncio.timeout(seconds):
         while count < entries:
-            for batch in (await consumer.poll(0.2)).batches:
+            polled = await consumer.poll(0.2)
+            read_to.update({lease.partition: lease.position for lease in polled.taken})
+            for batch in polled.batches:
                 into[batch.partition].update({entry.position: entry.body for entry in batch.entries})
                 last[batch.partition] = batch.entries[-1].position
-                count += len(batch.entries)
+                # By position: what a log cannot read any more is one entry for all that it covers.
+                count += max(0, last[batch.partition] - read_to[batch.partition])
+                read_to[batch.partition] = last[batch.partition]
     return last

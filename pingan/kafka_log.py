@@ -21,14 +21,22 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    OffsetOutOfRangeError,
+    TopicAlreadyExistsError,
+    UnsupportedCodecError,
+    for_code,
+)
 
+from pingan import kafka_salvage as salvage
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import Database, Listener, Queries
 from pingan.lease import Fenced, Leases
 from pingan.leased import Leased
-from pingan.log import GROUPS, PARTITIONS, Batch, Entry, Polled, Record
+from pingan.log import GROUPS, PARTITIONS, Batch, Polled, Record
 
 log = logging.getLogger(__name__)
 # While a broker is away the client says so a hundred times a second; we say it once, in the process's state.
@@ -47,9 +55,13 @@ LOOK_SECONDS = 0.25
 POLL_ENTRIES = 10_000
 """One poll's most: bounds memory in a backlog."""
 BATCH_BYTES = 512 * 1024
+SALVAGE_BYTES = 2 * BATCH_BYTES
+"""Of each partition at a time; a batch that is larger comes whole."""
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """Far above what the broker takes from a device (256 KiB), and above a batch, before compression."""
 COMPRESSION = "lz4"
+SPOILED = (CorruptRecordException, UnsupportedCodecError)
+"""What the client says of a batch that it cannot unpack, today and whenever it is asked again."""
 OWN_CONFIG = 1
 """How Kafka marks a setting that a topic has of its own (DYNAMIC_TOPIC_CONFIG)."""
 
@@ -411,9 +423,13 @@ class KafkaConsumer(Leased):
         except OffsetOutOfRangeError as error:
             await self._begin_again(client, error.args[0])
             return []
+        except SPOILED as error:
+            return await self._salvage(client, error)
         except KafkaError as error:
             await self._go_back(client)
             raise Away(_why(error)) from error
+        except Exception as error:  # whatever a codec says of bytes that it was not made for
+            return await self._salvage(client, error)
         if not fetched:
             self._check_heard(client)
         batches = []
@@ -421,10 +437,30 @@ class KafkaConsumer(Leased):
             read_to = self._read_to.get(where.partition)
             if read_to is None:
                 continue
-            entries = [Entry(one.offset + 1, one.value) for one in records if one.offset >= read_to]
+            entries = [salvage.entry(one.offset, one.value) for one in records if one.offset >= read_to]
             if entries:
                 self._read_to[where.partition] = entries[-1].position
                 batches.append(Batch(where.partition, entries))
+        return batches
+
+    async def _salvage(self, client: AIOKafkaConsumer, error: Exception) -> list[Batch]:
+        """The client can make nothing of some batch, and does not say whose. Away when there is none such after all."""
+        log.error("%s: what was fetched cannot be read: %s", self._log, _why(error))
+        batches = []
+        try:
+            for partition, position in self._read_to.items():
+                read = await salvage.salvage(client, self._where(partition), position, SALVAGE_BYTES)
+                if read is not None:
+                    self._read_to[partition] = read.position
+                    if read.entries:
+                        batches.append(Batch(partition, read.entries))
+        except KafkaError as asking:
+            if not batches:
+                raise Away(_why(asking)) from asking
+        finally:
+            await self._go_back(client)
+        if not batches:
+            raise Away(_why(error)) from error
         return batches
 
     async def _go_back(self, client: AIOKafkaConsumer) -> None:

@@ -4,7 +4,8 @@ The log is the pipe between hearing and understanding. What it promises, and wha
 
 - `append` returns when every record is durable, and not before. Records of one call and one partition keep their order.
   Of an append that failed any part may be there: whoever appends it again repeats that part, and ids make it harmless.
-- A partition is read in the order of its positions, without gaps, by any number of groups.
+- A partition is read in the order of its positions, without gaps, by any number of groups. What the log itself cannot
+  read any more is one entry with a `fault`, at the last position that it covers: it stops nobody.
 - Within a group a partition has one owner at a time. Ownership is fenced: `store` and `fence`, called inside the
   transaction of an effect, raise `Fenced` for whoever has lost it, even if it does not know yet.
 - A group's position is stored beside the effect, in the database; after a crash reading goes on from there.
@@ -15,11 +16,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from pingan.database import Connection
 from pingan.lease import Fenced, Lease
-from pingan.messages import PARTITIONS
+from pingan.messages import PARTITIONS, Message, decode
 
-__all__ = ["GROUPS", "PARTITIONS", "Batch", "Consumer", "Entry", "Fenced", "Lease", "Log", "Polled", "Record"]
+__all__ = [
+    "GROUPS",
+    "PARTITIONS",
+    "Batch",
+    "Consumer",
+    "Entry",
+    "Fenced",
+    "Lease",
+    "Log",
+    "Polled",
+    "Record",
+    "message_of",
+]
 
 GROUPS = {"readings": ("archive", "alerting"), "urgent": ("urgent",)}
 """Which groups read each log: none of them loses an entry to trimming, even before its first start."""
@@ -33,6 +48,15 @@ class Record(NamedTuple):
 class Entry(NamedTuple):
     position: int
     body: bytes
+    fault: str | None = None
+    """Why the log itself cannot give what was appended here. `body` is then whatever it holds: park it."""
+
+
+def message_of(entry: Entry) -> Message:
+    """msgspec.DecodeError when there is none in it, whoever has spoiled it: park the entry and go on behind it."""
+    if entry.fault is not None:
+        raise msgspec.DecodeError(entry.fault)
+    return decode(entry.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,4 +189,9 @@ def encode(message: Message) -> bytes:
 
 def decode(body: bytes) -> Message:
     """The message of `body`. msgspec.DecodeError (ValidationError) when it is none: park it, do not guess."""
-    return _decoder.decode(body)
+    try:
+        return _decoder.decode(body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        # Raised beside its own errors, for text that is no UTF-8 and for what is nested without end. Whoever knows only
+        # the others would end on it, begin again on the same entry, and hear of no press behind it.
+        raise msgspec.DecodeError(str(error)) from error

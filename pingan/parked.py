@@ -10,6 +10,9 @@ from pingan.log import Entry
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "parked.sql")
 
+REASON_CHARACTERS = 2_000
+"""More of a reason helps nobody; what it quotes may be as long as the entry, which is kept whole beside it."""
+
 
 async def park(
     database: Database, clock: Clock, log_name: str, consumer: str, partition: int, entry: Entry, reason: str
@@ -22,7 +25,8 @@ async def park(
         "partition": partition,
         "position": entry.position,
         "now": clock.now(),
-        "reason": reason,
+        # It may quote what it is about, and PostgreSQL holds no NUL in a text, nor half a character.
+        "reason": reason[:REASON_CHARACTERS].replace("\0", "\ufffd").encode("utf-8", "replace").decode(),
         "body": entry.body,
     }
     async with database.connection() as connection:

@@ -143,9 +143,20 @@ class PostgresConsumer(Leased):
             if read_to is None:  # lost while we read
                 continue
             first = last - row["count"] + 1
-            entries = [Entry(position, body) for position, body in enumerate(_unpack(row["body"]), first)]
+            entries = _entries(first, last, row["body"])
             if first <= read_to:
                 entries = [entry for entry in entries if entry.position > read_to]
             self._read_to[partition] = last
             batches.setdefault(partition, Batch(partition, [])).entries.extend(entries)
         return list(batches.values())
+
+
+def _entries(first: int, last: int, body: bytes) -> list[Entry]:
+    """What one row holds; one entry with a fault for all of it when it is not what an append has written."""
+    try:
+        bodies = _unpack(body)
+    except msgspec.DecodeError as error:
+        return [Entry(last, body, f"the row of positions {first} to {last} cannot be read: {error}")]
+    if len(bodies) != last - first + 1:
+        return [Entry(last, body, f"the row of positions {first} to {last} holds {len(bodies)} entries")]
+    return [Entry(position, one) for position, one in enumerate(bodies, first)]
