@@ -378,15 +378,22 @@ class MemoryDesk:
     async def act(
         self, incident_id: int, event: Event, *, once: str | None = None, send: Sequence[Row] = ()
     ) -> Decision:
-        assert not send, "nobody here speaks with a home on a common line"
         await self._gate.enter()
         if once is not None and once in self._kept.heard:
             return Decision("heard_already", self._kept.incidents[incident_id])
         if once is not None:
             self._kept.heard.add(once)
         act = self._act(incident_id, event)
+        self._beside(incident_id, event, send)
         await self._gate.leave("incident", *self._table.rings())
         return act.decision
+
+    def _beside(self, incident_id: int, event: Event, send: Sequence[Row]) -> None:
+        self._table.add(incident_id, send)
+
+    async def look(self, incident_id: int) -> Incident:
+        await self._gate.enter()
+        return self._kept.incidents[incident_id]
 
     async def identify(self, incident_id: int, home: str, operator: str, name: str) -> Decision:
         await self._gate.enter()

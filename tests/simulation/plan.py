@@ -43,7 +43,8 @@ class Home:
     presses: tuple[tuple[float, str], ...]
     """When, in seconds, and of which kind."""
     speaks: bool
-    """Whether somebody answers the desk's telephone there."""
+    """Whether somebody there answers when the desk calls."""
+    phone: str | None
     shared: bool
     """Whether family may be told how it is there."""
 
@@ -140,7 +141,8 @@ def _home(chance: random.Random, name: str, calm_at: float, shared: list[Person]
         contacts[-1] = _with_phone(contacts[-1], "+8613900000000")
     presses = [(chance.uniform(0, calm_at * 0.8), chance.choice(KINDS)) for _ in range(chance.choice((1, 1, 1, 2, 3)))]
     people = tuple((person, chance.choice(HABITS)) for person in (*contacts, *shared))
-    return Home(name, people, tuple(sorted(presses)), chance.random() < 0.5, chance.random() < 0.5)
+    phone = f"+86218{name[1:]:0>7}" if chance.random() < 0.8 else None
+    return Home(name, people, tuple(sorted(presses)), chance.random() < 0.5, phone, chance.random() < 0.5)
 
 
 def _responder(number: int) -> Person:

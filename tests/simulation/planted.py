@@ -10,10 +10,23 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dispatch.acting import Act, Entry
+from dispatch.bridging import Bridging
 from dispatch.following import CHANGE, Row, going
-from dispatch.incident import Accept, Confirmed, Decision, Event, Identify, Incident, Resigned, State, Withdrawn
+from dispatch.incident import (
+    Accept,
+    Confirmed,
+    Decision,
+    Event,
+    Identify,
+    Incident,
+    Resigned,
+    State,
+    Unreached,
+    Withdrawn,
+)
 from dispatch.outbox import Outbox
 from dispatch.policy import Person
+from tests.simulation.lines import Register
 from tests.simulation.memory import Alarm, MemoryDesk, Table
 from tests.simulation.world import Parts
 
@@ -217,6 +230,33 @@ class EndIsNoNews(MemoryDesk):
         return [] if decision.incident.state is State.CLOSED else super()._news(decision, home, people, now)
 
 
+class NoFallback(MemoryDesk):
+    """Nobody takes the desk's telephone, and no other rings."""
+
+    def _beside(self, incident_id: int, event: Event, send: Sequence[Row]) -> None:
+        if not isinstance(event, Unreached):
+            super()._beside(incident_id, event, send)
+
+
+class HomeIsRungAtOnce(Bridging):
+    """An old person answers, and nobody is there yet."""
+
+    async def ask(self, incident_id: int, operator: str, name: str, *, with_helper: bool = False) -> Decision:
+        decision = await super().ask(incident_id, operator, name, with_helper=with_helper)
+        if not decision.refused:
+            body = {"person": decision.incident.home, "home": "+862180000000"}
+            send = {"incident": incident_id, "step": 10, "name": name, "language": "zh", "body": body}
+            await self.ring(send, f"at once/{incident_id}/{decision.incident.version}")
+        return decision
+
+
+class LineForgotten(Register):
+    """That the desk's telephone rings already is not known."""
+
+    def _rings(self, row: dict[str, Any], lately: datetime) -> bool:
+        return False
+
+
 class DeskAlwaysManned(MemoryDesk):
     def _manned(self, danger: bool) -> bool:
         return True
@@ -245,45 +285,51 @@ class Planted(NamedTuple):
 
 PLANTED = (
     Planted("timers are lost with their process", Parts(desk=TimersInMemory),
-            "the next is due in time", 16),
+            "the next is due in time", 21),
     Planted("presses of one minute are merged", Parts(desk=PressesMerged),
             "an alarm finds its incident", 1),
     Planted("an alarm is marked before it is taken", Parts(desk=TakenBeforeDone),
-            "an alarm finds its incident", 35),
+            "an alarm finds its incident", 39),
     Planted("calls are not withdrawn after an answer", Parts(table=WithdrawForgotten),
-            "nothing is sent after an answer", 26),
+            "nothing is sent after an answer", 20),
     Planted("what was busy is tried after an answer", Parts(table=TriedAfterTheAnswer),
-            "nothing is sent after an answer", 26),
+            "nothing is sent after an answer", 61),
     Planted("a repeat is not declared", Parts(table=RepeatUndeclared),
-            "nobody is called twice for one step", 59),
+            "nobody is called twice for one step", 109),
     Planted("the deadline is not looked at before the request", Parts(table=DeadlineIgnored),
-            "nothing is sent after its deadline", 4),
+            "nothing is sent after its deadline", 6),
     Planted("another's call is taken for ours", Parts(table=AnybodysCall),
-            "who is said to be called is called", 397),
+            "who is said to be called is called", 811),
     Planted("what is unclear is never looked up", Parts(outbox=NeverLooksUp),
-            "what is sent comes to an end", 8),
+            "what is sent comes to an end", 10),
     Planted("no deadline after a helper has resigned", Parts(desk=NoDeadlineAfterResigning),
-            "open means a deadline", 6),
+            "open means a deadline", 0),
     Planted("the last step does not repeat", Parts(desk=LastStepOnce),
-            "a step asks whom it can", 1),
+            "a step asks whom it can", 3),
     Planted("a closed incident is woken", Parts(desk=ClosedIsWoken),
             "closed never stirs", 3),
     Planted("an empty desk is waited for", Parts(desk=DeskAlwaysManned),
-            "nobody waits for an empty desk", 7),
+            "nobody waits for an empty desk", 0),
     Planted("the journal's chain begins anew", Parts(desk=JournalBegunAnew),
             "the journal is whole", 0),
     Planted("family is not told that it is over", Parts(desk=EndIsNoNews),
             "family hears how it ended", 0),
     Planted("news that is overtaken is sent", Parts(table=OvertakenIsTold),
-            "news is told in its order", 4),
+            "news is told in its order", 135),
     Planted("nobody looks what somebody has been told", Parts(table=ToldAgain),
-            "nobody hears the same again", 6),
+            "nobody hears the same again", 42),
     Planted("who is asked are the people of another's home", Parts(desk=WrongHomeIsAsked),
-            "nobody hears of another's home", 668),
+            "nobody hears of another's home", 4),
     Planted("a change is told to the first who goes", Parts(desk=FirstIsTold),
-            "a change reaches everybody who goes", 13),
+            "a change reaches everybody who goes", 4),
     Planted("one has read it for all", Parts(desk=ConfirmedForAll),
-            "who has read a change says so themselves", 13),
+            "who has read a change says so themselves", 4),
     Planted("what is taken back falls silent", Parts(desk=TakenBackCallsBack),
-            "what is taken back is shown, and calls nobody back", 48),
+            "what is taken back is shown, and calls nobody back", 29),
+    Planted("the desk has one telephone only", Parts(desk=NoFallback),
+            "the desk's next telephone rings", 4),
+    Planted("the home is rung with the desk", Parts(bridging=HomeIsRungAtOnce),
+            "nobody is rung before the desk is there", 0),
+    Planted("whether the desk is rung already is not known", Parts(register=LineForgotten),
+            "one telephone of the desk rings at a time", 1),
 )  # fmt: skip

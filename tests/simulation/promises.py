@@ -24,6 +24,7 @@ from dispatch.incident import (
 )
 from dispatch.journal import broken_at, entry_hash
 from dispatch.policy import asked
+from tests.simulation.lines import Lines
 from tests.simulation.loop import NOON
 from tests.simulation.memory import Kept, Table
 from tests.simulation.telling import Telling
@@ -66,6 +67,7 @@ class Judge:
         self._placed: dict[int, int] = {}
         self._first: dict[tuple[Any, ...], int] = {}
         self.telling = Telling(self.fail, kept, table)
+        self.lines = Lines(self.fail, table)
 
     def fail(self, promise: str, how: str) -> None:
         if self.broken is None and promise not in NOT_YET:
@@ -201,6 +203,7 @@ class Judge:
         if row["state"] == "waiting":
             self.fail("about to send is recorded first", f"send {send}")
         self.telling.requested(row)
+        self.lines.requested(row, now)
 
     def placed(self, send: int) -> None:
         """The provider has taken it: somebody's telephone rings."""

@@ -19,13 +19,16 @@ import psycopg
 from dispatch import books
 from dispatch import incident as core
 from dispatch.acting import Act
+from dispatch.bridging import Bridging
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
-from dispatch.incident import Decision, Event, Helper, Incident, State
+from dispatch.following import BRIDGE, next_telephone
+from dispatch.incident import DESK, Bridged, Decision, Event, Helper, Incident, State
 from dispatch.outbox import NAP_SECONDS, UNCLEAR_SECONDS, Outbox
 from dispatch.sends import Outcome
 from dispatch.service import alarm_clock, intake
-from pingan.database import LOST, Bell
+from pingan.database import LOST, Bell, Database
+from tests.simulation.lines import Register
 from tests.simulation.loop import NOON, NothingLeft, VirtualLoop, WorldClock
 from tests.simulation.memory import Alarm, Kept, MemoryDesk, MemorySends, Table
 from tests.simulation.plan import Fault, Habit, Plan
@@ -46,6 +49,9 @@ PAUSE_SECONDS = 0.03
 GIVES_UP = 3
 """Who has answered an incident so often, and nobody came, sends an ambulance."""
 
+LINES_MAX = 3
+"""So often an operator dials for one incident, be it at once again."""
+
 SHIPPED = books.shipped()
 
 
@@ -57,6 +63,8 @@ class Parts:
     table: type[Table] = Table
     sends: type[MemorySends] = MemorySends
     outbox: type[Outbox] = Outbox
+    bridging: type[Bridging] = Bridging
+    register: type[Register] = Register
 
 
 class Dead(asyncio.CancelledError):
@@ -84,6 +92,8 @@ class Life:
         self.clock = WorldClock(world.loop, world.offset)
         self.desk = world.parts.desk(world.kept, world.table, self.clock, self, _Seen(world, self))
         self.sends = world.parts.sends(world.table, self)
+        register = world.parts.register(world.kept, world.table, self)
+        self.bridging = world.parts.bridging(cast(Database, register), self.clock, cast(Desk, self.desk), None)
         self.bells: dict[str, IdleBell] = {}
         self.tasks: list[asyncio.Task[Any]] = []
 
@@ -338,7 +348,7 @@ class World:
                 home.id: {
                     "person": home.id,
                     "address": "幸福路1号",
-                    "phone": None,
+                    "phone": home.phone,
                     "way_in": None,
                     "timezone": "Asia/Shanghai",
                     "shared": home.shared,
@@ -358,6 +368,7 @@ class World:
         self.going: set[tuple[str, int]] = set()
         self.looking: set[int] = set()
         self.answers: dict[int, int] = {}
+        self.dialled: dict[int, int] = {}
         self._calls = 0
 
     @property
@@ -561,6 +572,9 @@ class World:
         if send.purpose == "change":
             self._after(5 + self.chance.random() * 60, lambda: self._confirms(send))
             return
+        if send.purpose == BRIDGE:
+            self._rings_on_a_line(call, send)
+            return
         habit = "accept" if self.calm and self.chance.random() < 0.8 else self.habits.get(send.recipient, "accept")
         if channel == "twilio_sms":
             self._word(1.0, call, "delivered")
@@ -579,6 +593,28 @@ class World:
             if habit == "late":
                 self._after(40 + self.chance.random() * 200, lambda: self._accepts(call, send, habit))
             self._word(RING_SECONDS + 1, call, "unanswered", "voicemail" if habit == "voicemail" else "no-answer")
+
+    def _rings_on_a_line(self, call: Call, send: Send) -> None:
+        takes = 3 + self.chance.random() * 12
+        if send.recipient == DESK and self.chance.random() < 0.7:
+            self._callback(takes, lambda: self._takes_the_line(call))
+        elif send.recipient != DESK and self.homes[str(send.body["person"])].speaks:
+            self._callback(takes, lambda: self._joins(call, send))
+        else:
+            self._word(RING_SECONDS, call, "unanswered", "no-answer")
+
+    async def _takes_the_line(self, call: Call) -> None:
+        """An operator presses the key that says that they are there."""
+        row = self.table.rows[call.send]
+        self.judge.lines.taken(row)
+        await self.web.bridging.ring(row, f"voice/{call.id}/1")
+        now = self.web.clock.now()
+        await self.web.sends.progress(call.send, Outcome("answered", "key_connected", call.id, None, now))
+
+    async def _joins(self, call: Call, send: Send) -> None:
+        joined, now = Bridged("joined", send.recipient, send.name), self.web.clock.now()
+        await self.web.desk.act(cast(int, send.incident), joined, once=f"conference/{call.id}")
+        await self.web.sends.progress(call.send, Outcome("answered", "completed", call.id, None, now))
 
     def _word(self, seconds: float, call: Call, state: str, result: str = "") -> None:
         """A status callback."""
@@ -612,7 +648,8 @@ class World:
             and state == "unanswered"
         ):
             unreached = core.Unreached(row["recipient"], f"{row['channel']}: {result}")
-            await self.web.desk.act(row["incident"], unreached)
+            await self.web.desk.act(row["incident"], unreached, send=next_telephone(row, now))
+            self.judge.lines.missed(row)
 
     async def _key(self, call: Call, send: Send, digit: str, habit: Habit) -> None:
         incident = cast(int, send.incident)
@@ -726,6 +763,13 @@ class World:
             return not (await act(number, core.Answer("op", "陈"))).refused
         if not seen.danger or seen.state is State.SAFE or self.answers.get(number, 0) >= GIVES_UP:
             return await self._closes(number, seen)
+        place = self.kept.homes[seen.home]
+        if place.get("phone") and self.dialled.get(number, 0) < LINES_MAX and chance.random() < 0.3:
+            self.dialled[number] = self.dialled.get(number, 0) + 1
+            await self.web.bridging.ask(
+                number, "op", "陈", with_helper=seen.helper is not None and chance.random() < 0.5
+            )
+            return True
         if seen.contact is None and seen.state is State.ANSWERED:
             await asyncio.sleep(5 + chance.random() * 30)
             speaks = seen.home is not None and self.homes[seen.home].speaks
