@@ -65,6 +65,10 @@ def no_url() -> TwilioError:
     return TwilioError(400, 21205, "Url parameter is required.")
 
 
+def twiml_too_long() -> TwilioError:
+    return TwilioError(400, 32018, "Twiml size exceeded maximum allowed value of 4000 characters")
+
+
 def invalid_url(url: str) -> TwilioError:
     return TwilioError(400, 21205, f"Url is not a valid URL: {url}")
 

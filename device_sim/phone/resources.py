@@ -19,6 +19,7 @@ from device_sim.phone.twiml import Room
 VERSION = "2010-04-01"
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
 MAX_BODY_CHARACTERS = 1600
+MAX_TWIML_CHARACTERS = 4000
 
 CALL_PARAMETERS = frozenset(
     {
@@ -83,6 +84,8 @@ def call_request(form: Form) -> CallRequest:
         raise errors.no_from()
     if not url and not document:
         raise errors.no_url()
+    if document and len(document) > MAX_TWIML_CHARACTERS:
+        raise errors.twiml_too_long()
     if url and not url.startswith(("http://", "https://")):
         raise errors.invalid_url(url)
     return CallRequest(

@@ -47,7 +47,7 @@ class TwilioVoice:
         call = client.calls.create(
             to=send.address,
             from_=number,
-            twiml=Spoken(self.twilio, send.language).question(send),
+            twiml=Spoken(self.twilio, send.language).call(send),
             timeout=FIRST_SECONDS if send.purpose == BRIDGE else RING_SECONDS,
             status_callback=self.twilio.webhook(f"/webhooks/twilio/voice/{send.id}/status"),
             status_callback_event=CALLBACKS,

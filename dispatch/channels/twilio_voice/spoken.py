@@ -4,7 +4,7 @@ Each question stands in the call itself, not at an address of ours: whoever answ
 in even while our own web process is being started again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twilio.twiml.voice_response import Conference, Dial, Gather, VoiceResponse
@@ -17,6 +17,10 @@ from dispatch.following import BRIDGE, CHANGE, HELP, TEST
 
 KEY_SECONDS = 8
 TIMES_SAID = 2
+DOCUMENT_MAX = 4_000
+"""Characters that the provider takes of what a call is placed with (its error 32018): with more nobody is called."""
+SAY_MAX = 370
+"""Characters of any kind that it says at a time: 4,500 as they are written in an address (its error 13521)."""
 MACHINE_PAUSE_SECONDS = 3
 CONFERENCE_EVENTS = "start end join leave"
 
@@ -34,12 +38,26 @@ class Spoken:
 
     def question(self, send: Send | dict[str, Any], before: str | None = None) -> str:
         """What this call is for, twice, and the keys that are waited for. `before`: what is said first."""
+        _, purpose, body = _of(send)
+        return self._asked(send, self._text(purpose, body), TIMES_SAID, self._said(before) if before else "")
+
+    def call(self, send: Send) -> str:
+        """The question as a call is placed with it. One that is too long is asked once; if it is too long even so, its
+        end is left out, which is the way in's or the news', and the text message and the key 9 have it.
+        """
+        text = self._text(send.purpose, send.body)
+        for times in (TIMES_SAID, 1):
+            document = self._asked(send, text, times)
+            if len(document) <= DOCUMENT_MAX:
+                return document
+        return self._asked(send, text[: DOCUMENT_MAX - len(document) - 1] + "…", 1)
+
+    def _asked(self, send: Send | dict[str, Any], text: str, times: int, before: str = "") -> str:
         send_id, purpose, body = _of(send)
-        prefix = self._said(before) if before else ""
-        text = self._text(purpose, body) + self._choices(purpose, body)
         response = VoiceResponse()
-        for number in range(TIMES_SAID):
-            self._gather(response, (prefix if number == 0 else "") + text, send_id)
+        for number in range(times):
+            said = (before if number == 0 else "") + text + self._choices(purpose, body)
+            self._gather(response, said, send_id)
         return self._end(response, f"goodbye_{purpose}")
 
     def choose(self, send: dict[str, Any], before: str | None = None) -> str:
@@ -130,7 +148,8 @@ class Spoken:
             action=self._twilio.webhook(f"/webhooks/twilio/voice/{send_id}/keys"),
             method="POST",
         )
-        gather.say(text, language=self._voice)
+        for part in _parts(text):
+            gather.say(part, language=self._voice)
         response.append(gather)
 
     def _end(self, response: VoiceResponse, key: str, **values: object) -> str:
@@ -142,6 +161,15 @@ class Spoken:
 def conference_name(incident: int) -> str:
     """One line for each incident: one that is open never stands in another's way."""
     return f"incident-{incident}"
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What can be said at a time, by sentences where there are any."""
+    while len(text) > SAY_MAX:
+        end = max(text.rfind(mark, 0, SAY_MAX) for mark in "。；，.;,\n ") + 1 or SAY_MAX
+        yield text[:end]
+        text = text[end:]
+    yield text
 
 
 def _of(send: Send | dict[str, Any]) -> tuple[int, str, dict[str, Any]]:
