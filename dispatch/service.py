@@ -28,7 +28,7 @@ from dispatch.providers import Providers
 from dispatch.reaching import keep_reaching
 from dispatch.self_test import keep_testing
 from dispatch.sends import SendsTable
-from pingan import process
+from pingan import metrics, process
 from pingan.clock import Clock
 from pingan.database import LOST, Bell
 from pingan.settings import Mqtt, SettingsError, Text, centre, load
@@ -173,6 +173,8 @@ async def _run(
     providers = Providers(this.database, this.clock, provided, settings.name)
     desk = Desk(this.database, this.clock, zone)
     rates = {"twilio_voice": settings.twilio_calls_per_second}
+    for channel, rate in rates.items():
+        metrics.show(metrics.SENDS_PER_SECOND).labels(channel).set(rate)
     outbox = Outbox(SendsTable(this.database), this.clock, desk, channels, settings.name, rates)
     alarms = this.listener.bell("alarm", "clock")
     silences = this.listener.bell("alarm", "clock")

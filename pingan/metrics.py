@@ -110,6 +110,11 @@ SENDS_WAITING_SECONDS = Gauge(
     "For how long the one that has waited longest for its turn has been due.",
     ["channel"],
 )
+SENDS_PER_SECOND = Gauge(
+    "pingan_sends_per_second",
+    "How many the provider begins in a second, of a channel that has such a rate.",
+    ["channel"],
+)
 DEADLINES_OVERDUE = Gauge("pingan_deadlines_overdue", "Open incidents whose deadline passed over a second ago.")
 
 # The machines
