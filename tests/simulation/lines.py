@@ -94,6 +94,8 @@ class Lines:
             if (row["incident"], row["step"]) not in self._taken:
                 self._fail("nobody is rung before the desk is there", f"send {row['id']} to {row['recipient']}")
             return
+        if row["body"]["number"]:  # a word that comes minutes late rings it for a wish that is over: docs/faults.md
+            return
         lately = now - timedelta(seconds=BRIDGE_SECONDS)
         for other in self._table.rows.values():
             same = (other["incident"], other["purpose"], other["recipient"]) == (row["incident"], BRIDGE, DESK)
