@@ -1,6 +1,6 @@
 """Tests of whether people can be reached: begun by day, a few at a time, so that nobody learns it in the night.
 
-1. While anybody is called for help, or the provider does not do what it is asked, nothing is begun.
+1. While anybody is called for help, or a provider is down or does not do what it is asked, nothing is begun.
 2. Whoever's turn it is gets a call that asks for a key; nobody twice within thirty days.
 3. Where no key was pressed, a text message follows that asks for a word.
 4. Who answered neither, or does not know us, is a task for a person. They are called for help all the same.
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from dispatch import errands, tasks, ways_in, weekly
 from dispatch.following import TEST, Row
+from dispatch.providers import LATE_SECONDS
 from dispatch.reachable import (
     AGAIN_DAYS,
     HOURS,
@@ -178,7 +179,10 @@ async def _turns(connection: Connection, now: datetime, zone: ZoneInfo) -> list[
 
 
 async def _calm(connection: Connection, now: datetime) -> bool:
-    values = {"now": now, "lately": now - timedelta(seconds=LATELY_SECONDS), "failures": FAILURES}
+    values = {
+        "now": now, "lately": now - timedelta(seconds=LATELY_SECONDS), "failures": FAILURES,
+        "said": now - timedelta(seconds=LATE_SECONDS),
+    }  # fmt: skip
     row = await (await connection.execute(sql.calm, values)).fetchone()
     return row is not None and bool(row["calm"])
 

@@ -3,13 +3,15 @@
 select pg_try_advisory_xact_lock(hashtext('dispatch reaching')) as mine
 
 -- name: calm
--- Tests wait while anybody is being called for help, or anything else waits for the telephone; and while the provider
--- does not do what it is asked: its silence would be taken for people's.
+-- Tests wait while anybody is being called for help, or anything else waits for the telephone; and while a provider is
+-- down, or does not do what it is asked: its silence would be taken for people's, and who else carries calls is needed.
 select not exists (
            select from incidents where wake_at is not null and danger and not test and (body->>'calling')::boolean
        ) and not exists (
            select from sends
            where state in ('waiting', 'dialling') and due_at <= %(now)s and incident is not null and channel <> 'device'
+       ) and not exists (
+           select from providers_down where channel in ('twilio_voice', 'twilio_sms') and seen_at > %(said)s
        ) and (
            select count(*) from sends
            where state in ('failed', 'unclear', 'abandoned') and channel in ('twilio_voice', 'twilio_sms')

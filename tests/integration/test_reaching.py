@@ -105,6 +105,21 @@ async def test_people_are_tried_by_day_and_what_they_answer_is_known(
             assert "wrong_number" not in {one["kind"] for one in await tasks.open_ones(connection)}, "it is another now"
 
 
+async def test_nobody_is_tried_while_a_provider_is_down(database: Database, driven: DrivenClock) -> None:
+    async with room(database, driven) as this:
+        to_hour(this, 12)
+        down = (
+            "insert into providers_down (process, channel, provider, since, seen_at, why)"
+            " values ('other', %s, 'twilio2', %s, %s, 'away') returning process"
+        )
+        now = driven.now()
+        await this.rows(down, "twilio_voice", now - timedelta(hours=1), now - timedelta(seconds=1))
+        assert await reaching.begin(database, now, CHINA) == 0, "its silence would be taken for people's"
+        # What was last said long ago was another time: whoever said it is gone.
+        await this.rows("update providers_down set seen_at = %s returning process", now - timedelta(minutes=1))
+        assert await reaching.begin(database, now, CHINA) == 1
+
+
 async def test_a_test_that_is_asked_for_is_placed_at_once_and_once(
     database: Database, driven: DrivenClock, until: Until
 ) -> None:
