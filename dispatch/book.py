@@ -44,11 +44,13 @@ PEOPLE_SECONDS_MAX = 180
 STEPS_MAX = 20
 RULES_MAX = 200
 NAME_CHARACTERS = 40
+TITLE_CHARACTERS = 40
 
 PROMISES = (
     "contact_seconds", "decide_seconds", "move_seconds", "arrive_seconds", "safe_seconds", "close_seconds",
     "grace_seconds",
 )  # fmt: skip
+TITLES = ("title", "title_en")
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -170,6 +172,10 @@ def _calm(book: Book) -> set[str]:
 def _policy_faults(name: str, policy: Policy, *, calm: bool) -> Iterator[Fault]:
     if policy.name != name or not _is_name(name):
         yield Fault("bad_name", name, field="name", values=(("limit", NAME_CHARACTERS),))
+    for field in TITLES:
+        title = getattr(policy, field)
+        if len(title) > TITLE_CHARACTERS or not title.isprintable():
+            yield Fault("bad_title", name, field=field, values=(("limit", TITLE_CHARACTERS),))
     if not policy.steps:
         yield Fault("no_steps", name)
         return

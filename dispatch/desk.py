@@ -670,6 +670,8 @@ class Desk:
 def _chosen(choice: Choice) -> dict[str, Any]:
     """Which policy it was opened under and what chose it, for the journal."""
     told: dict[str, Any] = {"policy": choice.policy.name, "book": choice.policy.version, "chosen_by": choice.by}
+    if choice.policy.title or choice.policy.title_en:
+        told["titles"] = [choice.policy.title, choice.policy.title_en]
     return told if choice.rule is None else {**told, "rule": choice.rule + 1}
 
 

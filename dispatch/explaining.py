@@ -90,6 +90,7 @@ async def explain(
         "at": at,
         "local": f"{local:%Y-%m-%d %H:%M}",
         "policy": policy.name,
+        "titles": (policy.title, policy.title_en),
         **_by(choice),
         "own_unknown": known["policy"] if known["policy"] not in {None, *book.policies} else None,
         "draft": draft is not None,
@@ -107,7 +108,13 @@ async def _home(connection: Connection, home: str, scope: str | None) -> dict[st
 
 def _by(choice: Choice) -> dict[str, Any]:
     rule = None if choice.rule is None else choice.rule + 1
-    return {"chosen": choice.policy.name, "version": choice.policy.version, "chosen_by": choice.by, "rule": rule}
+    return {
+        "chosen": choice.policy.name,
+        "chosen_titles": (choice.policy.title, choice.policy.title_en),
+        "version": choice.policy.version,
+        "chosen_by": choice.by,
+        "rule": rule,
+    }
 
 
 def _tier(tier: Tier) -> dict[str, Any]:

@@ -68,6 +68,9 @@ class Policy(msgspec.Struct, frozen=True):
     grace_seconds: Seconds
     heeds_quiet: bool = False
     """Whether quiet hours are kept. Never of a policy for a call for help."""
+    title: str = ""
+    title_en: str = ""
+    """What people read in place of `name`, which homes and rules know it by; empty: nobody has given it one."""
 
     def step(self, number: int) -> Step:
         """Step `number` from 0; past the end it is the last one, for ever."""

@@ -93,14 +93,15 @@ def _show(book: Book, *, as_json: bool) -> None:
         say(msgspec.json.format(msgspec.json.encode(book), indent=2).decode())
         return
     for policy in book.policies.values():
-        say(_t("policy_head", name=policy.name))
+        title = sentences.title(policy.name, book.policies, language())
+        say(_t("policy_head", name=policy.name) + (f" · {title}" if title != policy.name else ""))
         for number, step in enumerate(sentences.steps(policy, language()), 1):
             say(f"  {number}. {step}")
         if policy.heeds_quiet:
             say("  " + _t("heeds_quiet"))
     say(_t("rules" if book.rules else "no_rules"))
     for number, rule in enumerate(book.rules, 1):
-        say("  " + sentences.rule(rule, number, language()))
+        say("  " + sentences.rule(rule, number, language(), book.policies))
 
 
 def _check(file: Path) -> int:

@@ -8,6 +8,18 @@ from dispatch.policy import Policy, Step
 from dispatch.policy_words import lasting, reason, reasons, said
 
 
+def titled(name: str, titles: tuple[str, str], language: str) -> str:
+    """What people call a policy: in their language, else in the other one, else by the name that rules know it by."""
+    zh, en = titles
+    return (zh or en if language == "zh" else en or zh) or name
+
+
+def title(name: str, policies: Mapping[str, Policy], language: str) -> str:
+    """The same of one that a book may not have."""
+    policy = policies.get(name)
+    return titled(name, (policy.title, policy.title_en), language) if policy else name
+
+
 def steps(policy: Policy, language: str) -> list[str]:
     """Each step as a sentence; the last one says that it repeats."""
     told = [step(one, language) for one in policy.steps]
@@ -34,7 +46,7 @@ def step(one: Step, language: str) -> str:
     return said("step_people", language, whom=comma.join(whom), how=how, channels=channels, wait=wait)
 
 
-def rule(one: Rule, number: int, language: str) -> str:
+def rule(one: Rule, number: int, language: str, policies: Mapping[str, Policy]) -> str:
     comma = said("comma", language)
     when = [
         said("rule_causes", language, causes=comma.join(said(f"cause_{cause}", language) for cause in one.causes))
@@ -49,7 +61,7 @@ def rule(one: Rule, number: int, language: str) -> str:
     if one.weekdays:
         days = comma.join(said(f"day_{day}", language) for day in one.weekdays)
         when.append(said("rule_weekdays", language, weekdays=days))
-    return said("rule", language, number=number, when=" · ".join(when), policy=one.policy)
+    return said("rule", language, number=number, when=" · ".join(when), policy=title(one.policy, policies, language))
 
 
 def fault(one: Fault, language: str, *, where: bool = True) -> str:
@@ -88,8 +100,9 @@ def timeline(told: Mapping[str, Any], language: str) -> Iterable[str]:
     def by(channels: list[str]) -> str:
         return comma.join(said(f"channel_{channel}", language) for channel in channels)
 
+    policy = titled(told["policy"], told["titles"], language)
     yield said(
-        "head", language, person=told["person"] or "—", home=told["home"], local=told["local"], policy=told["policy"],
+        "head", language, person=told["person"] or "—", home=told["home"], local=told["local"], policy=policy,
         cause=said(f"cause_{told['cause']}", language), version=told["version"], by=chosen_by(told, language),
     )  # fmt: skip
     if told["own_unknown"]:

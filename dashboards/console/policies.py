@@ -40,7 +40,9 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
         return {
             "say": lambda key, **values: said(key, language, **values),
             "sentences_of": lambda policy: sentences.steps(policy, language),
-            "rule_said": lambda rule, number: sentences.rule(rule, number, language),
+            "rule_said": lambda rule, number, policies: sentences.rule(rule, number, language, policies),
+            "titled": lambda name, titles: sentences.titled(name, titles, language),
+            "title_of": lambda name, policies: sentences.title(name, policies, language),
             "reason": lambda why: reason(why, language),
             "reasons": lambda whys: reasons(whys, language),
             "lasting": lambda seconds: lasting(seconds, language),
@@ -159,7 +161,7 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
             raise Problem(404, "not_found", f"there is no policy {name}")
         draft = policy_form.draft_of(book.policies[name])
         if copy:
-            draft.name = ""
+            draft.name = draft.title = draft.title_en = ""
         return policy_page(request, 200, book, "" if copy else name, draft)
 
     async def write(request: Request, me: Principal, at: str) -> Response:

@@ -34,6 +34,8 @@ class PolicyDraft:
     steps: list[Row]
     promises: dict[str, str]
     heeds_quiet: bool = False
+    title: str = ""
+    title_en: str = ""
 
 
 @dataclass
@@ -49,7 +51,8 @@ class Wrong:
 
 def draft_of(policy: Policy) -> PolicyDraft:
     promises = {name: str(getattr(policy, name)) for name in PROMISES}
-    return PolicyDraft(policy.name, [_row(step) for step in policy.steps], promises, policy.heeds_quiet)
+    steps = [_row(step) for step in policy.steps]
+    return PolicyDraft(policy.name, steps, promises, policy.heeds_quiet, policy.title, policy.title_en)
 
 
 def read_policy(form: Form) -> PolicyDraft:
@@ -67,7 +70,8 @@ def read_policy(form: Form) -> PolicyDraft:
         for number in _numbers(form)
     ]
     promises = {name: _text(form, name) for name in PROMISES}
-    return PolicyDraft(_text(form, "name"), steps, promises, _text(form, "heeds_quiet") == "yes")
+    titles = _text(form, "title"), _text(form, "title_en")
+    return PolicyDraft(_text(form, "name"), steps, promises, _text(form, "heeds_quiet") == "yes", *titles)
 
 
 def policy_of(draft: PolicyDraft) -> tuple[Policy | None, list[Fault]]:
@@ -98,8 +102,9 @@ def policy_of(draft: PolicyDraft) -> tuple[Policy | None, list[Fault]]:
                 whole(row["many"] or "0", number, "many"),
             )
         )  # fmt: skip
-    promises = {name: whole(text, None, name) for name, text in draft.promises.items()}
-    policy = Policy(draft.name, 0, tuple(steps), **promises, heeds_quiet=draft.heeds_quiet)
+    rest: dict[str, Any] = {name: whole(text, None, name) for name, text in draft.promises.items()}
+    rest |= {"heeds_quiet": draft.heeds_quiet, "title": draft.title, "title_en": draft.title_en}
+    policy = Policy(draft.name, 0, tuple(steps), **rest)
     return (None if wrong else policy), wrong
 
 

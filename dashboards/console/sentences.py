@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any, Literal, NamedTuple
 
 from dispatch.acting import NOBODY_KNOWN
+from dispatch.policy_sentences import titled
 from dispatch.policy_words import reason, reasons, said
 
 from .language import Say, known, named, say
@@ -114,7 +115,8 @@ class Teller:
         parts = [t(key, **values)]
         if detail.get("chosen_by") in ("home", "rule"):
             by = said(f"by_{detail['chosen_by']}", self._language, rule=detail.get("rule"))
-            parts.append(t("journal.under", policy=detail["policy"], by=by))
+            policy = titled(detail["policy"], detail.get("titles") or ("", ""), self._language)
+            parts.append(t("journal.under", policy=policy, by=by))
         if detail.get("asked"):
             parts.append(t("journal.asked", names=listed(self._asked_why(detail), t)))
         if detail.get("overrides"):

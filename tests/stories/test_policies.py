@@ -20,6 +20,8 @@ async def test_the_night_goes_to_the_neighbours_first(shown: House, browser: Bro
     await one.open("/policies")
     await page.locator("#policy-direct").get_by_role("link", name="Copy").click()
     await page.get_by_label("Name").fill("night")
+    await page.get_by_label("Shown in Chinese as").fill("夜里先叫邻居")
+    await page.get_by_label("Shown in English as").fill("Neighbours first")
     first = page.locator("#step-1")
     await first.get_by_label("Wait (s)").fill("5")
     await first.get_by_label("neighbour").check()
@@ -45,7 +47,8 @@ async def test_the_night_goes_to_the_neighbours_first(shown: House, browser: Bro
     await page.get_by_label("Hours (22:00-07:00)").fill("22:00-07:00")
     await page.get_by_label("Why it is changed").fill("Nobody at the desk")
     await page.get_by_role("button", name="Save as a new version").click()
-    await expect(page.locator(".rules")).to_contain_text("every call for help · 22:00-07:00 → “night”")
+    await expect(page.locator(".rules")).to_contain_text("every call for help · 22:00-07:00 → “Neighbours first”")
+    await expect(page.locator("#policy-night h3")).to_have_text("Neighbours first night")
 
     # By night the neighbour, by day the desk.
     for clock, whom in (("03:10", "contacts"), ("12:00", "the desk")):
@@ -64,6 +67,11 @@ async def test_an_operator_reads_it_on_a_narrow_screen_and_changes_nothing(shown
     await one.open("/policies?whose=H001&cause=fall&at=12:00")
     await expect(page.locator("#run .tiers > li").nth(1)).to_contain_text("李梅")
     await expect(page.locator("#policy-station li").first).to_contain_text("值班台，等待 20 秒")
+    # Each is called what people call it, in their language.
+    await expect(page.locator("#run")).to_contain_text("预案“呼救”")
+    await expect(page.locator("#policy-danger h3")).to_have_text("呼救 danger")
+    await expect(page.locator("#policy-night h3")).to_have_text("夜里先叫邻居 night")
+    await expect(page.locator(".rules")).to_contain_text("→ “夜里先叫邻居”")
     assert await page.get_by_role("link", name="修改").count() == 0
     assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     assert not re.search(r"[a-z]+_[a-z]+", await page.locator("main").inner_text())

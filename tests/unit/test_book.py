@@ -118,6 +118,8 @@ def test_quiet_hours_never_silence_a_call_for_help_whatever_a_book_says() -> Non
         (changed("danger", steps=()), [("no_steps", None)]),
         (changed("danger", steps=BOOK.policies["danger"].steps[:1]), [("last_asks_nobody", 0)]),
         (changed("direct", name="Direct"), [("bad_name", None)]),
+        (changed("direct", title="直" * 41), [("bad_title", None)]),
+        (changed("direct", title="直" * 40, title_en="two\nlines"), [("bad_title", None)]),
         (changed("danger", contact_seconds=5), [("out_of_bounds", None)]),
         (changed("danger", arrive_seconds=86_400), [("out_of_bounds", None)]),
         (of_step("danger", 0, unseen_seconds=None), [("unseen_missing", 0)]),

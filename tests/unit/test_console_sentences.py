@@ -219,5 +219,7 @@ def test_the_journal_says_under_which_policy_who_was_asked_and_why() -> None:
     ):
         teller = sentences.Teller({}, {"b"}, language, Times(ZoneInfo("Asia/Shanghai"), say(language), NOW))
         assert said[0] in teller.tell(opened)
+        titled = {**opened, "detail": {**detail, "titles": ["直接呼叫", "Direct"]}}
+        assert said[0].replace("direct", "Direct" if language == "en" else "直接呼叫") in teller.tell(titled)
         assert said[1] in teller.tell(opened)
         assert said[2] in teller.tell({**sent, "detail": {"person": "R1", "overrides": "off_rota"}})
