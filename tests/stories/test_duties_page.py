@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import expect
 
-from dispatch import tasks
+from dispatch import tasks, ways_in
 from tests.stories.conftest import Sit
 from tests.stories.support import NARROW, House
 from tests.stories.test_pages import own_words
@@ -20,7 +20,9 @@ def pictures(tmp_path: Path) -> Path:
     return Path(os.environ.get("PINGAN_PICTURES", tmp_path))
 
 
-async def test_an_operator_sees_who_cannot_be_reached_and_what_is_to_be_done(house: House, sit: Sit) -> None:
+async def test_an_operator_sees_who_cannot_be_reached_and_what_is_to_be_done(
+    house: House, sit: Sit, pictures: Path
+) -> None:
     async with house.database.connection() as connection:
         (contact,) = await (await connection.execute("select * from contacts where home = 'H001' limit 1")).fetchall()
         found = {"phone": contact["phone"], "code": "21211"}
@@ -58,6 +60,28 @@ async def test_an_operator_sees_who_cannot_be_reached_and_what_is_to_be_done(hou
     await expect(seat.page.locator("#tasks")).to_contain_text("没有待办。")
     await expect(seat.page.locator("#done")).to_contain_text("新号码已登记 <b>")
     await expect(badge).to_be_hidden()
+
+    # What the sweep finds: homes of which nobody knows how to get in. The register's new date ends it by itself.
+    china, today = ZoneInfo("Asia/Shanghai"), house.clock.now().date()
+    async with house.database.connection() as connection:
+        await connection.execute("update homes set way_in_proven_on = %s where id = 'H003'", (today,))
+        await connection.execute("update homes set way_in_proven_on = '2020-01-05' where id = 'H001'")
+        await ways_in.judge(connection, house.clock.now(), china)
+    await seat.open("/tasks")
+    first, second = seat.page.locator("#tasks .task").nth(0), seat.page.locator("#tasks .task").nth(1)
+    await expect(first).to_contain_text("不知道能不能进门")
+    await expect(first).to_contain_text("从来没有核实过")
+    await expect(second).to_contain_text("晚晴路12号3栋402室")
+    await expect(second).to_contain_text("最后一次核实：2020-01-05")
+    await expect(badge).to_have_text("2")
+    assert await seat.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    await seat.page.screenshot(path=pictures / "tasks-zh.png", full_page=True)
+    async with house.database.connection() as connection:
+        await connection.execute("update homes set way_in_proven_on = %s", (today,))
+        await ways_in.judge(connection, house.clock.now(), china)
+    await seat.open("/tasks")
+    await expect(seat.page.locator("#tasks")).to_contain_text("没有待办。")
+    await expect(seat.page.locator("#done")).to_contain_text("进门方式已经核实")
 
 
 async def test_who_comes_back_to_the_desk_is_told_what_came_meanwhile(house: House, sit: Sit) -> None:
