@@ -17,6 +17,7 @@ from zoneinfo import available_timezones
 from care import phones
 from care.refusal import Refusal
 from pingan.hours import NoHours, plain, rota, span
+from pingan.notices import PLAIN, SECURE
 
 Value = str | int | float | bool | date | datetime | None
 
@@ -171,16 +172,19 @@ def _read_rota(cell: str) -> str:
 shifts = Kind(_read_rota, _plain, "rota")
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]{1,19}://[!-~]{3,480}")
-_NO_CHANNEL = {"http", "https", "ftp", "file", "tel"}
 
 
 def _read_address(cell: str) -> str:
-    """As Apprise writes it. What is refused is not repeated: it may be half a secret."""
+    """As Apprise writes it, of a service that notices go to: in the night it would be too late to find out. What is
+    refused is not repeated, it may be half a secret; but for the service's name.
+    """
     cell = cell.strip()
     scheme = cell.partition("://")[0].lower()
     cell = scheme + cell[len(scheme) :]
-    if not _ADDRESS.fullmatch(cell) or scheme in _NO_CHANNEL:
+    if not _ADDRESS.fullmatch(cell):
         raise Refusal("no_address")
+    if scheme not in SECURE | PLAIN:
+        raise Refusal("unknown_service", service=scheme, choices=", ".join(sorted(SECURE | PLAIN)))
     return cell
 
 

@@ -27,8 +27,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "“{text}” is no rota; write it as mon-fri 08:00-18:00; sat,sun 09:00-12:00",
     ),
     "no_address": (
-        "不是通知地址；如 mailto://…、wecombot://…、dingtalk://…",
-        "is no address for notices; as mailto://…, wecombot://…, dingtalk://…",
+        "不是通知地址；如 mailtos://…、wecombot://…、dingtalk://…",
+        "is no address for notices; as mailtos://…, wecombot://…, dingtalk://…",
+    ),
+    "unknown_service": (
+        "通知不能发到 {service}:// ；可用：{choices}",
+        "no notice goes to {service}://; of: {choices}",
     ),
     "no_limits": (
         "“{text}” 不是限值；写成“心率 50–110；血氧 90–”，可用：{choices}",

@@ -36,7 +36,7 @@ _moment = st.timedeltas(timedelta(0), timedelta(days=100_000)).map(
     lambda since: datetime(1900, 1, 2, tzinfo=UTC) + since
 )
 _day = st.dates(date(1900, 1, 1), date(2199, 1, 1))
-_address = st.sampled_from(["mailto://a:b@mail.example", "wecombot://0123-45-6789", "dingtalk://=token@"])
+_address = st.sampled_from(["mailtos://a:b@mail.example", "wecombot://0123-45-6789", "dingtalk://=token@"])
 _language = st.sampled_from(list(LANGUAGES))
 
 

@@ -434,7 +434,7 @@ async def test_who_changed_a_rota_is_noted_and_forgotten_with_whom_it_is_about(c
 @pytest.mark.parametrize(
     ("column", "given"),
     [("notify", "no address"), ("notify", "file:///etc/passwd"), ("notify", "wecombot://key 2"), ("quiet", "at night"),
-     ("quiet", "25:00-26:00")],
+     ("notify", "mailto://a:b@mail.example"), ("quiet", "25:00-26:00")],
 )  # fmt: skip
 async def test_what_is_no_address_and_no_hours_is_refused_by_name(
     connection: Connection, column: str, given: str
