@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -20,7 +21,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from ingest.heard import LastHeard
-from ingest.measuring import keep_measuring_lag, keep_measuring_size
+from ingest.measuring import keep_measuring_disks, keep_measuring_lag, keep_measuring_size
 from ingest.rejections import sql as rejections
 from ingest.rows import TYPES, Row, row_of
 from ingest.upkeep import Upkeep
@@ -54,6 +55,10 @@ class Settings(Common, frozen=True, kw_only=True):
     """At least 30: what is late (seven days) and what TimescaleDB rolls up anew (ten) lies well within."""
     rejected_keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 90
     """Samples of what was refused, and entries of the log that were set aside."""
+    disk_data: Path | None = None
+    """A folder on the disk of the platform's own data, whose room is measured; None: there is none to be measured."""
+    disk_database: Path | None = None
+    """And one on the disk of PostgreSQL: without room there no press can be acknowledged."""
 
 
 @dataclass(slots=True)
@@ -255,6 +260,12 @@ async def run(settings: Settings) -> None:
     async def trim() -> None:
         await keep_trimming(logs, settings.log_keep_hours * 3600)
 
+    disks = {
+        disk: folder
+        for disk, folder in (("data", settings.disk_data), ("database", settings.disk_database))
+        if folder is not None
+    }
+
     await this.run(
         consumer.run,
         keep_archiving,
@@ -263,6 +274,7 @@ async def run(settings: Settings) -> None:
         Upkeep(this.database, this.clock, settings.readings_keep_days, settings.rejected_keep_days).run,
         lambda: keep_measuring_lag(logs),
         lambda: keep_measuring_size(this.database),
+        lambda: keep_measuring_disks(disks),
     )
 
 

@@ -1,8 +1,11 @@
-"""What only somebody who looks knows: how far each reader of a log is behind, and how large the database has become."""
+"""What only somebody who looks knows: how far each reader of a log is behind, how large the database has become, and
+how much room there is for it to grow."""
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import psycopg
 
@@ -15,6 +18,8 @@ sql = Queries(__file__, "measuring.sql")
 
 LAG_SECONDS = 5.0
 SIZE_SECONDS = 60.0
+DISK_SECONDS = 15.0
+"""A scrape's pace: what fills a disk at 100 MB/s has taken 1.5 GB by then, half of what is alarmed as critical."""
 PATIENCE_SECONDS = 10.0
 
 
@@ -58,3 +63,20 @@ async def measure_size(database: Database) -> None:
             metrics.show(metrics.TIMESCALE_JOB_FAILURES).set(failures["failures"])
         else:
             metrics.hide(metrics.TIMESCALE_JOB_FAILURES)
+
+
+async def keep_measuring_disks(folders: Mapping[str, Path]) -> None:
+    """Until cancelled, also while the database is away: a full disk is what takes it away. In a thread, since a disk
+    that hangs may keep whoever asks."""
+    while True:
+        for disk, folder in folders.items():
+            try:
+                usage = await asyncio.to_thread(shutil.disk_usage, folder)
+            except OSError as error:
+                for gauge in (metrics.DISK_BYTES, metrics.DISK_FREE_BYTES):
+                    gauge.remove(disk)
+                log.warning("the disk %s cannot be measured: %s", disk, error)
+            else:
+                metrics.show(metrics.DISK_BYTES).labels(disk).set(usage.total)
+                metrics.show(metrics.DISK_FREE_BYTES).labels(disk).set(usage.free)
+        await asyncio.sleep(DISK_SECONDS)

@@ -127,6 +127,8 @@ CERTIFICATE_EXPIRES_SECONDS = Gauge(
     "pingan_certificate_expires_seconds", "Until a certificate, or the list of revoked ones, expires.", ["certificate"]
 )
 DATABASE_BYTES = Gauge("pingan_database_bytes", "Size of the database.")
+DISK_BYTES = Gauge("pingan_disk_bytes", "Size of the disk on which this lies.", ["disk"])
+DISK_FREE_BYTES = Gauge("pingan_disk_free_bytes", "What may still be written on the disk on which this lies.", ["disk"])
 TIMESCALE_JOB_FAILURES = Gauge("pingan_timescale_job_failures", "Failed runs of TimescaleDB's background jobs.")
 
 OTHER = "other"

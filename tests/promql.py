@@ -27,7 +27,7 @@ OF_THE_SCRAPE = {"job", "instance"}
 
 OF_PROMETHEUS: dict[str, set[str]] = {
     "up": set(),
-    "ALERTS": {"alertname", "alertstate", "severity", "board", "lane", "log", "group", "le", "channel"},
+    "ALERTS": {"alertname", "alertstate", "severity", "board", "lane", "log", "group", "le", "channel", "disk"},
     "process_start_time_seconds": set(),
     "process_resident_memory_bytes": set(),
     "process_cpu_seconds_total": set(),

@@ -301,9 +301,10 @@ MACHINES = Board(
             8,
             (
                 Panel("database_times", "line",
-                      ((f"max by (job) (pingan_database_seconds{SERVICES})", "{{job}}"),), "s", bad_from(0.5, 0.1)),
-                Panel("database_bytes", "line", (("max(pingan_database_bytes)", ""),), "bytes"),
-                Panel("jobs", "line", (("max(pingan_timescale_job_failures)", ""),), "none"),
+                      ((f"max by (job) (pingan_database_seconds{SERVICES})", "{{job}}"),), "s", bad_from(0.5, 0.1), 6),
+                Panel("database_bytes", "line", (("max(pingan_database_bytes)", ""),), "bytes", width=6),
+                Panel("disks", "line", (("min by (disk) (pingan_disk_free_bytes)", "{{disk}}"),), "bytes", width=6),
+                Panel("jobs", "line", (("max(pingan_timescale_job_failures)", ""),), "none", width=6),
             ),
         ),
         Row(

@@ -29,6 +29,7 @@ from .supervisor import CERTIFICATES_EXPIRE, identity, recorded
 from .words import say, words
 
 DISK_NEEDED_MIB = 1024
+"""Twice what PostgreSQL may want for its write-ahead log on one machine."""
 CERTIFICATE_DAYS_NEEDED = 30
 """A device's is made anew in somebody's home, which wants weeks."""
 CLOCK_STEP_TOLERATED_SECONDS = 2
@@ -144,11 +145,19 @@ def _folder(data: Path) -> Iterator[Finding]:
     except OSError as error:
         yield _wrong("data_closed", f"sudo chown -R {os.geteuid()} {shlex.quote(str(data))}", data=data,
                      why=error.strerror)  # fmt: skip
-    free = shutil.disk_usage(data).free // 2**20
-    if free < DISK_NEEDED_MIB:
-        yield _wrong("disk_full", f"df -h {shlex.quote(str(data))}", free=free, needed=DISK_NEEDED_MIB)
-    else:
-        yield _well("disk", free=free)
+    yield from _disks([data, places.lies_in(data, "postgres")])
+
+
+def _disks(folders: Sequence[Path]) -> Iterator[Finding]:
+    """The room on each disk on which one of `folders` lies. The database may lie on another than the rest."""
+    disks = {folder.stat().st_dev: folder for folder in reversed(folders) if folder.exists()}
+    for folder in reversed(disks.values()):
+        free = shutil.disk_usage(folder).free // 2**20
+        if free < DISK_NEEDED_MIB:
+            mend = f"df -h {shlex.quote(str(folder))}"
+            yield _wrong("disk_full", mend, folder=folder, free=free, needed=DISK_NEEDED_MIB)
+        else:
+            yield _well("disk", folder=folder, free=free)
 
 
 def _left_behind() -> Iterator[Finding]:

@@ -12,10 +12,11 @@ WORDS: dict[str, dict[str, str]] = {
         "en": "The data folder {data} cannot be written: {why}.",
         "zh": "数据文件夹 {data} 无法写入：{why}。",
     },
-    "disk": {"en": "{free} MiB of disk are free.", "zh": "磁盘剩余 {free} MiB。"},
+    "disk": {"en": "{free} MiB are free on the disk of {folder}.", "zh": "{folder} 所在磁盘剩余 {free} MiB。"},
     "disk_full": {
-        "en": "Only {free} MiB of disk are free; below {needed} the database may stop.",
-        "zh": "磁盘仅剩 {free} MiB；低于 {needed} MiB 时数据库可能停止。",
+        "en": "Only {free} MiB are free on the disk of {folder}; below {needed} the database may stop, and no press "
+        "can be acknowledged.",
+        "zh": "{folder} 所在磁盘仅剩 {free} MiB；低于 {needed} MiB 时数据库可能停止，按键将无法确认。",
     },
     "settings_refused": {"en": "A setting is refused: {why}", "zh": "设置有误：{why}"},
     "port_taken": {"en": "Port {port} is in use by another program.", "zh": "端口 {port} 已被其他程序占用。"},

@@ -145,6 +145,11 @@ def place_for(data: Path, part: str, owner: Owner) -> Path:
     return _own(kept / part, owner)
 
 
+def lies_in(data: Path, part: str) -> Path:
+    """Where `part` of this installation lies, once `place_for` has made it a place."""
+    return Path(read_json(data / NOTE).get("folder") or data) / part
+
+
 def remove_kept(data: Path) -> None:
     """Delete what is kept elsewhere for this data folder; the folder itself is the caller's to delete."""
     kept = Path(read_json(data / NOTE).get("folder") or "")

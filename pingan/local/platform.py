@@ -16,7 +16,7 @@ from pingan.clock import SystemClock
 from pingan.settings import Port, Text
 
 from .mosquitto import HOST, Mosquitto, Tls, broker_owner
-from .places import Secrets, make_data_folder, place_for, read_json, write_private
+from .places import Secrets, lies_in, make_data_folder, place_for, read_json, write_private
 
 REMEMBERED = "platform.json"
 AUTHORITY = "authority"
@@ -181,6 +181,8 @@ class Platform:
             "PINGAN_KAFKA": self.settings.kafka or "",
             "PINGAN_KAFKA_PREFIX": self.settings.kafka_prefix,
             "PINGAN_KAFKA_REPLICATION": str(self.settings.kafka_replication),
+            "PINGAN_DISK_DATA": str(self.data),
+            "PINGAN_DISK_DATABASE": str(lies_in(self.data, "postgres")),
             "PINGAN_SECRET_FILE": str(secrets.file("secret", hexadecimal_bytes=32)),
             "PINGAN_LINK_SECRET_FILE": str(secrets.file("links", hexadecimal_bytes=32)),
         }

@@ -38,6 +38,13 @@ def test_a_platform_that_is_well(running: House) -> None:
     assert done.returncode == 0
 
 
+def test_each_disk_is_looked_at_once_by_the_folder_that_the_database_needs(memory: Path, tmp_path: Path) -> None:
+    for folders in ([tmp_path], [tmp_path, memory], [tmp_path, tmp_path / "postgres"]):
+        findings = list(doctor._disks(folders))
+        assert len(findings) == len({folder.stat().st_dev for folder in folders if folder.exists()})
+        assert all("MiB" in finding.text for finding in findings)
+
+
 def test_it_speaks_chinese(running: House) -> None:
     done = running.pingan("doctor", PINGAN_LANGUAGE="zh")
     assert "一切正常" in done.stdout

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from alerting import alarms
 from alerting.runner import Runner
 from dispatch import measuring
 from dispatch.incident import Answer
-from ingest.measuring import keep_measuring_lag, keep_measuring_size, measure_size
+from ingest.measuring import keep_measuring_disks, keep_measuring_lag, keep_measuring_size, measure_size
 from pingan import exposition, metrics
 from pingan.clock import DrivenClock
 from pingan.database import Database
@@ -394,6 +395,32 @@ async def test_detections_time_is_shown_while_a_partition_is_ours(
 
     await until(behind)
     await end([running])
+
+
+async def test_the_room_on_each_disk_is_measured_and_one_that_is_gone_is_not_shown(
+    tmp_path: Path, until: Until
+) -> None:
+    there, gone = tmp_path / "there", tmp_path / "gone"
+    there.mkdir()
+    gone.mkdir()
+    measuring_disks = asyncio.create_task(keep_measuring_disks({"data": there, "database": gone}))
+    await until(lambda: _disks() == {"data", "database"})
+    assert 0 < value(metrics.DISK_FREE_BYTES, "bytes", disk="data") <= value(metrics.DISK_BYTES, "bytes", disk="data")
+    assert value(metrics.DISK_BYTES, "bytes", disk="data") == shutil.disk_usage(there).total
+    await end([measuring_disks])
+    gone.rmdir()
+    measuring_disks = asyncio.create_task(keep_measuring_disks({"data": there, "database": gone}))
+    await until(lambda: _disks() == {"data"})
+    await end([measuring_disks])
+
+
+def _disks() -> set[str]:
+    return {
+        sample.labels["disk"]
+        for family in metrics.SHOWN.collect()
+        if family.name == "pingan_disk_free_bytes"
+        for sample in family.samples
+    }
 
 
 async def test_the_database_is_measured_and_its_jobs_where_it_has_any(database: Database) -> None:
