@@ -3,7 +3,8 @@
 import random
 
 from device_sim.phone.signature import sign
-from dispatch.channels.twilio import TwilioSettings, genuine
+from device_sim.phone.webhook import bare, overrides
+from dispatch.channels.twilio import AGAIN, Twilio, TwilioSettings, genuine
 
 SETTINGS = TwilioSettings(
     twilio_account_sid="AC" + "0" * 32,
@@ -45,3 +46,12 @@ def test_of_ten_thousand_changed_webhooks_none_is_believed() -> None:
         assert not genuine(SETTINGS, path, form, signed), (path, form, signed)
     assert not genuine(SETTINGS, PATH, FORM, "")
     assert not genuine(SETTINGS, PATH, FORM, sign("another", "https://desk.example" + PATH, list(FORM.items())))
+
+
+def test_what_stands_behind_the_address_is_for_the_provider_alone_and_not_signed() -> None:
+    told = Twilio(SETTINGS).webhook(PATH)
+    assert told == "https://desk.example" + PATH + AGAIN
+    assert overrides(AGAIN.removeprefix("#")).retries == 5
+    form = list(FORM.items())
+    assert genuine(SETTINGS, PATH, FORM, sign("a-token", bare(told), form))
+    assert not genuine(SETTINGS, PATH, FORM, sign("a-token", told, form))
