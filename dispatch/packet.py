@@ -33,6 +33,8 @@ MEDICAL = "medical"
 
 LOOK_SECONDS = 3.0
 """How soon a change is seen, and those who hold a packet are written to."""
+DRAWN_AGAIN = timedelta(minutes=5)
+"""So often each is drawn though nothing shows that it has changed: whatever `-- name: live` may not know of."""
 AFTER_CLOSING = timedelta(hours=2)
 """So long that is looked for by itself; whoever opens a packet later sees what is new then."""
 
@@ -45,6 +47,13 @@ class Version(NamedTuple):
     number: int
     made_at: datetime
     parts: dict[str, str]
+
+
+class Drawn(NamedTuple):
+    """Of which state of the database a packet was drawn last, and when."""
+
+    mark: str
+    at: datetime
 
 
 class Sheet(NamedTuple):
@@ -66,6 +75,7 @@ class Packets:
 
     def __init__(self, database: Database, clock: Clock, desk: Desk, links: Links) -> None:
         self._database, self._clock, self._desk, self._links = database, clock, desk, links
+        self._drawn: dict[int, Drawn] = {}
 
     async def issue(self, incident_id: int, by: str, name: str, phone: str | None, language: str) -> int:
         """Give the packet of an incident to somebody, by text message if there is a number; the packet's own."""
@@ -138,20 +148,37 @@ class Packets:
         """Make anew what has changed of every incident whose packet somebody holds, until cancelled."""
         while True:
             try:
-                async with self._database.connection() as connection:
-                    now = self._clock.now()
-                    times = {"since": now - WORTH, "ended": now - AFTER_CLOSING}
-                    live = await (await connection.execute(sql.live, times)).fetchall()
-            except LOST:
-                live = []
-            for row in live:
-                try:
-                    await self.current(row["incident"])
-                except LOST:
-                    break
-                except Exception:  # one that cannot be drawn holds up no other
-                    log.exception("the hand-over packet of incident %s cannot be made anew", row["incident"])
+                await self.look()
+            except LOST as error:
+                log.debug("nobody can tell whether a hand-over packet has changed: %s", error)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Draw every packet that somebody holds and that may have changed since it was drawn last; how many those were.
+
+        Raises one of LOST. What they are drawn from is looked at in one query, before they are drawn: what changes
+        meanwhile is seen by the next look.
+        """
+        async with self._database.connection() as connection:
+            now = self._clock.now()
+            times = {"since": now - WORTH, "ended": now - AFTER_CLOSING, "now": now}
+            live = await (await connection.execute(sql.live, times)).fetchall()
+        known, self._drawn, drawn = self._drawn, {}, 0
+        for row in live:
+            last = known.get(row["incident"])
+            if last is not None and last.mark == row["mark"] and now - last.at < DRAWN_AGAIN:
+                self._drawn[row["incident"]] = last
+                continue
+            try:
+                await self.current(row["incident"])
+            except LOST:
+                raise
+            except Exception:  # one that cannot be drawn holds up no other
+                log.exception("the hand-over packet of incident %s cannot be made anew", row["incident"])
+                continue
+            self._drawn[row["incident"]] = Drawn(row["mark"], now)
+            drawn += 1
+        return drawn
 
     async def _renew(self, incident_id: int, last: Version | None, parts: dict[str, str], now: datetime) -> Version:
         before = last.parts if last else {}

@@ -15,9 +15,21 @@ left join lateral (
 where incident = %(incident)s order by packets.id
 
 -- name: live
--- Incidents that go on, or ended lately, of which somebody holds a packet that can still be opened.
-select distinct incident from packets join incidents on incidents.id = packets.incident
-where issued_at > %(since)s and (t9 is null or t9 > %(ended)s) order by incident
+-- Incidents that go on, or ended lately, of which somebody holds a packet that can still be opened. `mark` is another as
+-- soon as anything is that a packet is drawn from: `xmin` is the transaction that wrote a row last. Consents begin and end
+-- by the time alone.
+select incidents.id as incident, concat_ws('/',
+    incidents.xmin, (select max(number) from journal where journal.incident = incidents.id), homes.xmin,
+    (select string_agg(concat_ws(' ', people.id, people.xmin), ',' order by people.id)
+     from people where people.home = incidents.home),
+    (select string_agg(concat_ws(' ', contacts.id, contacts.xmin), ',' order by contacts.id)
+     from contacts where contacts.home = incidents.home),
+    (select string_agg(concat_ws(' ', person, consents.xmin, given_at <= %(now)s, withdrawn_at <= %(now)s), ','
+                       order by person, kind, given_at)
+     from consents join people on people.id = consents.person where people.home = incidents.home)) as mark
+from incidents left join homes on homes.id = incidents.home
+where incidents.id in (select incident from packets where issued_at > %(since)s) and (t9 is null or t9 > %(ended)s)
+order by incidents.id
 
 -- name: holders
 select id, name, phone, language from packets

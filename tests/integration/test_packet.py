@@ -16,7 +16,7 @@ from dispatch.channels import Send
 from dispatch.channels.twilio_sms.send import text
 from dispatch.desk import Desk
 from dispatch.links import Links
-from dispatch.packet import WORTH, Packets
+from dispatch.packet import DRAWN_AGAIN, WORTH, Packets
 from pingan.clock import DrivenClock
 from pingan.database import Database
 from tests.integration.web_support import HOST, Site, site
@@ -105,6 +105,37 @@ async def test_what_is_new_is_told_from_what_was_opened_or_printed(ward: Ward) -
     assert sheet is not None
     assert sheet.changed == ()
     assert [one for one in await ward.handed() if one[0] == "opened"] == [("opened", n, []) for n in (1, 2, 3)]
+
+
+async def test_only_what_has_changed_is_drawn_again(ward: Ward) -> None:
+    await ward.packets.issue(ward.incident, "王芳", NURSE, "+8613800000999", "zh")
+    until = ward.clock.now() + timedelta(minutes=1)
+    await ward.rows("insert into consents values ('P001', 'share_with_medical', '2020-01-01', %s)", until)
+    looks = [await ward.packets.look(), await ward.packets.look(), await ward.packets.look()]
+    assert looks == [1, 0, 0]
+    for change in (
+        "update people set medication = '华法林' where id = 'P001'",
+        "update homes set way_in = '钥匙在邻居家' where id = 'H001'",
+        "update contacts set phone = '+8613800000888' where home = 'H001' and rank = 1",
+        "update contacts set relation = '女婿' where home = 'H001' and rank = 1",
+        "delete from contacts where home = 'H001' and rank = (select max(rank) from contacts where home = 'H001')",
+    ):
+        before = await ward.packets.current(ward.incident)
+        await ward.rows(change)
+        assert await ward.packets.look() == 1, change
+        assert (await ward.packets.current(ward.incident)).number == before.number + 1
+        # That a new one was made is written down, which is a change, too: it is drawn once more, and is the same.
+        assert [await ward.packets.look(), await ward.packets.look()] == [1, 0]
+    await ward.desk.act(ward.incident, core.Accept(ZHAO))
+    assert [await ward.packets.look(), await ward.packets.look(), await ward.packets.look()] == [1, 1, 0]
+    # Time alone ends a consent; and now and then each is drawn whatever shows.
+    before = await ward.packets.current(ward.incident)
+    ward.clock.advance(ward.clock.now_ms() + 61_000)
+    assert await ward.packets.look() == 1
+    assert (await ward.packets.current(ward.incident)).number == before.number + 1
+    assert [await ward.packets.look(), await ward.packets.look()] == [1, 0]
+    ward.clock.advance(ward.clock.now_ms() + int(DRAWN_AGAIN / timedelta(milliseconds=1)))
+    assert [await ward.packets.look(), await ward.packets.look()] == [1, 0]
 
 
 async def test_many_at_once_make_one_version(ward: Ward) -> None:
