@@ -1,6 +1,7 @@
 """The resident is asked before anybody is rung; detection takes back; notes wait. With a real database and broker."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from psycopg.errors import DeadlockDetected
 from psycopg.types.json import Jsonb
 
 from device_sim.wire.button import Button
@@ -15,6 +17,7 @@ from dispatch import asking, views
 from dispatch.configuring import Configuring
 from dispatch.desk import Desk
 from dispatch.incident import Answer
+from dispatch.service import intake
 from pingan.clock import DrivenClock, SystemClock, to_ms
 from pingan.database import Bell, Database, Listener
 from pingan.messages import derived_alarm_id, reported_alarm_id
@@ -416,3 +419,48 @@ async def test_a_press_while_the_question_stands_is_an_answer(telling: Room, unt
     (incident,) = await telling.incidents()
     await telling.desk.act(incident["id"], Answer("op", "王芳"))
     assert (await telling.asking())["ended_at"] is None
+
+
+async def test_of_two_desks_that_wait_for_each_other_one_begins_again_and_nothing_is_lost(
+    database: Database, room: Room, until: Until
+) -> None:
+    """One has the incident and wants an alarm, the other the alarm and wants the incident: PostgreSQL ends one of them
+    after a second. Whichever it is, everything that was taken back is told, once."""
+    silent = await room.found("inactivity", "silent")
+    suspected = await room.found("fall_suspected", "lies", until_ms=to_ms(room.clock.now() + timedelta(minutes=5)))
+    await room.take()
+    down = await room.found("fall", "down", follows="lies")
+    await room.take()
+    taken_back = [await room.withdraw("silent")]
+    room.later(1)
+    taken_back += [await room.withdraw("lies"), await room.withdraw("down")]
+    other = Desk(database, room.clock)
+    bell = Listener(database).bell("alarm")
+    running: list[asyncio.Task[None]] = []
+
+    async def waits() -> bool:
+        query = "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        return len(await room.rows(query)) == 1
+
+    with contextlib.suppress(DeadlockDetected):
+        async with database.transaction() as connection:
+            rows = await connection.execute("select * from alarms where id = %s for update", [taken_back[-1]])
+            (alarm,) = await rows.fetchall()
+            quiet = await asking.take(connection, alarm, room.clock.now())
+            assert quiet.incident is not None
+            assert quiet.event is not None
+            running.append(asyncio.create_task(intake(room.desk, room.clock, bell)))
+            await until(waits)
+            await other._act(connection, quiet.incident, quiet.event)
+            await other._taken(connection, [alarm], quiet.incident, room.clock.now())
+
+    async def all_taken() -> bool:
+        return not await room.rows("select id from alarms where taken_at is null")
+
+    await until(all_taken)
+    assert not running[0].done()
+    await end(running)
+    over = await room.rows("select id from alarms where restored_at is not null")
+    assert {row["id"] for row in over} >= {silent, suspected, down}
+    events = [event for event, _ in told(await room.incident(down))]
+    assert events.count("withdrawn") == 2, "of each danger, once"
