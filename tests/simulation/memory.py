@@ -16,10 +16,14 @@ from dispatch import incident as core
 from dispatch.acting import Act, Entry
 from dispatch.book import Book, Situation, choose
 from dispatch.following import FAMILY, HELP, Row, rank
+from dispatch.grouping import CAUSES, RESTORES
 from dispatch.incident import Decision, Event, Incident, Press, Raised, State
 from dispatch.policy import Person, is_danger
 from dispatch.sends import FINAL, LATELY_SECONDS, Outcome, Turns, Wrong
 from pingan.clock import Clock
+
+HELD = frozenset({*CAUSES, *RESTORES})
+"""What falls silent, and what ends that."""
 
 
 class Gate(Protocol):
@@ -341,6 +345,22 @@ class Alarm:
     at: float
     """The world's time, in seconds."""
     incident: int | None = None
+    restores: str | None = None
+    """The alarm that this one ends."""
+    restored: bool = False
+    alone: bool = False
+    """It belongs to nothing, and goes to its own home's incident."""
+    taken: bool = False
+    """Of one that ends another: that has been told."""
+
+    @property
+    def waits(self) -> bool:
+        return self.incident is None and not self.taken
+
+    @property
+    def held(self) -> bool:
+        """Whether it waits for its fellows, and not for intake."""
+        return self.waits and not self.alone and self.kind in HELD
 
 
 @dataclass
@@ -410,10 +430,10 @@ class MemoryDesk:
         return act.decision
 
     async def take_alarms(self, beside: Collection[Any] = (), served: Collection[str] = ()) -> list[str]:
-        if all(alarm.incident is not None for alarm in self._kept.alarms.values()):
+        if not self._waiting():
             return []
         await self._gate.enter()
-        waiting = [alarm for alarm in self._kept.alarms.values() if alarm.incident is None]
+        waiting = self._waiting()
         waiting.sort(key=lambda alarm: alarm.raised_at)
         homes = list(dict.fromkeys(alarm.home or alarm.device for alarm in waiting))
         for home in homes:
@@ -423,6 +443,9 @@ class MemoryDesk:
                     self._take(alarm)
             await self._gate.leave("incident", *self._table.rings())
         return homes
+
+    def _waiting(self) -> list[Alarm]:
+        return [alarm for alarm in self._kept.alarms.values() if alarm.waits and not alarm.held]
 
     async def wake_due(self, beside: Collection[int] = (), *, put_back: bool = False) -> bool:
         find = self._put_back if put_back else self._due
@@ -471,12 +494,17 @@ class MemoryDesk:
             policy=choose(self._kept.book, situation), press=press, t0=alarm.raised_at, t1=alarm.raised_at,
             people=self._kept.people[alarm.home], now=now, manned=self._manned(danger),
         )  # fmt: skip
-        alarm.incident = number = len(self._kept.incidents) + 1
-        self._kept.incidents[number] = decision.incident
-        self._kept.journals[number] = []
-        self._write(number, [Entry("opened", decision, alarm.device, {"kind": alarm.kind, "alarm": alarm.id})], now)
+        entry = Entry("opened", decision, alarm.device, {"kind": alarm.kind, "alarm": alarm.id})
+        alarm.incident = number = self._begin(decision, entry, now)
         added = self._follow(number, decision, now)
         self._witness.acted(number, [], [Act(decision.incident, decision)], added, now)
+
+    def _begin(self, decision: Decision, entry: Entry, now: datetime) -> int:
+        number = len(self._kept.incidents) + 1
+        self._kept.incidents[number] = decision.incident
+        self._kept.journals[number] = []
+        self._write(number, [entry], now)
+        return number
 
     def _find(self, alarm: Alarm, danger: bool) -> int | None:
         """The open incident of its home, or of its device where no home is known, of the same sort."""

@@ -35,6 +35,12 @@ FAULTY_SECONDS = (120, 900)
 DEAD_SECONDS = 600
 """A provider that is dead is so for as long as ten minutes."""
 
+TOGETHER_SECONDS = 40
+"""Homes that fall silent within so long of each other wait for each other."""
+
+AT_ONCE = 5
+"""So many of them do; others may follow minutes later."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -59,6 +65,15 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Outage:
+    """Homes of one place fall silent, one after the other, and come back."""
+
+    at: float
+    silent: tuple[tuple[float, float], ...]
+    """Of each home: how many seconds after that it falls silent, and for how long."""
+
+
+@dataclass(frozen=True)
 class Plan:
     seed: int
     homes: tuple[Home, ...]
@@ -70,6 +85,7 @@ class Plan:
     processes: int
     calm_at: float
     """From then on nothing goes wrong and people do as they should."""
+    outage: Outage | None = None
 
     def smaller(self) -> Iterator["Plan"]:
         """The same with a little less: one home, one press, one person, one stranger, one fault, one absence."""
@@ -88,10 +104,12 @@ class Plan:
             yield replace(self, absent=_without(self.absent, i))
         if self.processes > 1:
             yield replace(self, processes=1)
+        if self.outage is not None:
+            yield replace(self, outage=None)
 
     def size(self) -> int:
         return (
-            len(self.strangers) + len(self.faults) + len(self.absent) + self.processes
+            len(self.strangers) + len(self.faults) + len(self.absent) + self.processes + (self.outage is not None)
             + sum(1 + len(home.presses) + len(home.people) for home in self.homes)
         )  # fmt: skip
 
@@ -120,7 +138,18 @@ def draw(seed: int) -> Plan:
         absent.append((begin, min(calm_at, begin + chance.uniform(20, 600))))
     if chance.random() < 0.15:
         absent = [(-1.0, calm_at)]
-    return Plan(seed, homes, strangers, faults, tuple(absent), chance.choice((1, 2, 2)), calm_at)
+    processes = chance.choice((1, 2, 2))
+    outage = _outage(chance, calm_at) if chance.random() < 0.15 else None
+    return Plan(seed, homes, strangers, faults, tuple(absent), processes, calm_at, outage)
+
+
+def _outage(chance: random.Random, calm_at: float) -> Outage:
+    homes, later = chance.choice((1, 4, 5, 6, 8)), chance.choice((TOGETHER_SECONDS, TOGETHER_SECONDS, 300))
+    silent = (
+        (chance.uniform(0, TOGETHER_SECONDS if number < AT_ONCE else later), chance.uniform(10, 600))
+        for number in range(homes)
+    )
+    return Outage(chance.uniform(0, calm_at * 0.8), tuple(silent))
 
 
 def _home(chance: random.Random, name: str, calm_at: float, shared: list[Person]) -> Home:

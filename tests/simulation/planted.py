@@ -3,7 +3,7 @@
 python -m tests.simulation --planted NAME --seed N
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import msgspec
 from dispatch.acting import Act, Entry
 from dispatch.bridging import Bridging
 from dispatch.following import CHANGE, Row, going
+from dispatch.grouping import Cluster, Loss
 from dispatch.incident import (
     Accept,
     Confirmed,
@@ -27,11 +28,12 @@ from dispatch.incident import (
 from dispatch.outbox import Outbox
 from dispatch.policy import Person
 from tests.simulation.lines import Register
-from tests.simulation.memory import Alarm, MemoryDesk, Table
+from tests.simulation.losses import WholeDesk
+from tests.simulation.memory import Alarm, Table
 from tests.simulation.world import Parts
 
 
-class TimersInMemory(MemoryDesk):
+class TimersInMemory(WholeDesk):
     """What was set before this process began is not known to it."""
 
     def __init__(self, *parts: Any) -> None:
@@ -50,7 +52,7 @@ class TimersInMemory(MemoryDesk):
         return min(due, default=None)
 
 
-class PressesMerged(MemoryDesk):
+class PressesMerged(WholeDesk):
     """Another press of a home within a minute is taken for the same."""
 
     def _take(self, alarm: Alarm) -> None:
@@ -62,11 +64,11 @@ class PressesMerged(MemoryDesk):
         super()._take(alarm)
 
 
-class TakenBeforeDone(MemoryDesk):
+class TakenBeforeDone(WholeDesk):
     """An alarm is marked as taken, then the process may die, then it is taken."""
 
     async def take_alarms(self, beside: Any = (), served: Any = ()) -> list[str]:
-        waiting = [alarm for alarm in self._kept.alarms.values() if alarm.incident is None]
+        waiting = self._waiting()
         for alarm in waiting:
             alarm.incident = 0
         await self._gate.enter()
@@ -132,7 +134,7 @@ class NeverLooksUp(Outbox):
         """What is unclear stays unclear."""
 
 
-class _Deciding(MemoryDesk):
+class _Deciding(WholeDesk):
     """A desk that decides something else now and then."""
 
     def _happen(
@@ -177,7 +179,7 @@ class ClosedIsWoken(_Deciding):
         return before
 
 
-class WrongHomeIsAsked(MemoryDesk):
+class WrongHomeIsAsked(WholeDesk):
     """When it turns out to be another's home, the people of the first are asked to come."""
 
     def _act(self, incident_id: int, event: Event, by: str | None = None) -> Act:
@@ -214,7 +216,7 @@ class TakenBackCallsBack(_Deciding):
         return act._replace(decision=msgspec.structs.replace(act.decision, incident=silent))
 
 
-class FirstIsTold(MemoryDesk):
+class FirstIsTold(WholeDesk):
     """A change is told to the first who goes."""
 
     def _rows(self, decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
@@ -223,14 +225,14 @@ class FirstIsTold(MemoryDesk):
         return [row for row in rows if row.purpose != CHANGE or (first is not None and row.recipient == first.id)]
 
 
-class EndIsNoNews(MemoryDesk):
+class EndIsNoNews(WholeDesk):
     """Family are told who comes, and not that it is over."""
 
     def _news(self, decision: Decision, home: Mapping[str, Any], people: Sequence[Person], now: datetime) -> list[Row]:
         return [] if decision.incident.state is State.CLOSED else super()._news(decision, home, people, now)
 
 
-class NoFallback(MemoryDesk):
+class NoFallback(WholeDesk):
     """Nobody takes the desk's telephone, and no other rings."""
 
     def _beside(self, incident_id: int, event: Event, send: Sequence[Row]) -> None:
@@ -257,12 +259,26 @@ class LineForgotten(Register):
         return False
 
 
-class DeskAlwaysManned(MemoryDesk):
+class EachForItself(WholeDesk):
+    """A village without power is five thousand incidents."""
+
+    def _grouped(self, losses: Sequence[Loss]) -> tuple[list[Cluster], list[Loss]]:
+        return [], list(losses)
+
+
+class OneIsBack(WholeDesk):
+    """One is back, and all are taken to be."""
+
+    def _left(self, alarms: Collection[Alarm]) -> int:
+        return 0
+
+
+class DeskAlwaysManned(WholeDesk):
     def _manned(self, danger: bool) -> bool:
         return True
 
 
-class JournalBegunAnew(MemoryDesk):
+class JournalBegunAnew(WholeDesk):
     """A process that starts does not know the last hash."""
 
     def _write(self, incident_id: int, entries: Sequence[Entry], now: datetime) -> None:
@@ -317,7 +333,7 @@ PLANTED = (
     Planted("news that is overtaken is sent", Parts(table=OvertakenIsTold),
             "news is told in its order", 135),
     Planted("nobody looks what somebody has been told", Parts(table=ToldAgain),
-            "nobody hears the same again", 42),
+            "nobody hears the same again", 54),
     Planted("who is asked are the people of another's home", Parts(desk=WrongHomeIsAsked),
             "nobody hears of another's home", 4),
     Planted("a change is told to the first who goes", Parts(desk=FirstIsTold),
@@ -331,5 +347,9 @@ PLANTED = (
     Planted("the home is rung with the desk", Parts(bridging=HomeIsRungAtOnce),
             "nobody is rung before the desk is there", 0),
     Planted("whether the desk is rung already is not known", Parts(register=LineForgotten),
-            "one telephone of the desk rings at a time", 1),
+            "one telephone of the desk rings at a time", 9),
+    Planted("a village is many incidents", Parts(desk=EachForItself),
+            "who falls silent together is one incident", 35),
+    Planted("one is back, and all are taken to be", Parts(desk=OneIsBack),
+            "what closes by itself is over", 42),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from dispatch.acting import Act
 from dispatch.following import HELP
+from dispatch.grouping import CAUSES, HOLD_SECONDS
 from dispatch.incident import (
     PUT_BACK_SECONDS,
     Accept,
@@ -95,7 +96,10 @@ class Judge:
             return
         if isinstance(event, ANSWERS) and not after.calling:
             self._answered[incident] = len(self.table.rows)
-        if event is None or isinstance(event, Raised):
+        self._is_over(incident, act)
+        if after.group is not None:
+            self._counts(incident, after)
+        elif event is None or isinstance(event, Raised):
             self._rang(incident, event)
         if after.danger and after.home is not None and (event is None or isinstance(event, Identify)):
             others = [n for n, one in self.kept.incidents.items() if n != incident and one.home == after.home]
@@ -176,6 +180,29 @@ class Judge:
         else:
             self._rung[alarm] = incident
 
+    # What falls silent.
+
+    def _is_over(self, incident: int, act: Act) -> None:
+        if act.decision.name == "restored_itself":
+            left = [one.id for one in self.kept.alarms.values() if one.incident == incident and not one.restored]
+            if left:
+                self.fail("what closes by itself is over", f"incident {incident}: {left}")
+
+    def _counts(self, incident: int, after: Incident) -> None:
+        mine = [one for one in self.kept.alarms.values() if one.incident == incident]
+        for alarm in mine:
+            if self._rung.setdefault(alarm.id, incident) != incident:
+                self.fail("an alarm finds its incident", f"{alarm.id}: incidents {self._rung[alarm.id]} and {incident}")
+        devices = len({alarm.device for alarm in mine})
+        if after.group is not None and after.group.devices != devices:
+            self.fail("a group counts its devices", f"incident {incident}: {after.group.devices} of {devices}")
+
+    def together(self, alarms: Sequence[str]) -> None:
+        """These fell silent so soon after each other that they are one thing to see to."""
+        incidents = {self.kept.alarms[one].incident for one in alarms if one in self.kept.alarms}
+        if len(incidents) > 1:
+            self.fail("who falls silent together is one incident", f"incidents {incidents}")
+
     # What is sent.
 
     def claimed(self, row: dict[str, Any]) -> None:
@@ -215,11 +242,11 @@ class Judge:
 
     def look(self) -> None:
         for alarm in self.kept.alarms.values():
-            if alarm.incident is None:
+            if alarm.waits:
                 waits = self.time() - alarm.at - self.trouble.between(alarm.at, self.time())
-                if waits > WAITS_SECONDS:
+                if waits > WAITS_SECONDS + (HOLD_SECONDS if alarm.kind in CAUSES else 0):
                     self.fail("an alarm finds its incident", f"{alarm.id} waits since {waits:.1f} s")
-            elif self._rung.get(alarm.id) != alarm.incident:
+            elif alarm.incident is not None and self._rung.get(alarm.id) != alarm.incident:
                 self.fail("an alarm finds its incident", f"{alarm.id} did not ring incident {alarm.incident}")
         for incident, (_, due, since) in self._due.items():
             late = self._late(due, since)
@@ -229,7 +256,7 @@ class Judge:
     def calm(self, calm_at: float, bound: float) -> bool:
         """Whether everything has come to its end; it must have within the bound."""
         left = [n for n, one in self.kept.incidents.items() if one.state is not State.CLOSED]
-        waiting = [alarm.id for alarm in self.kept.alarms.values() if alarm.incident is None]
+        waiting = [alarm.id for alarm in self.kept.alarms.values() if alarm.waits]
         if self.time() > calm_at + bound and (left or waiting):
             states = ", ".join(f"{n} {self.kept.incidents[n].state}" for n in left)
             self.fail("in calm every incident is closed", f"{states}; alarms {waiting}")

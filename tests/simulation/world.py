@@ -23,15 +23,17 @@ from dispatch.bridging import Bridging
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
 from dispatch.following import BRIDGE, next_telephone
+from dispatch.grouping import LEAST
 from dispatch.incident import DESK, Bridged, Decision, Event, Helper, Incident, State
 from dispatch.outbox import NAP_SECONDS, UNCLEAR_SECONDS, Outbox
 from dispatch.sends import Outcome
-from dispatch.service import alarm_clock, intake
+from dispatch.service import alarm_clock, intake, losses
 from pingan.database import LOST, Bell, Database
 from tests.simulation.lines import Register
 from tests.simulation.loop import NOON, NothingLeft, VirtualLoop, WorldClock
-from tests.simulation.memory import Alarm, Kept, MemoryDesk, MemorySends, Table
-from tests.simulation.plan import Fault, Habit, Plan
+from tests.simulation.losses import AREA, WholeDesk
+from tests.simulation.memory import Alarm, Kept, MemorySends, Table
+from tests.simulation.plan import TOGETHER_SECONDS, Fault, Habit, Plan
 from tests.simulation.promises import Broken, Judge, Trouble
 
 BOUND_SECONDS = 3 * 3600.0
@@ -59,7 +61,7 @@ SHIPPED = books.shipped()
 class Parts:
     """What a world is made of. A planted fault is another part."""
 
-    desk: type[MemoryDesk] = MemoryDesk
+    desk: type[WholeDesk] = WholeDesk
     table: type[Table] = Table
     sends: type[MemorySends] = MemorySends
     outbox: type[Outbox] = Outbox
@@ -104,11 +106,13 @@ class Life:
             self.sends, self.clock, self.desk, cast("dict[str, Channel]", channels), self.name
         )
         bells = self.bells = {
-            "alarm": IdleBell(self, self._alarms), "incident": IdleBell(self, self._deadlines),
+            "alarm": IdleBell(self, self._alarms), "losses": IdleBell(self, self.desk.soonest_loss),
+            "incident": IdleBell(self, self._deadlines),
             "outbox": IdleBell(self, self._sends), "dialling": IdleBell(self, self._unclear, NAP_SECONDS),
         }  # fmt: skip
         desk = cast(Desk, self.desk)
         self._task(intake(desk, self.clock, cast(Bell, bells["alarm"])))
+        self._task(losses(desk, cast(Bell, bells["losses"])))
         self._task(alarm_clock(desk, self.clock, cast(Bell, bells["incident"])))
         self._task(self._sending(outbox, bells["outbox"]))
         self._task(self._recovering(outbox, bells["dialling"]))
@@ -177,7 +181,8 @@ class Life:
     # What each loop would find next: nobody looks at nothing every half second.
 
     def _alarms(self) -> float | None:
-        return 0.0 if any(alarm.incident is None for alarm in self.world.kept.alarms.values()) else None
+        alarms = self.world.kept.alarms.values()
+        return 0.0 if any(alarm.waits and not alarm.held for alarm in alarms) else None
 
     def _deadlines(self) -> float | None:
         return self._until(self.desk.next_due())
@@ -425,6 +430,7 @@ class World:
         for begin, end in self.plan.absent:
             self.loop.call_later(max(0.0, begin), self._leaves)
             self.loop.call_later(max(0.0, end), self._comes_back)
+        self._plan_outage()
         self.loop.call_later(self.plan.calm_at, self._calm)
         # Whatever breaks is seen at the next look; a world that is broken does not go on.
         while self.judge.broken is None:
@@ -433,6 +439,15 @@ class World:
             if self.calm and self.judge.calm(self.plan.calm_at, BOUND_SECONDS) and not self._begun():
                 break
         self.judge.end()
+        self.judge.together(self._fell_together())
+
+    def _fell_together(self) -> list[str]:
+        """The alarms of a place that fell silent at once, by every clock."""
+        begins = [begin for begin, _ in self.plan.outage.silent] if self.plan.outage else []
+        jumps = any(fault.kind in ("clock_ahead", "clock_behind") for fault in self.plan.faults)
+        if len(begins) < LEAST or max(begins) - min(begins) > TOGETHER_SECONDS or jumps:
+            return []
+        return [f"V{number}-lost" for number in range(len(begins))]
 
     def _begun(self) -> bool:
         """Whether somebody is still being reached: that comes to its end by itself."""
@@ -553,6 +568,25 @@ class World:
         incident = self.kept.alarms[event].incident
         if incident is not None:
             await self._insists(incident, core.Withdrawn("fall", "got_up"))
+
+    def _plan_outage(self) -> None:
+        outage = self.plan.outage
+        for number, (begin, lasts) in enumerate(outage.silent if outage else ()):
+            home = f"V{number}"
+            self.kept.homes[home], self.kept.people[home] = {"person": home, "area": AREA}, ()
+            at = outage.at + begin if outage else 0.0
+            self.loop.call_later(at, self._falls_silent, home, "heartbeat_lost", f"{home}-lost", None)
+            self.loop.call_later(
+                at + lasts, self._falls_silent, home, "device_restored", f"{home}-back", f"{home}-lost"
+            )
+
+    def _falls_silent(self, home: str, kind: str, name: str, restores: str | None) -> None:
+        """Or is back."""
+        at = self.loop.time()
+        now = NOON + timedelta(seconds=at + self.offset)
+        self.say(f"{home}: {kind}")
+        self.kept.alarms[name] = Alarm(name, kind, home, f"{home}-hub", None, now, at, restores=restores)
+        self.changed("alarm", "losses")
 
     # The provider.
 
