@@ -19,6 +19,7 @@ import psycopg
 from dispatch import books
 from dispatch import incident as core
 from dispatch.acting import Act
+from dispatch.book import faults as book_faults
 from dispatch.bridging import Bridging
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
@@ -539,7 +540,9 @@ class World:
         policies = {
             **self.kept.book.policies, "danger": msgspec.structs.replace(policy, version=version, steps=tuple(steps)),
         }  # fmt: skip
-        self.kept.book = msgspec.structs.replace(self.kept.book, version=version, policies=policies)
+        edited = msgspec.structs.replace(self.kept.book, version=version, policies=policies)
+        if not book_faults(edited):  # as the editor refuses it: a policy without steps, or one in which nobody is asked
+            self.kept.book = edited
 
     def _calm(self) -> None:
         self.say("CALM")
