@@ -62,7 +62,9 @@ TICK_AGE_SECONDS = Gauge(
 )
 ALARMS = Counter("pingan_alarms_total", "Alarms raised, by kind and where they come from.", ["kind", "source"])
 RAISE_SECONDS = Histogram("pingan_raise_seconds", "From the arrival of a reported alarm to its commit.", buckets=_MS)
-PARKED = Counter("pingan_parked_total", "Entries set aside because they cannot be acted on.", ["log", "group"])
+PARKED = Counter(
+    "pingan_parked_total", "Entries set aside because they cannot be acted on, by why.", ["log", "group", "reason"]
+)
 PARTITIONS = Gauge("pingan_partitions", "Partitions of a log that this process owns in a group.", ["log", "group"])
 DEVICES = Gauge("pingan_devices", "Registered devices, each in the worst state that holds.", ["state"])
 DEVICES_UNADOPTED = Gauge("pingan_devices_unadopted", "What is heard and bound to no home.")

@@ -10,6 +10,11 @@ from pingan.log import Entry
 log = logging.getLogger(__name__)
 sql = Queries(__file__, "parked.sql")
 
+SPOILED = "spoiled"
+"""The log itself cannot give it any more: a disk, or somebody else who writes there."""
+REFUSED = "refused"
+"""It is whole, and whoever reads it can make nothing of it."""
+
 REASON_CHARACTERS = 2_000
 """More of a reason helps nobody; what it quotes may be as long as the entry, which is kept whole beside it."""
 
@@ -32,4 +37,5 @@ async def park(
     async with database.connection() as connection:
         parked = await connection.execute(sql.park, parameters)
     group = consumer.rpartition("/")[2]
-    metrics.show(metrics.PARKED).labels(log_name, group).inc(parked.rowcount)
+    named = SPOILED if entry.fault is not None else REFUSED
+    metrics.show(metrics.PARKED).labels(log_name, group, named).inc(parked.rowcount)

@@ -358,6 +358,9 @@ async def test_the_lag_is_what_has_not_been_acted_on(database: Database, driven:
     for _ in range(2):
         await consumer.park(3, Entry(2, b"y"), "nobody can read it")
     assert value(metrics.PARKED, log="readings", group="archive") - parked == 1, "parked twice is parked once"
+    spoiled = value(metrics.PARKED, log="readings", reason="spoiled")
+    await consumer.park(4, Entry(1, b"z", "the disk has spoiled it"), "not a message")
+    assert value(metrics.PARKED, log="readings", reason="spoiled") - spoiled == 1
     await end([measuring_lag, leasing])
     assert value(metrics.PARTITIONS, "partitions", log="readings", group="archive") == 0
 

@@ -197,6 +197,7 @@ async def test_a_batch_that_the_disk_has_spoiled_stops_nobody(
     [(kept, reason)] = await parked(database)
     assert kept in file.read_bytes()
     assert kept[-3] == one[0] ^ 0xFF, "the bytes as they are, for whoever can still read a name in them"
+    assert b"H1-button" in kept
     assert f"{cluster.topic('urgent')}/{HOME}: offsets 1 to 2" in reason
     await until(lambda: _nothing_waits(urgent))
     await urgent.append([place(event(5, "later"))])
