@@ -154,7 +154,7 @@ async def test_who_is_absent_who_stands_in_and_holidays_are_entered_and_ended_by
     await expect(seat.page.locator(".absence")).to_contain_text("absent now")
     await expect(seat.page.locator("main form")).to_have_count(0)
     await seat.page.screenshot(path=pictures / "rotas-en.png", full_page=True)
-    form = {"responder": "R2", "absent_from": "", "absent_until": "", "stand_in": ""}
+    form: dict[str, str | float | bool] = {"responder": "R2", "absent_from": "", "absent_until": "", "stand_in": ""}
     same = {"origin": seat.url}
     assert (await seat.page.request.post(f"{seat.url}/rotas/absences", form=form, headers=same)).status == 403
     elsewhere = await sit("haijiang")
