@@ -90,7 +90,8 @@ class Member:
         for lease in polled.taken:
             self.held[lease.partition] = lease.position
         for batch in polled.batches:
-            self.read.setdefault(batch.partition, []).extend(batch.entries)
+            told = [(entry.position, entry.body) for entry in batch.entries]
+            self.read.setdefault(batch.partition, []).extend(told)
         return polled
 
     async def holds(self, count: int) -> bool:
