@@ -146,7 +146,7 @@ def capture(slot: Slot) -> Captured:
         states[home] = watch.snapshot()
         for failure in watch.failures:
             log.error("home %s: %s could not be kept", home, failure.version, exc_info=failure.error)
-        watch.failures.clear()
+        watch.failures = ()
     slot.detection.changed.clear()
     return Captured(slot, slot.position, slot.detection.time, states, routines)
 

@@ -9,6 +9,7 @@ whichever of them are being watched at that moment.
 
 import heapq
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from alerting.detectors import Now, is_deaf
@@ -54,13 +55,13 @@ class Partition:
         self.failures: list[Failure] = []
         """What detectors have failed on. Whoever tells of it empties it."""
         self._now = Now(self.time.at_ms, self.time.heard_ms, frozenset(self.time.deaf))
-        self._next: set[str] = set()
-        """Homes to be woken at the next tick: nearly all that have spoken since the last. They need no heap."""
+        self._next: set[Watch] = set()
+        """To be woken at the next tick: nearly all that have spoken since the last. They need no heap."""
         self._due: list[tuple[int, str]] = []
-        # The soonest entry of each home in the heap. A deadline that moved later is found out when it comes up: so a
-        # home that speaks all the time leaves no trail of entries.
-        self._soonest: dict[str, int] = {}
+        """Of each home the soonest entry is `booked`. A deadline that moved later is found out when it comes up: so a
+        home that speaks all the time leaves no trail of entries."""
         for watch in self.watches.values():
+            watch.booked = None
             self._schedule(watch)
 
     @property
@@ -122,40 +123,43 @@ class Partition:
         return alarms
 
     def _wake(self) -> list[Alarm]:
-        alarms: list[Alarm] = []
         now, watches = self._now, self.watches
-        homes, self._next = self._next, set()
+        woken, self._next = self._next, set()
         while self._due and self._due[0][0] <= now.heard_ms:
             due, home = heapq.heappop(self._due)
-            if self._soonest.get(home) == due:
-                del self._soonest[home]
-                homes.add(home)
-        for home in sorted(homes):
             watch = watches[home]
+            if watch.booked == due:
+                watch.booked = None
+                woken.add(watch)
+        told: list[tuple[str, Watch, list[Alarm]]] = []
+        for watch in woken:
             if watch.deadline is not None and watch.deadline <= now.heard_ms:
-                self.changed.add(home)
-                alarms += watch.wake(now)
-                if watch.shadows or watch.failures:
-                    self._collect(watch)
+                self.changed.add(watch.home)
+                found = watch.wake(now)
+                if found or watch.shadows or watch.failures:
+                    told.append((watch.home, watch, found))
             # Whoever asks for this very moment again is woken at the next tick, not for ever at this one.
             self._schedule(watch)
+        alarms: list[Alarm] = []
+        for _, watch, found in sorted(told, key=itemgetter(0)):
+            alarms += found
+            self._collect(watch)
         return alarms
 
     def _collect(self, watch: Watch) -> None:
         self.shadows += watch.shadows
-        watch.shadows.clear()
         self.failures += watch.failures
-        watch.failures.clear()
+        watch.shadows, watch.failures = (), ()
 
     def _schedule(self, watch: Watch) -> None:
-        deadline, home = watch.deadline, watch.home
+        deadline = watch.deadline
         if deadline is None:
             return
         if deadline <= self._now.heard_ms:
-            self._next.add(home)
-        elif deadline < self._soonest.get(home, deadline + 1):
-            self._soonest[home] = deadline
-            heapq.heappush(self._due, (deadline, home))
+            self._next.add(watch)
+        elif watch.booked is None or deadline < watch.booked:
+            watch.booked = deadline
+            heapq.heappush(self._due, (deadline, watch.home))
 
 
 def _areas(before: Mapping[str, int], tick: Tick, now: Now, deaf: Mapping[str, int]) -> list[Alarm]:

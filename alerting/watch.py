@@ -114,7 +114,7 @@ class Failure(NamedTuple):
 class Run:
     """A version of a detector, at work in one home."""
 
-    __slots__ = ("asked", "detector", "failing", "label", "name", "rings", "unsaid", "until")
+    __slots__ = ("asked", "detector", "label", "name", "rings", "unsaid", "until")
 
     def __init__(self, name: str, label: str, detector: Detector, *, rings: bool, until: int | None = None) -> None:
         self.name = name
@@ -127,8 +127,6 @@ class Run:
         """Ids of what it has suspected aloud, or confirmed, and not taken back."""
         self.unsaid: list[bytes] = []
         """Ids (as if they had rung) of what it has found in shadow, and not taken back."""
-        self.failing = False
-        """It failed when it was last woken: that has been said."""
 
     @property
     def version(self) -> str:
@@ -163,8 +161,8 @@ class Watch:
     """A home's detectors, behind one deadline."""
 
     __slots__ = (
-        "_detectors", "_ears", "_over", "_routine_day", "_runs", "_sequence", "_table", "deadline", "failures", "fresh",
-        "home", "settings", "shadows", "unstored",
+        "_detectors", "_dues", "_ears", "_failing", "_over", "_routine_day", "_runs", "_sequence", "_table", "booked",
+        "deadline", "failures", "fresh", "home", "settings", "shadows", "unstored",
     )  # fmt: skip
 
     def __init__(self, home: str, table: Table = DETECTORS, runs: list[Run] | None = None) -> None:
@@ -174,13 +172,18 @@ class Watch:
         self.fresh: tuple[str, ...] = ()
         """Versions whose state could not be read at the restore, or which ring without having run before: they have
         begun anew."""
-        self.shadows: list[ShadowAlarm] = []
+        # Nearly always empty: then they are the same of all homes.
+        self.shadows: tuple[ShadowAlarm, ...] = ()
         """What versions in shadow have found; whoever keeps it empties it."""
-        self.failures: list[Failure] = []
+        self.failures: tuple[Failure, ...] = ()
         """Whoever tells of them empties it."""
         self.unstored: dict[tuple[str, str], bytes] = {}
         """What has been learned, by detector and label, and stands in no table yet."""
         self.deadline: int | None = None
+        self.booked: int | None = None
+        """heard_ms at which whoever keeps it will look at it at the latest."""
+        self._failing: tuple[Run, ...] = ()
+        """Versions that failed when they were last woken: that has been said."""
         self._table = table
         self._routine_day = 0
         self._sequence = Sequence()
@@ -204,7 +207,7 @@ class Watch:
         if heard.boot and not self._sequence.admit(heard.device, heard.boot, heard.seq, now):
             return []
         alarms: list[Alarm] = []
-        heard_ms, detectors = now.heard_ms, self._detectors
+        detectors, dues = self._detectors, self._dues
         deadline = self._sequence.deadline
         if deadline is None or (self.deadline is not None and self.deadline < deadline):
             deadline = self.deadline
@@ -216,11 +219,9 @@ class Watch:
                     alarms += self._told(self._runs[place], found, heard.at_ms, heard.received_ms)
             except Exception as error:
                 self._failed(self._runs[place], error)
-            # Whoever is woken at the next tick anyhow need not be asked when.
-            if deadline is None or deadline > heard_ms:
-                due = detector.deadline
-                if due is not None and (deadline is None or due < deadline):
-                    deadline = due
+            due = dues[place] = detector.deadline
+            if due is not None and (deadline is None or due < deadline):
+                deadline = due
         # One that has moved later is found out when it comes up.
         self.deadline = deadline
         return alarms
@@ -237,12 +238,13 @@ class Watch:
         if self._over is not None and self._over <= heard_ms:
             self._take([run for run in self._runs if run.over is None or run.over > heard_ms])
         deadline = sooner(sequence.deadline, self._over)
-        for place, detector in enumerate(self._detectors):
-            due = detector.deadline
+        dues = self._dues
+        for place, due in enumerate(dues):
             if due is not None:
                 if due <= heard_ms:
-                    alarms += self._woken(self._runs[place], now)
-                    due = detector.deadline
+                    if found := self._woken(place, now):
+                        alarms += found
+                    due = dues[place] = self._detectors[place].deadline
                 if due is not None and (deadline is None or due < deadline):
                     deadline = due
         self.deadline = deadline
@@ -251,22 +253,24 @@ class Watch:
     def look_again(self, now: Now) -> list[Alarm]:
         """Its area has become deaf, or is heard again: that matters to whoever counts, whatever they have asked for."""
         alarms: list[Alarm] = []
-        for run in self._runs:
-            alarms += self._woken(run, now)
+        for place in range(len(self._runs)):
+            alarms += self._woken(place, now)
         self._look()
         return alarms
 
-    def _woken(self, run: Run, now: Now) -> list[Alarm]:
+    def _woken(self, place: int, now: Now) -> list[Alarm]:
         try:
-            found = run.detector.on_deadline(now)
+            found = self._detectors[place].on_deadline(now)
         except Exception as error:
             # It is still due, and tried again at every tick; that it fails is said once.
-            if not run.failing:
-                run.failing = True
+            run = self._runs[place]
+            if run not in self._failing:
+                self._failing = (*self._failing, run)
                 self._failed(run, error)
             return []
-        run.failing = False
-        return self._told(run, found, now.at_ms, now.at_ms) if found else []
+        if self._failing:
+            self._failing = tuple(run for run in self._failing if run is not self._runs[place])
+        return self._told(self._runs[place], found, now.at_ms, now.at_ms) if found else []
 
     def _tell(self, run: Run, settings: HomeSettings, now: Now) -> None:
         try:
@@ -275,7 +279,7 @@ class Watch:
             self._failed(run, error)
 
     def _failed(self, run: Run, error: Exception) -> None:
-        self.failures.append(Failure(self.home, run.version, error))
+        self.failures += (Failure(self.home, run.version, error),)
 
     def learned(self, now: Now) -> dict[tuple[str, str], bytes]:
         """What is to be stored of what was learned. The detectors are asked once a day (heard), each home at a moment
@@ -296,6 +300,9 @@ class Watch:
     def _take(self, runs: list[Run]) -> None:
         self._runs = runs
         self._detectors = [run.detector for run in runs]
+        # Of most of a home's detectors nothing else is touched at a tick: what is not touched need not be in the
+        # processor's cache, and waiting for it is what a city's homes cost most.
+        self._dues = [detector.deadline for detector in self._detectors]
         self._ears = _ears(tuple(type(run.detector) for run in runs))
         self._over = min((over for run in runs if (over := run.over) is not None), default=None)
 
@@ -329,8 +336,9 @@ class Watch:
 
     def _look(self) -> None:
         self.deadline = sooner(self._sequence.deadline, self._over)
-        for detector in self._detectors:
-            self.deadline = sooner(self.deadline, detector.deadline)
+        self._dues = [detector.deadline for detector in self._detectors]
+        for due in self._dues:
+            self.deadline = sooner(self.deadline, due)
 
     def _told(self, run: Run, found: Iterable[Finding], at_ms: int, received_ms: int) -> list[Alarm]:
         alarms = []
@@ -338,7 +346,7 @@ class Watch:
             if self._rings(run, finding):
                 alarms.append(self._alarm(run.version, finding, at_ms, received_ms))
             else:
-                self.shadows.append(self._shadow(run, finding, at_ms, received_ms))
+                self.shadows += (self._shadow(run, finding, at_ms, received_ms),)
         return alarms
 
     def _rings(self, run: Run, finding: Finding) -> bool:
@@ -447,7 +455,7 @@ class Watch:
             if detector is None:
                 watch.fresh += (run.version,)
                 anew.append(run)
-        watch._take(runs)
+        watch._runs = runs
         anew += watch._arrange(now)
         watch._learn(routines or {}, now)
         if watch.settings is not None:
