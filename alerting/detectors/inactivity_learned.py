@@ -239,8 +239,9 @@ class LearnedInactivity:
         kind, movers = heard.kind, state.movers
         if not state.heard:
             state.heard, state.due = True, now.heard_ms
-        if heard.device in movers:
-            if kind != AVAILABILITY and movers[heard.device] != JUST_HEARD:
+        since = movers.get(heard.device)
+        if since is not None:
+            if kind != AVAILABILITY and since != JUST_HEARD:
                 movers[heard.device], state.just_heard = JUST_HEARD, True
         elif kind in MOVEMENTS and len(movers) < MOVERS_MAX:
             movers[heard.device], state.just_heard = JUST_HEARD, True
@@ -336,7 +337,9 @@ class LearnedInactivity:
         state.moved, state.since = moved, moved if movement[0] < now.at_ms else None
         state.just_heard = state.just_heard or state.since is None
         # Its own limit is looked up at the soonest moment at which any can matter: most silences end long before.
-        state.due = sooner(state.due, moved + self._least_ms)
+        due = moved + self._least_ms
+        if state.due is None or due < state.due:
+            state.due = due
         return True
 
     def _new_place(self, name: str, kind: str, counts_ms: int) -> int:
@@ -752,10 +755,13 @@ class LearnedInactivity:
 
 def _counts_ms(heard: Heard, now: Now) -> int:
     """When a movement counts as made: by the device's time, within the limits that lateness has."""
-    received_ms = max(heard.received_ms, now.at_ms)
-    if heard.clock == ABSURD:
+    at_ms, received_ms = heard.at_ms, heard.received_ms
+    if received_ms < now.at_ms:
+        received_ms = now.at_ms
+    if at_ms >= received_ms or heard.clock == ABSURD:
         return received_ms
-    return min(max(heard.at_ms, received_ms - LATE_MS), received_ms)
+    earliest_ms = received_ms - LATE_MS
+    return at_ms if at_ms > earliest_ms else earliest_ms
 
 
 def _named(name: str) -> int:

@@ -71,12 +71,17 @@ class Sequence:
             if len(self._devices) >= DEVICES_MAX:
                 return True
             known = self._devices[device] = DeviceSequence([])
-        for run in reversed(known.boots):
+        boots = known.boots
+        run = boots[-1] if boots else None
+        if run is not None and run.name == boot and seq == run.last + 1:  # nearly always
+            run.last = seq
+            return True
+        for run in reversed(boots):
             if run.name == boot:
                 break
         else:
-            known.boots.append(Boot(boot, seq, seq))
-            del known.boots[:-BOOTS_MAX]
+            boots.append(Boot(boot, seq, seq))
+            del boots[:-BOOTS_MAX]
             return True
         if seq == run.last + 1:
             run.last = seq

@@ -106,7 +106,8 @@ class Supervision:
         device.since = None
         if device.shorter_ms is not None and now.heard_ms > device.asked_ms:
             device.level_ms, device.shorter_ms = device.shorter_ms, None
-        device.received_ms = max(device.received_ms, heard.received_ms)
+        if heard.received_ms > device.received_ms:
+            device.received_ms = heard.received_ms
         if heard.kind == "status" and type(heard) is Reading and isinstance(heard.value, dict):
             _listen(device, heard)
         self._due.pop(heard.device, None)
@@ -136,7 +137,8 @@ class Supervision:
         for name, device in self._devices.items():
             due = dues.get(name, 0)
             if due is not None and due <= now.heard_ms:
-                findings += _heartbeat(name, device, now)
+                if (finding := _heartbeat(name, device, now)) is not None:
+                    findings.append(finding)
                 if device.said:
                     findings += _conditions(name, device, now)
                 due = dues[name] = _deadline(device)
@@ -194,41 +196,46 @@ def _newer(device: Device, status: Reading, known: Said) -> bool:
     return known.boot not in device.boots or device.boots.index(status.boot) > device.boots.index(known.boot)
 
 
-def _heartbeat(name: str, device: Device, now: Now) -> Iterator[Finding]:
-    boot, seq, event = device.last
-    if seq < 0:  # never heard: it is not installed yet, which is no loss; the register's pages list it
-        return
-    last = reading_id(name, boot, seq) if not event else f"{name}/event/{event}"
+def _heartbeat(name: str, device: Device, now: Now) -> Finding | None:
+    if device.last[1] < 0:  # never heard: it is not installed yet, which is no loss; the register's pages list it
+        return None
     if device.since is None:
         device.since = now.heard_ms
-        if device.lost is not None:
-            yield Finding(
-                kind=DEVICE_RESTORED,
-                rule=DEVICE_RESTORED,
-                episode=device.lost,
-                device=name,
-                restores=HEARTBEAT_LOST,
-                evidence={"since_ms": device.at_ms, "readings": [device.lost, last]},
-            )
-            device.lost = None
-        return
+        return None if device.lost is None else _restored(name, device, device.lost)
     silent_ms = now.heard_ms - device.since
     if device.level_ms is None or device.lost is not None or silent_ms < MISSED_HEARTBEATS * device.level_ms:
-        return
-    device.lost = last
-    yield Finding(
+        return None
+    device.lost = _last(name, device)
+    return Finding(
         kind=HEARTBEAT_LOST,
         rule=HEARTBEAT_LOST,
-        episode=last,
+        episode=device.lost,
         device=name,
         evidence={
             "threshold": MISSED_HEARTBEATS * device.level_ms / 1000,
             "value": silent_ms / 1000,
             "unit": "seconds heard without a sign of it",
             "since_ms": device.at_ms,
-            "readings": [last],
+            "readings": [device.lost],
         },
     )
+
+
+def _restored(name: str, device: Device, lost: str) -> Finding:
+    device.lost = None
+    return Finding(
+        kind=DEVICE_RESTORED,
+        rule=DEVICE_RESTORED,
+        episode=lost,
+        device=name,
+        restores=HEARTBEAT_LOST,
+        evidence={"since_ms": device.at_ms, "readings": [lost, _last(name, device)]},
+    )
+
+
+def _last(name: str, device: Device) -> str:
+    boot, seq, event = device.last
+    return f"{name}/event/{event}" if event else reading_id(name, boot, seq)
 
 
 def _conditions(name: str, device: Device, now: Now) -> Iterator[Finding]:
@@ -293,6 +300,7 @@ def _deadline(device: Device) -> int | None:
     deadline = None
     if device.level_ms is not None and device.lost is None and device.since is not None:
         deadline = device.since + MISSED_HEARTBEATS * device.level_ms
-    for key, condition in device.conditions.items():
-        deadline = sooner(deadline, condition.due(rule_of(key).limit_ms))
+    if device.said:  # without a word there is no condition either
+        for key, condition in device.conditions.items():
+            deadline = sooner(deadline, condition.due(rule_of(key).limit_ms))
     return deadline
