@@ -29,6 +29,9 @@ from device_sim.wire.watch import Watch
 
 REPORT_SECONDS = 2.0
 
+AGAIN = "#ct=2000&rt=7000&rc=1&rp=all"
+"""Behind the webhooks of a number, as docs/telephone.md tells whoever sets one up."""
+
 log = logging.getLogger(__name__)
 
 
@@ -150,8 +153,8 @@ def _network(access: Access, pace: float) -> Network:
         numbers=[account.from_number] if account else [],
         pace=pace,
         # As somebody has set them up for the platform's number.
-        voice_webhook=f"{access.console}/webhooks/twilio/in/voice" if access.console else "",
-        sms_webhook=f"{access.console}/webhooks/twilio/in/sms" if access.console else "",
+        voice_webhook=f"{access.console}/webhooks/twilio/in/voice{AGAIN}" if access.console else "",
+        sms_webhook=f"{access.console}/webhooks/twilio/in/sms{AGAIN}" if access.console else "",
     )
     for entry in access.phones:
         habit = msgspec.convert(entry.habit or {}, Habit)

@@ -64,7 +64,7 @@ class Database:
                 "application_name": application,
                 "connect_timeout": 5,
                 "autocommit": True,
-                "options": "-c timezone=UTC -c lock_timeout=10s",
+                "options": "-c timezone=UTC -c lock_timeout=10s -c jit=off",
                 **HALF_OPEN,
             },
             min_size=1,

@@ -93,6 +93,12 @@ $$;
 
 COMMENT ON FUNCTION public.erase_incident(the_incident bigint, the_person text, new_device text, new_body jsonb) IS 'Only of what is closed: an open incident is somebody''s who may need help.';
 
+CREATE FUNCTION public.erase_policy_book(the_version integer, new_why text, new_body jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+    update policy_books set why = new_why, body = new_body where version = the_version
+$$;
+
 CREATE FUNCTION public.going_to(body jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ARRAY(SELECT (jsonb_path_query(going_to.body, '$."helper"."id"'::jsonpath) #>> '{}'::text[]) UNION ALL SELECT (jsonb_path_query(going_to.body, '$."seconds"[*]."id"'::jsonpath) #>> '{}'::text[]));
@@ -207,6 +213,11 @@ CREATE FUNCTION public.policy_books_stay() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
+    if tg_op = 'UPDATE' and (new.version, new.saved_at, new.saved_by, new.body->'policies')
+            is not distinct from (old.version, old.saved_at, old.saved_by, old.body->'policies')
+        and exists (select from erasures where id::text = new.body->>'erased' and finished_at is null) then
+        return new;
+    end if;
     raise exception 'a version of the policies is never changed';
 end $$;
 
@@ -338,6 +349,15 @@ begin
 end $$;
 
 COMMENT ON FUNCTION public.rollups_store(homes text[], hours timestamp with time zone[]) IS 'Stores the roll-ups of marked hours and takes the marks away. The caller has locked the marks, in a statement before.';
+
+CREATE FUNCTION public.rota_forgotten() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    delete from rota_changes where responder = old.id;
+    update rota_changes set stand_in = null where stand_in = old.id;
+    return null;
+end $$;
 
 CREATE FUNCTION public.seal_journal(the_incident bigint, the_number integer, at timestamp with time zone, actor text, detail jsonb, hash bytea) RETURNS void
     LANGUAGE sql
@@ -1463,6 +1483,34 @@ CREATE TABLE public.responder_absences (
 
 COMMENT ON COLUMN public.responder_absences.stand_in IS 'Who takes their shifts meanwhile, and is asked for their homes, too.';
 
+CREATE TABLE public.rota_changes (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    account text,
+    what text NOT NULL,
+    responder text,
+    absent_from timestamp with time zone,
+    absent_until timestamp with time zone,
+    stand_in text,
+    day date,
+    counts_as text,
+    CONSTRAINT rota_changes_check CHECK ((((responder IS NULL) = (absent_from IS NULL)) AND ((responder IS NULL) <> (day IS NULL)))),
+    CONSTRAINT rota_changes_what_check CHECK ((what = ANY (ARRAY['added'::text, 'changed'::text, 'removed'::text])))
+);
+
+COMMENT ON TABLE public.rota_changes IS 'Who entered, changed and took back absences and holidays: whoever is not asked in the night, somebody has taken off the list.';
+
+COMMENT ON COLUMN public.rota_changes.account IS 'Whose account it was; null: files that were taken in at the machine itself.';
+
+ALTER TABLE public.rota_changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rota_changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.routines (
     home text NOT NULL,
     detector text NOT NULL,
@@ -1891,6 +1939,9 @@ ALTER TABLE ONLY public.responders
 ALTER TABLE ONLY public.rollups_due
     ADD CONSTRAINT rollups_due_pkey PRIMARY KEY (home, hour);
 
+ALTER TABLE ONLY public.rota_changes
+    ADD CONSTRAINT rota_changes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.routines
     ADD CONSTRAINT routines_pkey PRIMARY KEY (home, detector, label);
 
@@ -2039,6 +2090,8 @@ CREATE INDEX responders_by_phone ON public.responders USING btree (phone);
 
 CREATE INDEX rollups_due_by_hour ON public.rollups_due USING btree (hour);
 
+CREATE INDEX rota_changes_by_absence ON public.rota_changes USING btree (responder, absent_from, id) WHERE (responder IS NOT NULL);
+
 CREATE INDEX routines_by_partition ON public.routines USING btree (partition);
 
 CREATE INDEX sends_by_address ON public.sends USING btree (address, id);
@@ -2072,6 +2125,10 @@ CREATE INDEX test_windows_open ON public.test_windows USING btree (until) WHERE 
 CREATE INDEX visit_notes_by_home ON public.visit_notes USING btree (home, noted_at);
 
 CREATE INDEX visit_notes_open ON public.visit_notes USING btree (noted_at) WHERE (acknowledged_at IS NULL);
+
+CREATE INDEX webhooks_heard_by_time ON public.webhooks_heard USING btree (at);
+
+CREATE INDEX words_pending_by_time ON public.words_pending USING btree (at);
 
 CREATE TRIGGER alarm_raised AFTER INSERT ON public.alarms FOR EACH STATEMENT EXECUTE FUNCTION public.alarm_raised();
 
@@ -2108,6 +2165,8 @@ CREATE TRIGGER letters_forgotten AFTER DELETE ON public.people FOR EACH ROW EXEC
 CREATE TRIGGER policy_books_stay BEFORE DELETE OR UPDATE ON public.policy_books FOR EACH ROW EXECUTE FUNCTION public.policy_books_stay();
 
 CREATE TRIGGER readings_arrived AFTER INSERT ON public.readings REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION public.readings_arrived();
+
+CREATE TRIGGER rota_forgotten AFTER DELETE ON public.responders FOR EACH ROW EXECUTE FUNCTION public.rota_forgotten();
 
 CREATE TRIGGER send_changed AFTER INSERT OR UPDATE ON public.sends FOR EACH ROW EXECUTE FUNCTION public.send_changed();
 

@@ -52,6 +52,8 @@ class WebSettings(Common, frozen=True, kw_only=True):
 
     http_host: Text = "127.0.0.1"
     http_port: Port = 8360
+    http_listening: int | None = None
+    """The port, where whoever started this process holds it: its descriptor. None: this process takes it itself."""
     public_url: Text | None = None
     """How browsers reach the console. `https://…` makes its cookies secure."""
     timezone: Text = "Asia/Shanghai"
@@ -91,6 +93,8 @@ def main(argv: list[str]) -> int:
 
 def _listen(settings: WebSettings) -> socket.socket:
     """Take the port before anything else is begun. SettingsError when it is taken."""
+    if settings.http_listening is not None:
+        return socket.socket(fileno=settings.http_listening)
     try:
         return socket.create_server((settings.http_host, settings.http_port), backlog=1024, reuse_port=False)
     except OSError as error:

@@ -17,6 +17,9 @@ class Service:
     needs_access_file: bool = False
     watched: bool = True
     """Whether it writes a state file every second, and is replaced when it stops to."""
+    listens: bool = False
+    """Whether it is given the console's port by the supervisor, who holds it: while the process is replaced, whoever
+    connects waits in line and is not turned away."""
     nice: int = 0
     """How many steps it stands back when all want the processor: what answers a press goes first."""
 
@@ -32,8 +35,10 @@ class Preparations:
 def services(platform: Platform) -> list[Service]:
     """The way of a press first, then what people look at, then the rest."""
 
-    def service(name: str, *arguments: str, mqtt_user: str | None = None, nice: int = 0) -> Service:
-        return Service(name, (*PYTHON, *arguments), mqtt_user, nice=nice)
+    def service(
+        name: str, *arguments: str, mqtt_user: str | None = None, nice: int = 0, listens: bool = False
+    ) -> Service:
+        return Service(name, (*PYTHON, *arguments), mqtt_user, nice=nice, listens=listens)
 
     table = [
         # Two of each bridge: one is active, the other stands by and takes over.
@@ -42,7 +47,7 @@ def services(platform: Platform) -> list[Service]:
         service("receiver", "receiver"),
         service("urgent", "urgent", nice=1),
         service("dispatch", "dispatch", mqtt_user="dispatch", nice=2),
-        service("console", "console", nice=1),
+        service("console", "console", nice=1, listens=True),
         service("ingest-telemetry-1", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=3),
         service("ingest-telemetry-2", "ingest", "--lane", "telemetry", mqtt_user="ingest-telemetry", nice=3),
         service("archive", "archive", nice=4),

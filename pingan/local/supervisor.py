@@ -44,6 +44,8 @@ STATE_EVERY_SECONDS = 1.0
 BOUND_LOGS_EVERY_SECONDS = 10.0
 OPEN_FILES = 65_536
 """Each device is a connection of the broker, and the usual limit is 1,024."""
+IN_LINE = 1024
+"""So many connections wait for a web process that is being replaced."""
 SERVICES_PATIENCE_SECONDS = 5
 BROKER_PATIENCE_SECONDS = 5
 
@@ -123,6 +125,7 @@ class Supervisor:
         self._phase = "starting"
         self._stop_requested = False
         self._woken, self._waker = socket.socketpair()
+        self._listening: socket.socket | None = None
         self._last_state = self._last_bound = 0.0
         # The last supervisor's, if that was killed: what waits by its time must not wait an hour longer by ours.
         self._wall_minus_boottime = float(recorded(self._data).get("wall_minus_boottime", wall_minus_boottime()))
@@ -170,6 +173,8 @@ class Supervisor:
 
     def _starter(self, service: Service, url: str) -> Callable[[], subprocess.Popen[bytes]]:
         def start() -> subprocess.Popen[bytes]:
+            port = self._port() if service.listens else None
+            held = {} if port is None else {"PINGAN_HTTP_LISTENING": str(port)}
             with logs.open_log(self._data, service.name) as output:
                 return subprocess.Popen(
                     service.command,
@@ -178,7 +183,9 @@ class Supervisor:
                         **self._platform.environment(service.name, url, service.mqtt_user),
                         "PINGAN_WALL_MINUS_BOOTTIME": repr(self._wall_minus_boottime),
                         "PINGAN_NICE": str(service.nice),
+                        **held,
                     },
+                    pass_fds=() if port is None else (port,),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -186,6 +193,17 @@ class Supervisor:
                 )
 
         return start
+
+    def _port(self) -> int | None:
+        """The console's port, held from the first start on. None: it cannot be had, and the console says why."""
+        if self._listening is None:
+            where = (self._platform.settings.http_host, self._platform.settings.http_port)
+            try:
+                self._listening = socket.create_server(where, backlog=IN_LINE, reuse_port=False)
+            except OSError as error:
+                log.warning("port %s cannot be held: %s", where[1], error.strerror)
+                return None
+        return self._listening.fileno()
 
     def _gate(self, service: Service) -> Callable[[], bool]:
         if service.needs_access_file:

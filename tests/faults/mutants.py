@@ -388,6 +388,13 @@ where name = %(name)s and partition = %(partition)s
         ("tests/unit/test_calls_in.py::test_a_call_told_twice_is_one_and_another_is_another",),
     ),
     Mutant(
+        "telephone: a voicemail is the desk",
+        "dispatch/channels/desk_line.py",
+        '        return "no_key"\n',
+        "        return None\n",
+        ("tests/stories/test_phones.py::test_a_voicemail_at_the_desk_is_not_the_desk",),
+    ),
+    Mutant(
         "telephone: a home that is named after the steps ran has nobody called",
         "dispatch/incident.py",
         """    begun = _run("identified", named, _past_desk(event.policy, 0) if first or at_desk else step, people, now)

@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -33,7 +34,7 @@ def table(platform: Platform) -> list[Service]:
     services = [
         Service("one", (*ME, "service"), mqtt_user="ingest-alarm"),
         Service("two", (*ME, "service")),
-        Service("console", (*ME, "console")),
+        Service("console", (*ME, "console"), listens=True),
         Service("sim", (*ME, "simulator"), needs_access_file=True, watched=False),
     ]
     if "STAND_IN_MUTE" in os.environ:
@@ -63,7 +64,9 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 def console() -> None:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PINGAN_HTTP_PORT"])), Page)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page, bind_and_activate=False)
+    server.socket.close()
+    server.socket = socket.socket(fileno=int(os.environ["PINGAN_HTTP_LISTENING"]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     live()
 

@@ -151,11 +151,14 @@ async def test_a_second_sees_the_first_and_goes_beside_them(helpers: Helpers) ->
     await helpers.helping.going(await helpers.visit(li), 30)
     visit = await helpers.visit(wang)
     assert (visit.standing, visit.incident.helper and visit.incident.helper.id) == ("asked", "C1")
-    assert await helpers.helping.going(visit, 5) == "accepted_second"
+    assert await helpers.helping.going(visit, 45) == "accepted_second"
     visit = await helpers.visit(wang)
     assert visit.standing == "going"
     assert (visit.incident.helper and visit.incident.helper.id, visit.incident.seconds[0].id) == ("C1", "C2")
-    assert visit.incident.seconds[0].eta == helpers.clock.now() + timedelta(minutes=5)
+    assert visit.incident.seconds[0].eta == helpers.clock.now() + timedelta(minutes=45)
+    assert await helpers.helping.going(visit, 5) == "moving"
+    visit = await helpers.visit(wang)
+    assert (visit.incident.helper and visit.incident.helper.id, visit.incident.seconds[0].id) == ("C2", "C1"), "sooner"
 
 
 async def test_who_cannot_come_says_so_once_and_sees_no_more(helpers: Helpers) -> None:

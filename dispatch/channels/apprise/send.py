@@ -15,15 +15,9 @@ import msgspec
 from dispatch.channels import Refused, Send, Unclear
 from dispatch.channels.twilio_sms.send import Links, text
 from dispatch.channels.twilio_sms.send import link as page
+from pingan.notices import PLAIN, SECURE
 from pingan.settings import Secret
 
-SECURE = frozenset({
-    "wecombot", "dingtalk", "feishu", "lark", "schan", "pushplus", "wxpusher", "barks", "ntfys", "gotifys",
-    "pushdeers", "mailtos", "jsons",
-})  # fmt: skip
-"""Apprise's names of services that are spoken to over TLS."""
-PLAIN = frozenset({"bark", "ntfy", "gotify", "pushdeer", "json"})
-"""The same of one's own, without TLS."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 CONNECT_SECONDS, READ_SECONDS = 2.0, 5.0
