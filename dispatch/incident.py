@@ -1137,6 +1137,9 @@ def _safe(incident: Incident, event: Event, people: tuple[Person, ...], now: dat
 
 
 def _is_there(incident: Incident, person: str) -> bool:
+    # Whom we count on there is there, also where an operator said it, or an earlier version kept only the state.
+    if incident.state is State.ON_SCENE and incident.helper is not None and incident.helper.id == person:
+        return True
     return any(one is not None and one.id == person and one.there for one in (incident.helper, *incident.seconds))
 
 

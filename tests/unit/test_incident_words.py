@@ -138,6 +138,22 @@ def test_who_was_there_before_it_rang_again_is_not_there_now() -> None:
     assert t.at(700, core.Safe("李梅", "C1")) == "not_there"
 
 
+def test_of_an_incident_of_before_who_is_there_was_kept_who_is_counted_on_there_can_say_so() -> None:
+    t = moving()
+    t.at(300, core.OnScene(GOING, "李梅"))
+    kept = msgspec.to_builtins(t.incident)
+    del kept["helper"]["there"]
+    t.decision = msgspec.structs.replace(t.decision, incident=msgspec.convert(kept, core.Incident))
+    assert t.at(310, core.Safe("王强", "C2")) == "not_there", "on the road"
+    assert t.at(320, core.Safe("李梅", "C1")) == "safe"
+
+
+def test_who_is_there_by_the_operators_word_can_say_that_all_is_well() -> None:
+    t = moving()
+    assert t.at(300, core.OnScene(None, "陈")) == "on_scene"
+    assert t.at(310, core.Safe("李梅", "C1")) == "safe"
+
+
 @pytest.mark.parametrize("how", ["says", "shows"])
 def test_who_is_left_there_is_there_when_the_first_goes_home(how: str) -> None:
     t = moving()
