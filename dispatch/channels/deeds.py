@@ -6,7 +6,7 @@ Each says under which name the provider's word is known, so that what is told tw
 from datetime import timedelta
 from typing import Any
 
-from dispatch.desk import Desk
+from dispatch.desk import HEARD_ALREADY, Desk
 from dispatch.following import going
 from dispatch.incident import (
     Accept,
@@ -35,11 +35,21 @@ class Deeds:
         return await self._desk.act(send["incident"], Accept(helper(send)), once=once)
 
     async def cannot(self, send: dict[str, Any], once: str) -> Decision:
-        """Whoever has not said yes declines. Whoever goes already cannot after all, and must not be waited for."""
-        decision = await self._desk.act(send["incident"], Decline(send["recipient"]), once=once)
-        if goes(decision.incident, send["recipient"]):
-            return await self._desk.act(send["incident"], Resigned(send["recipient"]), once=f"{once}/resigned")
-        return decision
+        """Whoever has not said yes declines. Whoever goes already cannot after all, and must not be waited for.
+
+        Which of the two this word was is settled when it is first heard: an old no takes back no later yes.
+        """
+        incident, person = send["incident"], send["recipient"]
+        before = await self._desk.look(incident)
+        if goes(before, person):
+            resigned = await self._desk.act(incident, Resigned(person), once=once)
+            if resigned.name != HEARD_ALREADY and person in before.awaited:  # they were asked again
+                await self._desk.act(incident, Decline(person), once=f"{once}/declined")
+            return resigned
+        declined = await self._desk.act(incident, Decline(person), once=once)
+        if declined.name != HEARD_ALREADY and goes(declined.incident, person):  # they said yes at the same moment
+            return await self._desk.act(incident, Resigned(person), once=f"{once}/resigned")
+        return declined
 
     async def minutes(self, send: dict[str, Any], minutes: int, once: str) -> Decision:
         """How long they need becomes a clock time."""

@@ -200,6 +200,19 @@ async def test_what_is_told_twice_late_or_out_of_order_has_no_effect(shared: Roo
         assert (await home.row())["helper"] is None
 
 
+async def test_an_old_no_that_is_told_again_does_not_take_back_a_later_yes(shared: Room, until: Until) -> None:
+    async with Home(shared, until) as home:
+        await home.press()
+        call = await home.answered(home.li, "2")
+        send = await home.send_ended("help", home.people[home.li])
+        li = core.Helper(home.people[home.li], "林小梅", "family")
+        assert (await shared.desk.act(home.incident, core.Accept(li))).name == "accepted"
+        form = {"CallSid": call.record.sid, "Digits": "2", "CallStatus": "in-progress"}
+        assert (await post(shared, f"/webhooks/twilio/voice/{send['id']}/keys", form)).is_success
+        row = await home.row()
+        assert (row["state"], row["helper"]["name"]) == ("accepted", "林小梅")
+
+
 async def test_two_keys_told_at_once_are_one(shared: Room, until: Until) -> None:
     async with Home(shared, until) as home:
         await home.press()
