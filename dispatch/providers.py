@@ -12,7 +12,7 @@ from typing import Protocol
 
 from dispatch import tasks
 from dispatch.channels import SEND_SECONDS, Refused, TryAgain, Unclear
-from dispatch.channels.twilio import Line, Twilio
+from dispatch.channels.twilio import SECOND, Line, Twilio
 from pingan import metrics
 from pingan.clock import Clock
 from pingan.database import LOST, Database, Queries
@@ -43,6 +43,9 @@ class Providers:
         self._said: set[tuple[str, str]] = set()
         if self._lines:
             metrics.show(metrics.PROVIDER_DOWN)
+        for key, channel in channels.items():
+            if channel.twilio.unusable:
+                metrics.PROVIDER_DOWN.labels(key, SECOND).set(1)
 
     async def run(self) -> None:
         """Say how they are, and try those that are down, until cancelled."""

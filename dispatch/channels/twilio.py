@@ -78,12 +78,6 @@ class TwilioSettings(msgspec.Struct, frozen=True, kw_only=True):
     link_secret: Secret | None = None
     """What links to the helper's page are signed with. None: messages have none."""
 
-    def __post_init__(self) -> None:
-        """ValueError where a second account has no number of its own: it would refuse every call under another's."""
-        if self.twilio2_account_sid and not (self.twilio2_auth_token and self.twilio2_from):
-            needs = "PINGAN_TWILIO2_AUTH_TOKEN and PINGAN_TWILIO2_FROM, a number of its own"
-            raise ValueError(f"PINGAN_TWILIO2_ACCOUNT_SID needs {needs}")
-
 
 def links(settings: TwilioSettings) -> Links | None:
     """What makes links for messages; None: this installation has no secret for them."""
@@ -181,6 +175,12 @@ class Twilio:
                 SECOND, settings.twilio2_account_sid, settings.twilio2_auth_token, settings.twilio2_from,
                 settings.twilio2_base_url,
             ))  # fmt: skip
+        self.unusable = bool(settings.twilio2_account_sid) and len(self.lines) == 1
+        """Whether a second account is set that would refuse every call, under another's number. The first one's calls
+        do not stand still for that."""
+        if self.unusable:
+            needs = "PINGAN_TWILIO2_AUTH_TOKEN and PINGAN_TWILIO2_FROM, a number of its own"
+            log.error("the second provider is not used: PINGAN_TWILIO2_ACCOUNT_SID needs %s", needs)
 
     async def place(self, request: Callable[[Client, str], T]) -> T:
         """Have something sent, once. What one has certainly not sent goes to the next at once; what is unclear never

@@ -28,9 +28,10 @@ from dispatch.following import TEST, Row
 from dispatch.outbox import Outbox
 from dispatch.providers import Providers
 from dispatch.sends import SendsTable
+from pingan import metrics
 from pingan.clock import DrivenClock
 from pingan.database import Bell, Database, Listener
-from pingan.settings import SettingsError, load
+from pingan.settings import load
 from pingan.tasks import end
 from tests.conftest import Until
 from tests.integration.dispatch_support import LI, OURS, room
@@ -308,7 +309,9 @@ async def test_fifty_calls_go_one_a_second_from_two_processes_and_messages_at_on
 
 
 @pytest.mark.parametrize("missing", ["PINGAN_TWILIO2_FROM", "PINGAN_TWILIO2_AUTH_TOKEN"])
-def test_a_second_account_has_a_number_of_its_own(missing: str) -> None:
+def test_a_second_account_without_a_number_of_its_own_is_down_and_the_first_goes_on(
+    database: Database, driven: DrivenClock, missing: str
+) -> None:
     environ = {
         "PINGAN_TWILIO_ACCOUNT_SID": FIRST[0], "PINGAN_TWILIO_AUTH_TOKEN": FIRST[1], "PINGAN_TWILIO_FROM": OURS,
         "PINGAN_PUBLIC_URL": "http://127.0.0.1:9", "PINGAN_TWILIO2_ACCOUNT_SID": SECOND[0],
@@ -316,8 +319,11 @@ def test_a_second_account_has_a_number_of_its_own(missing: str) -> None:
     }  # fmt: skip
     assert load(TwilioSettings, environ).twilio2_from == OURS_THERE
     del environ[missing]
-    with pytest.raises(SettingsError, match=missing):
-        load(TwilioSettings, environ)
+    voice = TwilioVoice(load(TwilioSettings, environ))
+    assert [line.name for line in voice.twilio.lines] == ["twilio"]
+    metrics.PROVIDER_DOWN.clear()
+    Providers(database, driven, {"twilio_voice": voice}, "dispatch")
+    assert metrics.PROVIDER_DOWN.labels("twilio_voice", "twilio2")._value.get() == 1
 
 
 async def test_whoever_is_put_through_is_shown_as_the_number_of_the_account_that_has_the_call(
