@@ -32,6 +32,8 @@ Said = Literal["added", "changed", "unchanged", "ended", "removed"]
 
 DAYS_AT_ONCE = 31
 """The longest holiday that is entered in one go; who writes a year has mistyped it."""
+YEARS = range(1880, 2201)
+"""As in the register's files. What lies beyond a calendar's ends no page could show, nor the desk read, any more."""
 BETWEEN = " · "
 """Stands between name and id in the list to choose from."""
 
@@ -92,6 +94,8 @@ def router(pages: Pages, database: Database, clock: Clock) -> APIRouter:
                     wrong[column] = refusal
             if not wrong and values["absent_until"] is not None and values["absent_until"] <= now:
                 wrong["absent_until"] = Refusal("absence_over")
+            if not wrong and not absent_from.strip():
+                values["absent_from"] = await _since(connection, values["responder"], now)
             if not wrong:
                 try:
                     saved = await registrar.save(connection, Absence(**values), now, me.area, by=me.id)
@@ -167,9 +171,11 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     """A time as a form sends it, or as somebody writes it, by the centre's clock. Refusal: it is none."""
     try:
         at = datetime.fromisoformat(text.strip().replace("/", "-"))
-        return at if at.tzinfo else at.replace(tzinfo=zone)
     except ValueError:
         raise Refusal("no_time", text=text[:80]) from None
+    if at.year not in YEARS:
+        raise Refusal("no_time", text=text[:80])
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def _days(first: str, last: str, today: date) -> list[date]:
@@ -200,6 +206,18 @@ async def _whom(connection: Connection, text: str, scope: str | None) -> str:
     if len(found) > 1:
         raise Refusal("several_responders", text=text[:80], ids=", ".join(found))
     return found[0]
+
+
+async def _since(connection: Connection, responder: str, now: datetime) -> datetime:
+    """When an absence that is entered from now on begins: who is absent already stays so. Entered twice it would be two
+    absences, and whoever ends one would not be asked for the other."""
+    await connection.execute(register.sql.lock)
+    known = await register.some(connection, ABSENCES, [responder])
+    return max((one.absent_from for one in known if _holds(one, now)), default=now)
+
+
+def _holds(absence: Absence, now: datetime) -> bool:
+    return absence.absent_from <= now and (absence.absent_until is None or absence.absent_until > now)
 
 
 async def _ended(connection: Connection, absence: Absence, now: datetime, me: Principal) -> bool:

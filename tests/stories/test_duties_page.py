@@ -131,6 +131,12 @@ async def test_who_is_absent_who_stands_in_and_holidays_are_entered_and_ended_by
     row = page.locator(".absence")
     for words in ("赵志愿", "现在缺勤", "直到回来", "代班的人未同意、未培训或不在岗，不会被叫", "周班长"):
         await expect(row).to_contain_text(words)
+    # Entered twice it is one absence all the same: ended once, they are asked again.
+    await absence.locator("[name=responder]").fill("R1")
+    await absence.locator("[name=stand_in]").fill("R3")
+    await absence.get_by_role("button").click()
+    await expect(page.locator("[role=status].refused")).to_have_text("没有变化。")
+    await expect(row).to_have_count(1)
 
     # Days by the dozen; who has one area enters none.
     holiday = page.locator("#enter-holiday")
