@@ -63,3 +63,12 @@ def test_what_is_too_long_to_be_said_twice_is_said_once_and_only_then_cut() -> N
     (cut,) = way_in(4_000)
     assert 3_000 < cut.count("甲") < 4_000
     assert "…能去请按1" in cut
+
+
+def test_what_falls_into_more_parts_when_it_is_cut_is_cut_again() -> None:
+    runs = (
+        ("b", 500, ";"), ("a", 369, " "), ("a", 200, "。"), ("&", 40, "。"), ("甲", 369, " "), ("甲", 40, " "),
+        ("甲", 360, "。"), ("a", 371, " "), ("甲", 371, "。"), ("a", 365, ""),
+    )  # fmt: skip
+    text = "".join(sign * times + mark for sign, times, mark in runs)
+    assert placed("en", "change", {"person": "陈", "change": "note", "text": text})

@@ -50,7 +50,10 @@ class Spoken:
             document = self._asked(send, text, times)
             if len(document) <= DOCUMENT_MAX:
                 return document
-        return self._asked(send, text[: DOCUMENT_MAX - len(document) - 1] + "…", 1)
+        while text and len(document) > DOCUMENT_MAX:  # once, but where the shorter text falls into more parts
+            text = text[: DOCUMENT_MAX - len(document) - 1]
+            document = self._asked(send, text + "…", 1)
+        return document
 
     def _asked(self, send: Send | dict[str, Any], text: str, times: int, before: str = "") -> str:
         send_id, purpose, body = _of(send)
