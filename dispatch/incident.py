@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from dispatch.policy import Person, Policy, Step, Tier, asked
+from dispatch.policy import CALLS, Person, Policy, Step, Tier, asked, reaches
 
 ANSWER_LATE_SECONDS = 180
 """An answer later than this needs a written reason (UK TSA: 99 % within 180 s)."""
@@ -856,7 +856,8 @@ def _assign(incident: Incident, event: Event, people: tuple[Person, ...], now: d
     if person is None:
         return _refuse("unknown_person", incident)
     wait = next((step.wait_seconds for step in incident.policy.steps if step.who != "desk"), 60)
-    channels = next((step.channels for step in incident.policy.steps if step.channels), ("twilio_voice", "twilio_sms"))
+    # Whom an operator sends is told so: where a step's channels do not reach them, by whatever does.
+    channels = next((step.channels for step in incident.policy.steps if reaches(person, step.channels)), CALLS)
     held = _held(incident, event.operator, event.name, now)
     # A step number of its own: the same person may be sent again, and each sending is one contact.
     number = max(incident.step + 1, len(incident.policy.steps))

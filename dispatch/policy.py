@@ -99,7 +99,7 @@ def asked(policy: Policy, number: int, people: tuple[Person, ...], *, danger: bo
     fitting = Tier(tuple(one for one in people if _fits(one, step, policy)), step.channels)
     if fitting.persons or not danger or number < len(policy.steps) - 1:
         return fitting
-    return Tier(tuple(one for one in people if not one.passed and _reached(one, CALLS)), CALLS)
+    return Tier(tuple(one for one in people if not one.passed and reaches(one, CALLS)), CALLS)
 
 
 def _fits(person: Person, step: Step, policy: Policy) -> bool:
@@ -110,11 +110,12 @@ def _fits(person: Person, step: Step, policy: Policy) -> bool:
         and low <= person.rank <= high
         and (not step.roles or person.role in step.roles)
         and not (policy.heeds_quiet and person.quiet)
-        and _reached(person, step.channels)
+        and reaches(person, step.channels)
     )
 
 
-def _reached(person: Person, channels: tuple[str, ...]) -> bool:
+def reaches(person: Person, channels: tuple[str, ...]) -> bool:
+    """Whether any of these channels does."""
     return any(person.address(channel) for channel in channels)
 
 

@@ -206,6 +206,18 @@ def test_who_is_reached_by_none_of_a_steps_channels_keeps_nobody_waiting() -> No
     assert (decision.incident.step, len(decision.asks)) == (1, 3)
 
 
+def test_whom_an_operator_sends_is_told_by_a_channel_that_reaches_them() -> None:
+    policy = opened().incident.policy
+    notices = msgspec.structs.replace(policy.step(5), channels=("apprise",))
+    t = Timeline()
+    stepped = msgspec.structs.replace(t.incident, policy=msgspec.structs.replace(policy, steps=(policy.step(0), notices)))
+    (ask,) = core.decide(stepped, core.Assign("op", "陈", LI.id), (LI,), NOON).asks
+    assert any(LI.address(channel) for channel in ask.channels)
+    reads = msgspec.structs.replace(LI, notify="bark://127.0.0.1/x")
+    (ask,) = core.decide(stepped, core.Assign("op", "陈", LI.id), (reads,), NOON).asks
+    assert ask.channels == ("apprise",), "by the policy's own where they do"
+
+
 def test_a_last_step_that_fits_nobody_asks_everybody_of_a_danger() -> None:
     policy = opened().incident.policy
     narrow = msgspec.structs.replace(policy.step(5), who="responders", roles=("station",), channels=("apprise",))
