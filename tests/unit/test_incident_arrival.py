@@ -210,7 +210,9 @@ def test_whom_an_operator_sends_is_told_by_a_channel_that_reaches_them() -> None
     policy = opened().incident.policy
     notices = msgspec.structs.replace(policy.step(5), channels=("apprise",))
     t = Timeline()
-    stepped = msgspec.structs.replace(t.incident, policy=msgspec.structs.replace(policy, steps=(policy.step(0), notices)))
+    stepped = msgspec.structs.replace(
+        t.incident, policy=msgspec.structs.replace(policy, steps=(policy.step(0), notices))
+    )
     (ask,) = core.decide(stepped, core.Assign("op", "陈", LI.id), (LI,), NOON).asks
     assert any(LI.address(channel) for channel in ask.channels)
     reads = msgspec.structs.replace(LI, notify="bark://127.0.0.1/x")
