@@ -25,6 +25,7 @@ from aiokafka.errors import (
     CorruptRecordException,
     KafkaError,
     OffsetOutOfRangeError,
+    RecordTooLargeError,
     TopicAlreadyExistsError,
     UnsupportedCodecError,
     for_code,
@@ -60,8 +61,13 @@ SALVAGE_BYTES = 2 * BATCH_BYTES
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """Far above what the broker takes from a device (256 KiB), and above a batch, before compression."""
 COMPRESSION = "lz4"
-SPOILED = (CorruptRecordException, UnsupportedCodecError)
-"""What the client says of a batch that it cannot unpack, today and whenever it is asked again."""
+STANDS_SECONDS = 3.0
+"""A partition that has not moved for so long is looked after, and again after as long."""
+SALVAGE_SECONDS = 1.0
+"""Whoever can answer does so at once; for whoever cannot, the other partitions do not wait longer."""
+SPOILED = (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError)
+"""What the client says of a batch that it cannot unpack, today and whenever it is asked again. A broker cuts off none
+that is the first of an answer: one that is too large says so of itself, wrongly."""
 OWN_CONFIG = 1
 """How Kafka marks a setting that a topic has of its own (DYNAMIC_TOPIC_CONFIG)."""
 
@@ -357,6 +363,8 @@ class KafkaConsumer(Leased):
         self._oldest_ms, self._newest_ms, self._moved_at = 0, 0, 0.0
         """The last answer about the partition that has waited longest for one; when by our clock that moved; and the
         last about any partition then."""
+        self._stands: dict[int, tuple[tuple[int, int | None], float]] = {}
+        """Of each partition what was last known of it, and since when by our clock."""
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -407,6 +415,7 @@ class KafkaConsumer(Leased):
     def _assign(self, client: AIOKafkaConsumer) -> None:
         """Read what is ours, each from behind what we have read. What was fetched but not given is fetched again."""
         self._oldest_ms, self._newest_ms, self._moved_at = 0, 0, self._clock.monotonic()
+        self._stands.clear()
         if not self._read_to:
             client.unsubscribe()
             return
@@ -424,14 +433,12 @@ class KafkaConsumer(Leased):
             await self._begin_again(client, error.args[0])
             return []
         except SPOILED as error:
-            return await self._salvage(client, error)
+            return await self._salvage(client, tuple(self._read_to), error)
         except KafkaError as error:
             await self._go_back(client)
             raise Away(_why(error)) from error
         except Exception as error:  # whatever a codec says of bytes that it was not made for
-            return await self._salvage(client, error)
-        if not fetched:
-            self._check_heard(client)
+            return await self._salvage(client, tuple(self._read_to), error)
         batches = []
         for where, records in fetched.items():
             read_to = self._read_to.get(where.partition)
@@ -441,27 +448,56 @@ class KafkaConsumer(Leased):
             if entries:
                 self._read_to[where.partition] = entries[-1].position
                 batches.append(Batch(where.partition, entries))
+        # In a backlog the client has more than it gives at once: whose turn has not come does not stand still.
+        if sum(map(len, fetched.values())) < POLL_ENTRIES and (stand := self._standing(client)):
+            with contextlib.suppress(Away):
+                batches += await self._salvage(client, stand, Away(f"nothing comes of the partitions {stand}"))
+        if not fetched and not batches:
+            self._check_heard(client)
         return batches
 
-    async def _salvage(self, client: AIOKafkaConsumer, error: Exception) -> list[Batch]:
+    async def _salvage(self, client: AIOKafkaConsumer, partitions: Sequence[int], error: Exception) -> list[Batch]:
         """The client can make nothing of some batch, and does not say whose. Away when there is none such after all."""
         log.error("%s: what was fetched cannot be read: %s", self._log, _why(error))
         batches = []
         try:
-            for partition, position in self._read_to.items():
-                read = await salvage.salvage(client, self._where(partition), position, SALVAGE_BYTES)
+            for partition in partitions:
+                where, position = self._where(partition), self._read_to[partition]
+                try:
+                    async with asyncio.timeout(SALVAGE_SECONDS):
+                        read = await salvage.salvage(client, where, position, SALVAGE_BYTES)
+                except KafkaError as asking:
+                    error = asking  # of this one; another's broker may answer
+                    continue
+                except TimeoutError as asking:
+                    error = asking
+                    break
                 if read is not None:
                     self._read_to[partition] = read.position
                     if read.entries:
                         batches.append(Batch(partition, read.entries))
-        except KafkaError as asking:
-            if not batches:
-                raise Away(_why(asking)) from asking
         finally:
             await self._go_back(client)
         if not batches:
             raise Away(_why(error)) from error
         return batches
+
+    def _standing(self, client: AIOKafkaConsumer) -> list[int]:
+        """Partitions of which nothing comes, though there is something, or though their broker does not say that there
+        is nothing: where the head of a batch is spoiled it finds no way behind it, and the client tells us nothing."""
+        now = self._clock.monotonic()
+        stand = []
+        for partition, position in self._read_to.items():
+            where = self._where(partition)
+            more = (client.highwater(where) or 0) > position
+            known = (position, None if more else client.last_poll_timestamp(where))
+            before, since = self._stands.setdefault(partition, (known, now))
+            if known != before:
+                self._stands[partition] = (known, now)
+            elif now - since > STANDS_SECONDS:
+                self._stands[partition] = (known, now)
+                stand.append(partition)
+        return stand
 
     async def _go_back(self, client: AIOKafkaConsumer) -> None:
         """What the client counts as given, and an error of another partition kept from us, is to be given again."""

@@ -58,29 +58,70 @@ async def salvage(client: AIOKafkaConsumer, where: TopicPartition, position: int
     cluster = client._client.cluster
     leader = cluster.leader_for_partition(where)
     if leader is None or leader < 0:
-        raise CorruptRecordException(f"{where} has no leader to ask")
-    copies = [await _fetch(client, leader, where, position, bytes_max)]
-    if not copies[0].raw:
-        return None
-    if found := readable(copies[0], position):
-        return found
-    for node in cluster._partitions[where.topic][where.partition].replicas:
-        if node == leader:
-            continue
+        raise KafkaError(f"{where} has no leader to ask")
+    replicas = cluster._partitions[where.topic][where.partition].replicas
+    copies: list[Copy] = []
+    away: KafkaError | None = None
+    for node in (leader, *(node for node in replicas if node != leader)):
         try:
-            copies.append(await _fetch(client, node, where, position, bytes_max))
-        except KafkaError:
-            continue  # away, or not as far: the others have been asked, and what stands behind cannot wait for it
-        if found := readable(copies[-1], position):
+            copy = await _fetch(client, node, where, position, bytes_max)
+        except CorruptRecordException:
+            continue  # it finds no way through its own copy: the head of a batch says where the next one begins
+        except KafkaError as error:
+            if node == leader:
+                raise
+            away = error  # or not as far: the others are asked, and what stands behind cannot wait for it
+            continue
+        if copy.end <= position:
+            if node == leader:
+                return None
+            away = KafkaError(f"node {node} is not as far as {where} at {position}")
+            continue
+        if found := readable(copy, position):
             return found
-    return unreadable(copies[0], position, f"{where.topic}/{where.partition}", len(copies))
+        if copy.raw:
+            copies.append(copy)
+    if copies:
+        return unreadable(copies[0], position, f"{where.topic}/{where.partition}", len(copies))
+    if away is not None:
+        raise away  # it may have all of what would be passed over here, and nothing is acknowledged without it
+    return await _passed(client, leader, where, position)
+
+
+async def _passed(client: AIOKafkaConsumer, leader: int, where: TopicPartition, position: int) -> Read | None:
+    """Go on where the leader finds its way again: an index leads it there, some kilobytes on, or a file's beginning.
+
+    None when there is nothing behind `position`. Between it and the next that can be read no copy gives anything.
+    """
+    end = (await client.end_offsets([where]))[where]
+    if position >= end:
+        return None
+    lost, step = position, 1
+    while lost + step < end and not await _finds(client, leader, where, lost + step):
+        lost, step = lost + step, 2 * step
+    found = min(lost + step, end)
+    while found - lost > 1:
+        middle = (lost + found) // 2
+        if await _finds(client, leader, where, middle):
+            found = middle
+        else:
+            lost = middle
+    fault = f"{where.topic}/{where.partition}: offsets {position} to {found - 1} are found in no copy"
+    return Read([Entry(found, b"", fault)], found)
+
+
+async def _finds(client: AIOKafkaConsumer, node: int, where: TopicPartition, position: int) -> bool:
+    try:
+        return bool((await _fetch(client, node, where, position, 1)).raw)
+    except CorruptRecordException:
+        return False
 
 
 async def _fetch(client: AIOKafkaConsumer, node: int, where: TopicPartition, position: int, bytes_max: int) -> Copy:
     asked = [(where.topic, [(where.partition, position, bytes_max)])]
     answer: Any = await client._client.send(node, FetchRequest(0, 0, bytes_max, READ_UNCOMMITTED, asked))
     if not answer.topics:
-        raise CorruptRecordException(f"node {node} says nothing of {where}")
+        raise KafkaError(f"node {node} says nothing of {where}")
     ((_, ((_, code, end, *_, raw),)),) = answer.topics
     if code:
         raise for_code(code)(f"{where} at {position}")

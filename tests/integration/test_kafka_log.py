@@ -6,7 +6,8 @@ import dataclasses
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pingan.clock import DrivenClock, SystemClock
 from pingan.database import Database
 from pingan.kafka_log import Away, Cluster, KafkaLog, admin, make_topics
+from pingan.kafka_salvage import HEADER, LENGTH_ENDS
 from pingan.log import PARTITIONS, Consumer, Record
 from tests.conftest import Topics, Until
 from tests.kafka import Kafka, need
@@ -372,6 +374,37 @@ async def test_an_entry_that_the_disk_has_spoiled_hides_nothing_else(
     await reader.leave()
 
 
+def wipe(kafka: Kafka, broker: int, topic: str, partition: int) -> None:
+    """The disk of `broker` loses the head of the second batch of its copy, which says where the third begins."""
+    (file,) = kafka.folder.glob(f"kafka-{broker}/data/{topic}-{partition}/*.log")
+    with file.open("r+b") as segment:
+        _, length = struct.unpack(">qi", segment.read(LENGTH_ENDS))
+        segment.seek(LENGTH_ENDS + length)
+        segment.write(bytes(HEADER.size))
+
+
+async def test_behind_a_head_that_the_disk_has_spoiled_reading_goes_on_where_the_broker_finds_its_way(
+    readings: KafkaLog, kafka_broker: Kafka, cluster: Cluster, until: Until
+) -> None:
+    """It says nothing but that it cannot; its index leads it on, some 4 KiB later."""
+    await readings.append([Record(2, b"before")])
+    await readings.append([Record(2, b"one"), Record(2, b"two")])
+    await readings.append([Record(2, os.urandom(5_000))])
+    await readings.append([Record(2, b"behind")])
+    wipe(kafka_broker, 1, cluster.topic("readings"), 2)
+    reader = Reader(readings)
+
+    async def read() -> bool:
+        try:
+            return await reader.has(2, b"behind")
+        except Away:  # as long as it stands still
+            return False
+
+    await until(read)
+    assert (reader.bodies[2], reader.positions[2]) == ([b"before", b"", b"behind"], 5)
+    await reader.leave()
+
+
 async def test_trimming_on_a_driven_clock_that_has_only_begun(
     database: Database, cluster: Cluster, until: Until
 ) -> None:
@@ -458,19 +491,27 @@ async def test_of_three_brokers_one_is_killed_and_every_append_that_returned_is_
     await asyncio.to_thread(three.ready)
 
 
+@pytest.mark.parametrize("harm", [spoil, wipe])
 async def test_of_three_copies_one_is_spoiled_and_nothing_is_lost(
-    three: Kafka, database: Database, until: Until
+    harm: Callable[[Kafka, int, str, int], None], three: Kafka, database: Database, until: Until
 ) -> None:
     """The leader's, which everybody reads: the entry is there, whole, at the others."""
-    where = Cluster(three.servers, "spoiled", replication=3)
+    where = Cluster(three.servers, harm.__name__, replication=3)
     log = KafkaLog("readings", database, SystemClock(), where)
     await log.append([Record(2, b"before")])
     await log.append([Record(2, b"one"), Record(2, b"two")])
     await log.append([Record(2, b"behind")])
     for broker in await leaders(where, 2):
-        spoil(three, broker, where.topic("readings"), 2)
+        harm(three, broker, where.topic("readings"), 2)
     reader = Reader(log)
-    await until(lambda: reader.has(2, b"before", b"one", b"two", b"behind"))
+
+    async def read() -> bool:
+        try:
+            return await reader.has(2, b"before", b"one", b"two", b"behind")
+        except Away:  # as long as it stands still
+            return False
+
+    await until(read)
     await reader.leave()
     await log.close()
 
