@@ -590,7 +590,7 @@ class Desk:
         before, after = act.before.home, act.decision.incident
         if before is None or before == after.home:
             return
-        heard = await sends.heard_of(connection, incident_id, now, after.version)
+        heard = await sends.heard_of(connection, incident_id, before, now, after.version)
         home = await self._home(connection, before)
         if heard and home is not None:
             people = await self._people(connection, before)

@@ -50,7 +50,7 @@ SAID_BY_A_PERSON = frozenset({"found_deceased"})
 """Nobody learns this from a text message."""
 CALLED = "closed_called"
 
-SAME = ("news", "by", "eta", "outcome")
+SAME = ("news", "home", "by", "eta", "outcome")
 """Of two messages that say the same of all these, the second is no news."""
 
 
@@ -94,7 +94,9 @@ def mistaken(
     incident: Incident, heard: Collection[str], people: Sequence[Person], home: Mapping[str, Any], now: datetime
 ) -> list[Row]:
     """To whoever of a home has heard (`heard`: by id) that it called for help, when it was another that did."""
-    told = {"person": home.get("person"), "news": NOT_THEIRS, "by": None, "eta": None, "outcome": None}
+    told = {
+        "home": home["id"], "person": home.get("person"), "news": NOT_THEIRS, "by": None, "eta": None, "outcome": None,
+    }  # fmt: skip
     until = now + timedelta(seconds=STAGE_SECONDS)
     return [
         Row(
@@ -120,6 +122,7 @@ def _told(incident: Incident, stage: str, who: str | None, home: Mapping[str, An
     eta = helper.eta if helper and stage in ("accepted", "moving") else None
     hidden = UNSAID if shared else (*UNSAID, *SHARED)
     return {name: value for name, value in card(incident, home).items() if name not in hidden} | {
+        "home": incident.home,
         "news": CALLED if outcome in SAID_BY_A_PERSON else stage,
         "by": who if stage == "resigned" else helper.name if helper else None,
         "eta": _at_home(eta, home) if eta else None,

@@ -85,6 +85,7 @@ def asks(decision: Decision, home: Mapping[str, Any], now: datetime) -> list[Row
             ask.step, HELP, channel, ask.person.id, ask.person.name, address, ask.person.language,
             {
                 **(body if not ask.person.stranger else unknown(body)), "role": ask.person.role,
+                "home": decision.incident.home,
                 "why": list(ask.person.why), "going": ask.person.id in goes,
             },
             now, ask.deadline,
@@ -118,7 +119,8 @@ def changes(
 ) -> list[Row]:
     """A change, to everybody who goes and whom the register can reach."""
     known = {person.id: person for person in people}
-    body = {**card(incident, home), "change": change.kind, "text": change.text, "number": change.number}
+    told = {"home": incident.home, "change": change.kind, "text": change.text, "number": change.number}
+    body = {**card(incident, home), **told}
     until = now + timedelta(seconds=STAGE_SECONDS)
     return [
         Row(

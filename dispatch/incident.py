@@ -284,6 +284,8 @@ class Assign(msgspec.Struct, frozen=True, tag="assign"):
 
 class Accept(msgspec.Struct, frozen=True, tag="accept"):
     helper: Helper
+    asked_for: str | None = None
+    """The home that they were asked to come to; None: nobody knows, or they see for themselves which it is."""
 
 
 class Decline(msgspec.Struct, frozen=True, tag="decline"):
@@ -306,6 +308,8 @@ class OnScene(msgspec.Struct, frozen=True, tag="on_scene"):
     helper: Helper | None
     reported_by: str | None = None
     """Who said so; None when the home itself showed it."""
+    asked_for: str | None = None
+    """As of `Accept`."""
 
 
 class Proven(msgspec.Struct, frozen=True, tag="proven"):
@@ -527,6 +531,9 @@ def open_incident(
 def decide(incident: Incident, event: Event, people: tuple[Person, ...], now: datetime) -> Decision:
     """What follows from `event`. `people` are those who can be asked for this home, `now` is the transaction's time."""
     rule = RULES[_table()[tag(event), incident.state]]
+    if isinstance(event, Accept | OnScene) and event.asked_for not in (None, incident.home):
+        # An operator has found out since that it is another home: whoever goes to the first is nobody's help.
+        return _refuse("other_home", incident)
     decision = rule(incident, event, people, now)
     if decision.incident is incident or decision.refused:
         return decision

@@ -20,8 +20,8 @@ order by recipient, channel, step desc, repeat desc
 -- name: heard_of
 -- Whoever has heard, or may have, that a home calls for help.
 select distinct recipient from sends
-where incident = %(incident)s and purpose in ('help', 'family')
-  and state not in ('waiting', 'withdrawn', 'abandoned', 'failed')
+where incident = %(incident)s and purpose in ('help', 'family') and coalesce(body->>'home', %(home)s) = %(home)s
+  and body->>'news' is distinct from 'not_theirs' and state not in ('waiting', 'withdrawn', 'abandoned', 'failed')
 
 -- name: overtaken
 -- News that still waits when there is newer: whoever hears it late hears only how it is.
@@ -72,15 +72,20 @@ select from incidents where id = (select incident from sends where id = %(send)s
 
 -- name: again
 -- It was certainly not sent. Whoever is not awaited any more, since somebody has answered, is left in peace: the answer
--- withdrew what waited, and this was just being tried.
+-- withdrew what waited, and this was just being tried. Nor is a stage told behind a newer one.
 update sends set result = %(result)s, due_at = %(due_at)s, tries = tries + 1,
     state = case when asking.still then 'waiting' else 'withdrawn' end,
     finished_at = case when not asking.still then %(now)s::timestamptz end
-from (select purpose <> 'help' or exists (
-          select from incidents
-          where incidents.id = sends.incident and (incidents.body->>'calling')::boolean
-            and (incidents.body->>'step')::integer = sends.step and incidents.body->'awaited' ? sends.recipient
-      ) as still from sends where id = %(send)s) as asking
+from (select case purpose
+          when 'help' then exists (
+              select from incidents
+              where incidents.id = sends.incident and (incidents.body->>'calling')::boolean
+                and (incidents.body->>'step')::integer = sends.step and incidents.body->'awaited' ? sends.recipient)
+          when 'family' then not exists (
+              select from sends newer
+              where newer.incident = sends.incident and newer.purpose = 'family' and newer.step > sends.step
+                and newer.recipient = sends.recipient and newer.channel = sends.channel)
+          else true end as still from sends where id = %(send)s) as asking
 where id = %(send)s and state = 'dialling'
 returning state
 

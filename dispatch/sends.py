@@ -247,9 +247,11 @@ async def withdraw(connection: Connection, incident_id: int, now: datetime) -> t
     return tuple([row["channel"] async for row in over])
 
 
-async def heard_of(connection: Connection, incident_id: int, now: datetime, version: int) -> set[str]:
-    """Who has heard of an incident that is another home's from `version` on; what waits to tell it is withdrawn."""
-    values = {"incident": incident_id, "version": version, "now": now, "kept": []}
+async def heard_of(connection: Connection, incident_id: int, home: str, now: datetime, version: int) -> set[str]:
+    """Who has heard of an incident as this home's, which is another's from `version` on; what waits to tell it is
+    withdrawn.
+    """
+    values = {"incident": incident_id, "home": home, "version": version, "now": now, "kept": []}
     await connection.execute(sql.overtaken, values)
     return {row["recipient"] async for row in await connection.execute(sql.heard_of, values)}
 

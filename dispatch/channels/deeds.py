@@ -32,7 +32,7 @@ class Deeds:
         self._desk, self._clock = desk, clock
 
     async def go(self, send: dict[str, Any], once: str) -> Decision:
-        return await self._desk.act(send["incident"], Accept(helper(send)), once=once)
+        return await self._desk.act(send["incident"], Accept(helper(send), send["body"].get("home")), once=once)
 
     async def cannot(self, send: dict[str, Any], once: str) -> Decision:
         """Whoever has not said yes declines. Whoever goes already cannot after all, and must not be waited for.
@@ -66,7 +66,8 @@ class Deeds:
         )
 
     async def there(self, send: dict[str, Any], once: str) -> Decision:
-        return await self._desk.act(send["incident"], OnScene(helper(send), reported_by=send["name"]), once=once)
+        event = OnScene(helper(send), reported_by=send["name"], asked_for=send["body"].get("home"))
+        return await self._desk.act(send["incident"], event, once=once)
 
     async def safe(self, send: dict[str, Any], once: str) -> Decision:
         return await self._desk.act(send["incident"], Safe(send["name"], send["recipient"]), once=once)

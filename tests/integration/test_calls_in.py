@@ -286,3 +286,19 @@ async def test_nobodys_caller_is_everybodys_until_they_are_named(postgres_url: s
             assert (await there.get("/incidents/1")).status_code == 404
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_who_was_called_for_a_home_that_it_was_not_is_told_not_to_go(
+    database: Database, driven: DrivenClock, until: Until
+) -> None:
+    async with room(database, driven) as this:
+        await rings(this, STRANGER)
+        (opened,) = await open_with(this, until, 1)
+        await this.desk.act(opened["id"], core.Answer("op", "陈班长"))
+        await this.desk.act(opened["id"], core.NoContact("op", "陈班长"))
+        assert (await this.desk.identify(opened["id"], "H001", "op", "陈班长")).name == "identified"
+        await until(lambda: this.phone(LI).inbox)
+        assert (await this.desk.identify(opened["id"], "H002", "op", "陈班长")).name == "identified"
+        assert "另一家" in (await writes(this, LI, "1"))[-1]
+        incident = await this.desk.look(opened["id"])
+        assert (incident.home, incident.helper) == ("H002", None), "nobody goes to the wrong door and is counted on"

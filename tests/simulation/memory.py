@@ -108,6 +108,22 @@ class Table:
                 self._overtake(row, now)
         self.add(incident, [row for row in rows if (row.recipient, row.channel) not in again])
 
+    def heard_of(self, incident: int, home: str, now: datetime, version: int) -> set[str]:
+        """As `dispatch.sends.heard_of`."""
+        for row in list(self.begun.values()):
+            if row["incident"] == incident and row["purpose"] == FAMILY and row["step"] < version:
+                self._overtake(row, now)
+        never = ("waiting", "withdrawn", "abandoned", "failed")
+        return {
+            row["recipient"]
+            for row in self.rows.values()
+            if row["incident"] == incident
+            and row["purpose"] in (HELP, FAMILY)
+            and row["state"] not in never
+            and row["body"]["home"] == home
+            and row["body"].get("news") != family.NOT_THEIRS
+        }
+
     def _known(self, row: Row, last: Mapping[tuple[str, str], Mapping[str, Any]]) -> bool:
         return family.known(row, last)
 
@@ -179,10 +195,20 @@ class Table:
         row = self.rows[send]
         if row["state"] != "dialling":
             return None
-        still = row["purpose"] != HELP or self._asking(row)
+        still = self._still(row)
         row["due_at"], row["tries"] = at, row["tries"] + 1
         self._set(row, "waiting" if still else "withdrawn", result=why, finished_at=None if still else now)
         return str(row["state"])
+
+    def _still(self, row: dict[str, Any]) -> bool:
+        """Whether what was not sent is to be tried again."""
+        if row["purpose"] == HELP:
+            return self._asking(row)
+        same = ("incident", "purpose", "recipient", "channel")
+        return row["purpose"] != FAMILY or not any(
+            other["step"] > row["step"] and all(other[name] == row[name] for name in same)
+            for other in self.rows.values()
+        )
 
     def _asking(self, row: dict[str, Any]) -> bool:
         one = self.incidents.get(row["incident"])
@@ -525,8 +551,18 @@ class MemoryDesk:
         self._kept.incidents[incident_id] = acts[-1].decision.incident
         self._write(incident_id, entries, now)
         added = self._follow(incident_id, acts[-1].decision, now)
+        self._take_back(incident_id, acts[-1], now)
         self._witness.acted(incident_id, [event], acts, added, now)
         return acts[-1]
+
+    def _take_back(self, incident_id: int, act: Act, now: datetime) -> None:
+        """As the desk's own."""
+        home, after = act.before.home, act.decision.incident
+        if home is None or home == after.home:
+            return
+        heard = self._table.heard_of(incident_id, home, now, after.version)
+        rows = family.mistaken(after, heard, self._kept.people[home], self._kept.homes[home], now)
+        self._table.add(incident_id, rows)
 
     def _happen(
         self, before: Incident, event: Event, by: str | None, people: tuple[Person, ...], now: datetime

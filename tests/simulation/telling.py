@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from dispatch.acting import Act
-from dispatch.family import SAME
+from dispatch.family import NOT_THEIRS, SAME
 from dispatch.following import CHANGE, FAMILY, HELP, going
-from dispatch.incident import Confirmed, Event, Identify, Raised, State, Withdrawn
+from dispatch.incident import Confirmed, Event, Raised, State, Withdrawn
 from tests.simulation.memory import Kept, Table
 
 HEARD = ("closed", "closed_called")
@@ -36,13 +36,9 @@ class Telling:
         self._fail, self._kept, self._table = fail, kept, table
         self._newest: dict[Key, dict[str, Any]] = {}
         """Of each incident, person and channel: the last news that the provider was asked to take."""
-        self._caught: set[int] = set()
-        """News that was being tried when what overtakes it came, and may be tried again behind it; and what waits for a
-        home's people when it turns out to be another's, where nobody is told. Both are known: docs/faults.md."""
 
     def acted(self, incident: int, act: Act, event: Event | None) -> None:
         before, after = act.before, act.decision.incident
-        self._catches(incident, after.home, event)
         if act.decision.tell is not None:
             self._reaches(incident, act)
         for change, known in zip(after.changes, before.changes, strict=False):
@@ -62,12 +58,6 @@ class Telling:
         if isinstance(event, Raised) and not act.decision.refused and after.withdrawn and after.raised > before.raised:
             self._fail("what is taken back is shown, and calls nobody back", f"incident {incident} rang again")
 
-    def _catches(self, incident: int, home: str | None, event: Event | None) -> None:
-        untold = isinstance(event, Identify) and not any(person.told for person in self._kept.people[home])
-        for row in self._table.begun.values():
-            if row["incident"] == incident and row["purpose"] == FAMILY and (row["state"] == "dialling" or untold):
-                self._caught.add(row["id"])
-
     def _reaches(self, incident: int, act: Act) -> None:
         change, after = act.decision.tell, act.decision.incident
         assert change is not None
@@ -82,7 +72,7 @@ class Telling:
             self._fail("a change reaches everybody who goes", f"incident {incident}, change {change.number}: {missing}")
 
     def claimed(self, row: dict[str, Any]) -> None:
-        if row["purpose"] not in TOLD or row["id"] in self._caught:
+        if row["purpose"] not in TOLD or row["body"].get("news") == NOT_THEIRS:
             return
         home = self._kept.incidents[row["incident"]].home
         if all(person.id != row["recipient"] for person in self._kept.people[home]):
@@ -95,10 +85,12 @@ class Telling:
         key = (row["incident"], row["recipient"], row["channel"])
         newest = self._newest.get(key)
         if newest is not None and newest["id"] != row["id"]:
-            if newest["step"] > row["step"] and row["id"] not in self._caught:
+            if newest["step"] > row["step"]:
                 self._fail("news is told in its order", f"send {row['id']} after {newest['id']}")
             same = all(newest["body"].get(name) == row["body"].get(name) for name in SAME)
-            if same and not self._between(newest, row):
+            # Named theirs, another's and theirs again, they were asked in between.
+            heard = newest["state"] not in NEVER and row["body"]["news"] != NOT_THEIRS
+            if same and heard and not self._between(newest, row):
                 self._fail("nobody hears the same again", f"send {row['id']} after {newest['id']}")
         if newest is None or newest["step"] <= row["step"]:
             self._newest[key] = row
@@ -122,9 +114,26 @@ class Telling:
         for number, one in self._kept.incidents.items():
             if not one.danger or one.home is None:
                 continue
+            self._mistaken(number, {person.id for person in self._kept.people[one.home]})
             for person in self._kept.people[one.home]:
                 if person.told and not (one.helper is not None and one.helper.id == person.id):
                     self._heard(number, person.id)
+
+    def _mistaken(self, incident: int, theirs: set[str]) -> None:
+        """Whoever heard that a home calls which did not has heard that, too."""
+        for (number, person, channel), newest in self._newest.items():
+            if number != incident or person in theirs or newest["body"]["news"] == NOT_THEIRS:
+                continue
+            if newest["state"] in (*NEVER, "failed"):  # the provider did not take it
+                continue
+            told = [
+                row["state"]
+                for row in self._table.rows.values()
+                if row["incident"] == incident and row["recipient"] == person and row["channel"] == channel
+                and row["purpose"] == FAMILY and row["body"]["news"] == NOT_THEIRS
+            ]  # fmt: skip
+            if not {*told} & {*UNKNOWN, "failed"}:
+                self._fail("who heard of a home that did not call hears so", f"incident {incident}: {person}")
 
     def _heard(self, incident: int, person: str) -> None:
         last: dict[str, Any] | None = None

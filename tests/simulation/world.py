@@ -23,7 +23,7 @@ from dispatch.book import faults as book_faults
 from dispatch.bridging import Bridging
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
 from dispatch.desk import Desk
-from dispatch.following import BRIDGE, next_telephone
+from dispatch.following import BRIDGE, going, next_telephone
 from dispatch.grouping import LEAST
 from dispatch.incident import DESK, Bridged, Decision, Event, Helper, Incident, State
 from dispatch.outbox import NAP_SECONDS, UNCLEAR_SECONDS, Outbox
@@ -352,6 +352,7 @@ class World:
             people={None: (), **{home.id: tuple(person for person, _ in home.people) for home in plan.homes}},
             homes={
                 home.id: {
+                    "id": home.id,
                     "person": home.id,
                     "address": "幸福路1号",
                     "phone": home.phone,
@@ -701,10 +702,12 @@ class World:
 
     async def _accepts(self, call: Call, send: Send, habit: Habit) -> None:
         incident, helper = cast(int, send.incident), Helper(send.recipient, send.name, "family")
-        decision = await self.web.desk.act(incident, core.Accept(helper), once=f"{call.id}/1")
-        if not decision.refused:
+        accept = core.Accept(helper, send.body.get("home"))
+        decision = await self.web.desk.act(incident, accept, once=f"{call.id}/1")
+        believed = not decision.refused and any(one.id == helper.id for one in going(decision.incident))
+        if believed:
             self.judge.telling.comes(incident, send.body["person"], helper.id)
-        if not decision.refused and (helper.id, incident) not in self.going:
+        if believed and (helper.id, incident) not in self.going:
             self.going.add((helper.id, incident))
             await self._goes(incident, helper, habit)
 

@@ -146,7 +146,8 @@ def test_each_stage_has_words_in_both_languages() -> None:
 def test_whoever_has_heard_that_they_call_is_told_when_they_did_not() -> None:
     incident = Timeline(PEOPLE).incident
     stranger = msgspec.structs.replace(SON, stranger=True)
-    rows = family.mistaken(incident, {"C1", "C3", "R1"}, (LI, WANG, stranger, ZHAO), UNSHARED, NOON)
+    home = {"id": "H001", **UNSHARED}
+    rows = family.mistaken(incident, {"C1", "C3", "R1"}, (LI, WANG, stranger, ZHAO), home, NOON)
     assert [(row.recipient, row.channel, row.body["news"]) for row in rows] == [
         ("C1", "twilio_sms", "not_theirs"), (ZHAO.id, "twilio_sms", "not_theirs"),
     ]  # fmt: skip

@@ -187,7 +187,7 @@ class Replies:
         if decision.name == HEARD_ALREADY:
             return Reply(say("reply.already"))
         if decision.refused and decision.name != "already_yours":
-            return Reply(say("reply.over"))
+            return Reply(say("reply.other_home" if decision.name == "other_home" else "reply.over"))
         if minutes is None:
             return Reply(say("reply.going"))
         await self._deeds.minutes(row, minutes, once)
@@ -205,6 +205,6 @@ def _answered(decision: Decision, key: str) -> str:
     """What is answered to an act: that it was done, was done before, cannot be known yet, or came too late."""
     if decision.name == HEARD_ALREADY:
         return "already"
-    if decision.name == "not_there":  # another is
-        return "not_there"
+    if decision.name in ("not_there", "other_home"):
+        return decision.name
     return "over" if decision.refused and decision.name in ("already_closed", "already_safe") else key

@@ -131,6 +131,8 @@ class Answers:
 
     def _accepted(self, send: dict[str, Any], decision: Decision) -> str:
         spoken = self._spoken(send)
+        if decision.name == "other_home":
+            return spoken.farewell("other_home")
         if decision.name == "accepted_second":
             return spoken.farewell("second", who=decision.who or "")
         known = decision.name in ("already_yours", HEARD_ALREADY) and goes(decision.incident, send["recipient"])
@@ -180,10 +182,12 @@ class Answers:
         return spoken.choose(send, "desk_missed")
 
     async def _unreached(self, send: dict[str, Any], state: str, why: str, form: Mapping[str, str]) -> None:
-        if not await self._progress(send, state, why, form) or send["purpose"] not in ACTED_ON:
+        # We may have died between the two: what is told again is acted on, if it was not.
+        again = (send["state"], send["result"]) == (state, why)
+        if not (await self._progress(send, state, why, form) or again) or send["purpose"] not in ACTED_ON:
             return
-        event = Unreached(send["recipient"], f"twilio_voice: {why}")
-        await self._desk.act(send["incident"], event, send=next_telephone(send, self._clock.now()))
+        event, once = Unreached(send["recipient"], f"twilio_voice: {why}"), _once(send, form, "unreached")
+        await self._desk.act(send["incident"], event, once=once, send=next_telephone(send, self._clock.now()))
 
     async def _progress(self, send: dict[str, Any], state: str, result: str, form: Mapping[str, str]) -> bool:
         """Record it, unless the send is already at its end; whether it was recorded."""
