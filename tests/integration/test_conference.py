@@ -11,6 +11,7 @@ from device_sim.phone.people import Habit, Phone
 from dispatch import incident as core
 from dispatch import shifts
 from dispatch.bridging import Bridging
+from dispatch.sends import Outcome, SendsTable
 from dispatch.shifts import Shift
 from tests.conftest import Until
 from tests.integration.dispatch_support import OURS, SID, TOKEN, Room
@@ -138,6 +139,28 @@ async def test_the_fallback_rings_when_nobody_takes_the_first(shared: Room, unti
         await home.brought_in(home.resident)
         operator.hang_up()
         shared.phone(OWN).habit = Habit("manual")
+
+
+async def test_the_fallback_rings_though_we_died_before_it_was_written_down(shared: Room, until: Until) -> None:
+    async with Home(shared, until) as home:
+        await on_shift(shared, OWN, FALLBACK)
+        await home.press()
+        await shared.desk.act(home.incident, core.Answer("desk", "陈班长"))
+        await ask(shared, home)
+        await until(lambda: shared.phone(OWN).state == "ringing")
+        call = shared.phone(OWN).call
+        (send,) = await home.sends("bridge")
+        ended = Outcome("unanswered", "no-answer", call.record.sid, finished_at=shared.clock.now())
+        assert await SendsTable(shared.database).progress(send["id"], ended)
+        told = {"CallSid": call.record.sid, "CallStatus": "no-answer"}
+        for _ in range(2):
+            assert (await post(shared, f"/webhooks/twilio/voice/{send['id']}/status", told)).is_success
+        assert [one["address"] for one in await home.sends("bridge")] == [OWN, FALLBACK]
+        assert len(await home.journal("unreached")) == 1
+        call.hang_up()
+        operator = await takes(shared, until, FALLBACK, "1")
+        await home.brought_in(home.resident)
+        operator.hang_up()
 
 
 async def test_a_machine_at_the_desk_calls_nobody_and_the_next_telephone_rings(shared: Room, until: Until) -> None:
