@@ -194,8 +194,8 @@ MUTANTS = (
     Mutant(
         "what the provider had no time for is tried again after the answer",
         "dispatch/outbox.sql",
-        " and incidents.body->'awaited' ? sends.recipient\n      ) as still",
-        "\n      ) as still",
+        " and incidents.body->'awaited' ? sends.recipient)\n          when 'family'",
+        ")\n          when 'family'",
         (f"{INTEGRATION}/test_sends_contract.py"
          "::test_whoever_is_awaited_no_more_is_neither_tried_nor_called_again",),
     ),

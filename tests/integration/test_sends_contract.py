@@ -378,6 +378,21 @@ async def test_its_own_repeat_may_take_its_call(kept: Kept) -> None:
         assert await case.unknown(["CA9"]) == "CA9", "it asks the same person the same"
 
 
+@pytest.mark.parametrize(
+    ("newer", "then"),
+    [
+        ({}, "withdrawn"), ({"recipient": "C2"}, "waiting"), ({"channel": "twilio_sms"}, "waiting"),
+        ({"step": 0}, "waiting"),
+    ],
+)  # fmt: skip
+async def test_no_news_is_told_behind_newer(kept: Kept, newer: dict[str, Any], then: str) -> None:
+    news = ROW._replace(purpose=FAMILY)
+    await kept.add(1, [news])
+    assert await claimed(kept) == [1]
+    await kept.add(1, [news._replace(**{"step": 2, **newer})])
+    assert await kept.sends.again(1, "busy", at(5), at(1)) == then
+
+
 async def test_a_conclusion_that_fails_leaves_everything_as_it_was(kept: Kept) -> None:
     await kept.add(1, [ROW])
     await claimed(kept)
