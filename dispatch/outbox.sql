@@ -38,11 +38,13 @@ where id in (
     where sends.state = 'waiting' and sends.due_at <= %(now)s and sends.channel = any(%(channels)s)
       and (%(late)s::boolean is null or (sends.deadline_at <= %(now)s) = %(late)s)
       and not exists (
-          select from sends other
+          select from sends other left join incidents theirs on theirs.id = other.incident
           where other.channel = sends.channel and other.address = sends.address and other.purpose = 'help'
             and other.id <> sends.id and sends.purpose = 'help'
             and (other.state = 'dialling'
-                 or other.state = 'waiting' and other.due_at <= %(now)s and other.id < sends.id)
+                 or other.state = 'waiting' and other.due_at <= %(now)s
+                    and (send_rank(other.purpose, theirs.danger, theirs.cause), other.due_at, other.id)
+                        < (send_rank(sends.purpose, incidents.danger, incidents.cause), sends.due_at, sends.id))
       )
     order by send_rank(sends.purpose, incidents.danger, incidents.cause), sends.due_at, sends.id
     for update of sends skip locked limit %(limit)s

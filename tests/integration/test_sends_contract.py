@@ -378,6 +378,14 @@ async def test_its_own_repeat_may_take_its_call(kept: Kept) -> None:
         assert await case.unknown(["CA9"]) == "CA9", "it asks the same person the same"
 
 
+async def test_a_greater_danger_goes_first_to_a_number_that_others_wait_for_too(kept: Kept) -> None:
+    await kept.put(3, msgspec.structs.replace(asking(True), cause="inactivity", device="device-quiet"))
+    await kept.add(3, [ROW])
+    await kept.add(1, [ROW._replace(step=3)])
+    assert await claimed(kept) == [2], "an SOS does not stand behind a silence that came before it"
+    assert await claimed(kept) == [], "one at a time"
+
+
 @pytest.mark.parametrize(
     ("newer", "then"),
     [

@@ -154,7 +154,7 @@ class Table:
             if row["state"] == "waiting" and row["due_at"] <= now and row["channel"] == channel
             if not any(self._stands_before(other, row, now) for other in self.begun.values())
         ]
-        due.sort(key=lambda row: (self._rank(row), row["due_at"], row["id"]))
+        due.sort(key=self._turn)
         if rate is None:
             due = due[:limit]
         else:
@@ -172,14 +172,16 @@ class Table:
         incident = self.incidents.get(row["incident"])
         return rank(row["purpose"], self._danger(row), incident.cause if incident else "")
 
-    @staticmethod
-    def _stands_before(other: dict[str, Any], row: dict[str, Any], now: datetime) -> bool:
-        """One attempt at a time for each number."""
+    def _turn(self, row: dict[str, Any]) -> tuple[int, datetime, int]:
+        return (self._rank(row), row["due_at"], row["id"])
+
+    def _stands_before(self, other: dict[str, Any], row: dict[str, Any], now: datetime) -> bool:
+        """One attempt at a time for each number, in the order of the turns."""
         if other is row or other["channel"] != row["channel"] or other["address"] != row["address"]:
             return False
         if other["purpose"] != HELP or row["purpose"] != HELP:
             return False
-        return bool(other["state"] == "dialling" or (other["due_at"] <= now and other["id"] < row["id"]))
+        return other["state"] == "dialling" or (other["due_at"] <= now and self._turn(other) < self._turn(row))
 
     def settle(self, send: int, outcome: Outcome) -> bool:
         row = self.rows[send]

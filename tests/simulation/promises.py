@@ -210,7 +210,8 @@ class Judge:
         if first != row["id"]:
             original = next(
                 one for one in reversed(self.table.rows.values())
-                if one["id"] < row["id"] and (one["incident"], one["step"], one["channel"], one["recipient"]) == thing
+                if one["id"] < row["id"] and one["purpose"] == HELP
+                and (one["incident"], one["step"], one["channel"], one["recipient"]) == thing
             )  # fmt: skip
             if row["repeat"] != original["repeat"] + 1 or original["result"] != "unknown_repeated":
                 self.fail("a repeat is declared", f"send {row['id']} after {original['id']}")

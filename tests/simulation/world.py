@@ -22,7 +22,7 @@ from dispatch.acting import Act
 from dispatch.book import faults as book_faults
 from dispatch.bridging import Bridging
 from dispatch.channels import Channel, Refused, Send, TryAgain, Unclear
-from dispatch.desk import Desk
+from dispatch.desk import HEARD_ALREADY, Desk
 from dispatch.following import BRIDGE, going, next_telephone
 from dispatch.grouping import LEAST
 from dispatch.incident import DESK, Bridged, Decision, Event, Helper, Incident, State
@@ -705,7 +705,7 @@ class World:
         accept = core.Accept(helper, send.body.get("home"))
         decision = await self.web.desk.act(incident, accept, once=f"{call.id}/1")
         believed = not decision.refused and any(one.id == helper.id for one in going(decision.incident))
-        if believed:
+        if believed and decision.name != HEARD_ALREADY:
             self.judge.telling.comes(incident, send.body["person"], helper.id)
         if believed and (helper.id, incident) not in self.going:
             self.going.add((helper.id, incident))
