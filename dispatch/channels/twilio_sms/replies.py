@@ -73,7 +73,8 @@ class Replies:
                 return None
             if not rows:
                 return await self._tested(connection, heard.number, said)
-            await connection.execute(sql.read, {"number": heard.number, "now": now, "lately": now - OF_A_TEXT})
+            if said is not None:  # anything else may come of a stranger who has this number now
+                await connection.execute(sql.read, {"number": heard.number, "now": now, "lately": now - OF_A_TEXT})
             chosen = await self._chosen(connection, heard.number, rows, said)
             if chosen is None and said is not None and len(rows) > 1:
                 await provider.first(connection, once, now)

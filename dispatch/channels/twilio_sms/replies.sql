@@ -18,7 +18,7 @@ order by id desc limit 1
 update sends set state = 'answered', result = %(result)s, finished_at = %(now)s where id = %(send)s
 
 -- name: read
--- Whoever writes back is reached there, whatever they say: the newest of our messages, which were delivered at most.
+-- Whoever writes back a plain answer is reached there: the newest of our messages, which were delivered at most.
 update sends set state = 'answered', result = 'key_word', finished_at = %(now)s
 where id = (select id from sends
             where address = %(number)s and channel = 'twilio_sms' and purpose <> 'test' and dialled_at > %(lately)s
