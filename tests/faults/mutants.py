@@ -182,7 +182,8 @@ MUTANTS = (
         "dispatch/outbox.sql",
         "    where not exists (select from sends where provider_id = given.id)\n",
         "",
-        (f"{INTEGRATION}/test_dispatch.py::test_two_homes_share_a_helper_and_each_finds_its_own_call_again",),
+        (f"{INTEGRATION}/test_sends_contract.py"
+         "::test_an_unclear_attempt_is_concluded_by_one_and_repeated_as_declared",),
     ),
     Mutant(
         "a send that woke too late is sent",
