@@ -72,13 +72,20 @@ def test_up_starts_everything_says_how_to_reach_it_and_down_ends_it(house: House
 def test_whoever_connects_while_the_console_is_replaced_waits_and_is_answered(running: House) -> None:
     """The provider that tells us of a key asks again at once, and then no more: nobody may be turned away."""
     console = running.processes()["console"]
-    assert console.send(signal.SIGSTOP)  # whoever connects now is in line, and it serves nobody
+    assert console.send(signal.SIGSTOP)
+    assert wait_for(lambda: _held(console.pid))  # whoever connects now is in line, and it serves nobody
     with socket.create_connection(("127.0.0.1", int(running.environ["PINGAN_HTTP_PORT"])), 60) as connection:
         assert console.send(signal.SIGKILL)
         assert console.wait_gone(60)
         connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.0 200")
     assert wait_for(running.replaced("console", console))
+
+
+def _held(pid: int) -> bool:
+    """Whether every thread of a process has stopped."""
+    states = [one.read_text().rpartition(")")[2].split()[0] for one in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return {*states} == {"T"}
 
 
 def test_services_are_told_where_everything_is_and_no_secret(running: House) -> None:
