@@ -63,8 +63,9 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 COMPRESSION = "lz4"
 STANDS_SECONDS = 3.0
 """A partition that has not moved for so long is looked after, and again after as long."""
-SALVAGE_SECONDS = 1.0
-"""Whoever can answer does so at once; for whoever cannot, the other partitions do not wait longer."""
+SALVAGE_SECONDS = 2.0
+"""Whoever can answer does so within a fetch; for whoever cannot, the other partitions do not wait longer."""
+SALVAGE_AT_ONCE = 8
 SPOILED = (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError)
 """What the client says of a batch that it cannot unpack, today and whenever it is asked again. A broker cuts off none
 that is the first of an answer: one that is too large says so of itself, wrongly."""
@@ -461,26 +462,32 @@ class KafkaConsumer(Leased):
         log.error("%s: what was fetched cannot be read: %s", self._log, _why(error))
         batches = []
         try:
-            for partition in partitions:
-                where, position = self._where(partition), self._read_to[partition]
-                try:
-                    async with asyncio.timeout(SALVAGE_SECONDS):
-                        read = await salvage.salvage(client, where, position, SALVAGE_BYTES)
-                except KafkaError as asking:
-                    error = asking  # of this one; another's broker may answer
-                    continue
-                except TimeoutError as asking:
-                    error = asking
+            # Several at once: on its connection each one waits for the client's own request, which the broker holds.
+            for first in range(0, len(partitions), SALVAGE_AT_ONCE):
+                some = partitions[first : first + SALVAGE_AT_ONCE]
+                asked = [self._salvaged(client, partition) for partition in some]
+                answers = await asyncio.gather(*asked, return_exceptions=True)
+                for partition, read in zip(some, answers, strict=True):
+                    if isinstance(read, KafkaError | TimeoutError):
+                        error = read  # of this one; another's broker may answer
+                    elif isinstance(read, BaseException):
+                        raise read
+                    elif read is not None:
+                        self._read_to[partition] = read.position
+                        if read.entries:
+                            batches.append(Batch(partition, read.entries))
+                if any(isinstance(read, TimeoutError) for read in answers):
                     break
-                if read is not None:
-                    self._read_to[partition] = read.position
-                    if read.entries:
-                        batches.append(Batch(partition, read.entries))
         finally:
             await self._go_back(client)
         if not batches:
             raise Away(_why(error)) from error
         return batches
+
+    async def _salvaged(self, client: AIOKafkaConsumer, partition: int) -> salvage.Read | None:
+        where, position = self._where(partition), self._read_to[partition]
+        async with asyncio.timeout(SALVAGE_SECONDS):
+            return await salvage.salvage(client, where, position, SALVAGE_BYTES)
 
     def _standing(self, client: AIOKafkaConsumer) -> list[int]:
         """Partitions of which nothing comes, though there is something, or though their broker does not say that there
