@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from dispatch.incident import DESK, Change, Decision, Helper, Incident, Stage
-from dispatch.policy import Person
+from dispatch.policy import CALLS, Person
 
 HELP, STAGE, CHANGE, FAMILY, TEST, WEEK = "help", "stage", "change", "family", "test", "week"
 BRIDGE = "bridge"
@@ -22,10 +22,6 @@ STAGE_SECONDS = 600
 
 BRIDGE_SECONDS = 60
 """A call to the desk that could not be placed by then is not wanted any more: the receiver has been lifted to dial."""
-
-CHANGE_CHANNELS = ("twilio_voice", "twilio_sms", "apprise")
-"""Who goes is told of a change in every way: the call asks for a key that says that it was heard."""
-
 
 NEWS = frozenset({FAMILY, PACKET, TEST, WEEK})
 """What tells, and asks nobody to come."""
@@ -117,7 +113,7 @@ def stages(incident: Incident, stage: Stage, now: datetime) -> list[Row]:
 def changes(
     incident: Incident, change: Change, people: Sequence[Person], home: Mapping[str, Any], now: datetime
 ) -> list[Row]:
-    """A change, to everybody who goes and whom the register can reach."""
+    """A change, to everybody who goes, in every way: the call asks for a key that says that it was heard."""
     known = {person.id: person for person in people}
     told = {"home": incident.home, "change": change.kind, "text": change.text, "number": change.number}
     body = {**card(incident, home), **told}
@@ -129,7 +125,7 @@ def changes(
         )
         for person in (known.get(helper.id) for helper in going(incident))
         if person is not None
-        for channel in CHANGE_CHANNELS
+        for channel in CALLS
         if (address := person.address(channel))
     ]  # fmt: skip
 

@@ -85,7 +85,7 @@ class Tier(NamedTuple):
 
 
 CALLS = ("twilio_voice", "twilio_sms", "apprise")
-"""Where a call for help is given to everybody, whatever reaches them."""
+"""Every way to a person: for a call for help that asks everybody, and for what changes while somebody goes."""
 
 
 def asked(policy: Policy, number: int, people: tuple[Person, ...], *, danger: bool) -> Tier:
